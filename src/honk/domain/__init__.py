@@ -1,0 +1,1 @@
+"""The nouns: frozen records without input or output. The words are those of docs/glossary.md."""

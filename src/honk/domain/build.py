@@ -1,0 +1,21 @@
+"""A build: the new version of the app, stored by the hash of its content."""
+
+from dataclasses import dataclass
+
+from honk.domain.repository import Sha
+from honk.domain.task import TaskId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Build:
+    #: derived from task, commit and kind, so that building twice gives one build
+    id: str
+    task: TaskId
+    commit: Sha
+    #: "web" is the first kind
+    kind: str
+    #: SHA-256 of the artifact (a tar archive of the built files)
+    digest: str
+    size: int
+    #: None while no server shows previews
+    preview_url: str | None = None

@@ -1,0 +1,40 @@
+"""A repository as its owner names it, and one point in its history."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+#: A full hexadecimal git object name.
+Sha = NewType("Sha", str)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    #: what git is given to reach it: an absolute path or a URL without credentials
+    url: str
+    #: short and readable, such as "music-player"
+    name: str
+    #: names the mirror's folder; the same url always gives the same key
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """Where a change begins and what it is proposed against."""
+
+    branch: str
+    commit: Sha
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileChange:
+    """One line of `git diff --raw`. `old_mode` or `new_mode` is "000000" where there is no file."""
+
+    #: bytes that are not UTF-8 are kept as surrogate escapes
+    path: str
+    #: A added, M modified, D deleted, T type changed (renames appear as D and A)
+    status: str
+    old_mode: str
+    new_mode: str
+    insertions: int
+    deletions: int
+    binary: bool

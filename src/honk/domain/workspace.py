@@ -1,0 +1,15 @@
+"""A workspace: the isolated writable checkout of one task."""
+
+from dataclasses import dataclass
+
+from honk.domain.repository import Base, Repository
+from honk.domain.task import TaskId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    task: TaskId
+    repository: Repository
+    base: Base
+    #: absolute path on the host; nothing on the host may run git or follow links in it
+    path: str

@@ -1,0 +1,91 @@
+"""Everything that can go wrong, sorted by who must act.
+
+    HonkError
+    ├── Usage                 the person who typed: what was asked makes no sense (exit 2)
+    ├── Retryable             nobody: the journal tries again
+    │   └── Unreachable         a server did not answer
+    ├── NeedsHuman            a person: the task keeps its work and says what to do
+    │   ├── RepositoryUnusable  no such repository, no rights, empty, no such branch
+    │   ├── SettingsWrong       honk.toml or .honk.toml: file, line, remedy
+    │   ├── SandboxUnusable     the walls cannot be built on this machine
+    │   ├── ModelRefused        the model's server refused the key or the account
+    │   ├── HandBackRefused     what the agent made may not be taken over
+    │   ├── ForgeRefused        the forge said no, and why
+    │   └── LimitReached        money, calls or time
+    ├── Stopped               nobody: a person asked for it
+    └── Defect                whoever maintains Honk: this cannot happen
+
+Facts travel as attributes, so that a door can show them and a journal can store them.
+"""
+
+
+class HonkError(Exception):
+    """Base of every error that Honk raises on purpose.
+
+    `message` says what went wrong and where; `remedy` says what to do next and may be empty.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class Usage(HonkError):
+    """The request itself makes no sense; nothing was begun."""
+
+
+class Retryable(HonkError):
+    """May pass by itself; the journal tries again."""
+
+
+class Unreachable(Retryable):
+    """A server did not answer."""
+
+
+class NeedsHuman(HonkError):
+    """Only a person can go on; the work so far is kept."""
+
+
+class RepositoryUnusable(NeedsHuman):
+    """No such repository, no rights, empty, an unborn or unknown branch."""
+
+
+class SettingsWrong(NeedsHuman):
+    """A configuration file with an error; the message names file and line."""
+
+
+class SandboxUnusable(NeedsHuman):
+    """The sandbox cannot be built on this machine."""
+
+
+class ModelRefused(NeedsHuman):
+    """The model's server refused the key, the account or the request for good."""
+
+
+class HandBackRefused(NeedsHuman):
+    """What the agent made may not be taken into the mirror."""
+
+
+class ForgeRefused(NeedsHuman):
+    """The forge, or the target repository, said no."""
+
+
+class LimitReached(NeedsHuman):
+    """A limit ended the work. `kind` is "money", "calls" or "time"."""
+
+    def __init__(self, kind: str, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.args = (kind, message, remedy)
+        self.kind = kind
+
+
+class Stopped(HonkError):
+    """A person stopped the task."""
+
+
+class Defect(HonkError):
+    """Honk itself is wrong."""
