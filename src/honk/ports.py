@@ -223,7 +223,9 @@ class Workspaces(Protocol):
     def mounts(self, workspace: Workspace) -> tuple["Mount", ...]:
         """What a sandbox needs besides the workspace itself: the base's objects, read-only."""
 
-    async def take(self, workspace: Workspace, sandbox: "Sandbox", *, parent: Sha, message: str, at: datetime) -> Change:
+    async def take(
+        self, workspace: Workspace, sandbox: "Sandbox", *, parent: Sha, message: str, at: datetime
+    ) -> Change:
         """Hands the tree back by a bundle made in the sandbox; checked, then committed on `parent` in the mirror.
 
         Raises HandBackRefused when the tree breaks a rule (size, paths, symlinks, submodules).
