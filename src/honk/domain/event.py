@@ -130,7 +130,7 @@ class AgentStarted(EventData):
 
     type: ClassVar[str] = "agent.started"
     agent: str
-    version: str
+    release: str
     model: str
     session: str
     resumed: bool
