@@ -1,0 +1,178 @@
+"""`.honk.toml`: what a repository says about itself. Always read from the base commit.
+
+    setup = ["pip install -e .[test]"]      # instead of the detected set-up
+    verify = ["make test"]                  # instead of the detected verifiers; or [[verify]] tables
+    [build]    command, output, kind        # what people hold in their hands
+    [preview]  start, path                  # how a build is looked at
+    [deploy]   command, environment, undo   # how a merged commit gets to people
+    [scope]    paths, protected             # what a change may touch
+
+Everything is optional. Commands are lines for `sh -c`, run in `/workspace`; times are seconds.
+"""
+
+import re
+import tomllib
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from honk.errors import SettingsWrong
+
+#: The file's path in a repository.
+CONFIG_PATH = ".honk.toml"
+
+Command = Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"\S")]
+Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
+
+
+def _below_root(path: str) -> str:
+    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise ValueError("must be a path below the repository's root")
+    return path.rstrip("/")
+
+
+#: A path below the repository's root, with forward slashes; "." is the root.
+InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_below_root)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class VerifyCommand(_Table):
+    """One verifier: exit code 0 is a pass, and only kind "test" can carry a verdict of pass."""
+
+    #: shown in verdicts; the command itself when left out
+    name: str = ""
+    command: Command
+    kind: Literal["test", "lint", "types", "build"] = "test"
+    timeout: Seconds = 900.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"command": value} if isinstance(value, str) else value
+
+    @property
+    def title(self) -> str:
+        """The name people see."""
+        return self.name or self.command
+
+
+class BuildConfig(_Table):
+    """How the app is built, and where the result lies."""
+
+    command: Command
+    #: file or folder below the repository's root that the command makes
+    output: InnerPath
+    kind: Literal["web", "file"] = "web"
+    timeout: Seconds = 900.0
+
+
+class PreviewConfig(_Table):
+    """How a build is looked at. Without `start` its files are served as they are."""
+
+    #: a server that listens on the unix socket named by $HONK_SOCKET
+    start: Command | None = None
+    #: page to open first
+    path: str = "/"
+
+
+class DeployConfig(_Table):
+    """How a merged commit gets to people, and how that is taken back."""
+
+    command: Command
+    environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
+    #: "redeploy": the command again with the previous build; "none": cannot be undone; else a command
+    undo: Command = "redeploy"
+    #: a command that exits with 0 once the new version is healthy
+    health: Command | None = None
+    #: where people find it, when that is known
+    url: str | None = None
+    timeout: Seconds = 900.0
+
+
+class ScopeConfig(_Table):
+    """Which paths a change may touch, as glob patterns (`*` within a folder, `**` across folders)."""
+
+    #: nothing outside these; empty means everything
+    paths: tuple[str, ...] = ()
+    #: never these
+    protected: tuple[str, ...] = ()
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class RepositoryConfig(_Table):
+    """The whole file. The default is what a repository without the file means."""
+
+    setup: Annotated[tuple[Command, ...], BeforeValidator(_one_or_many)] = ()
+    setup_timeout: Seconds = 1800.0
+    #: host names (with an optional ":port") that set-up may reach besides the package registries
+    setup_hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")], ...] = ()
+    verify: Annotated[tuple[VerifyCommand, ...], BeforeValidator(_one_or_many)] = ()
+    build: BuildConfig | None = None
+    preview: PreviewConfig | None = None
+    deploy: DeployConfig | None = None
+    scope: ScopeConfig = ScopeConfig()
+
+
+def parse(content: bytes, where: str = CONFIG_PATH) -> RepositoryConfig:
+    """Reads the file's content. Raises SettingsWrong naming file, line and remedy."""
+    try:
+        text = content.decode()
+        return RepositoryConfig.model_validate(tomllib.loads(text))
+    except UnicodeDecodeError as exc:
+        line = content[: exc.start].count(b"\n") + 1
+        raise SettingsWrong(f"{where}, line {line}: not UTF-8", "save the file as UTF-8") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsWrong(f"{where}: not valid TOML: {exc}", f"correct the line in {where} and commit it") from exc
+    except ValidationError as exc:
+        raise SettingsWrong(_sentence(text, where, exc), _remedy(exc)) from exc
+
+
+def _sentence(text: str, where: str, exc: ValidationError) -> str:
+    parts = []
+    for error in exc.errors()[:5]:
+        key = ".".join(str(part) for part in error["loc"])
+        line = line_of(text, error["loc"])
+        parts.append(f"{where}, line {line}: {key}: {error['msg']}")
+    return "\n".join(parts)
+
+
+def _remedy(exc: ValidationError) -> str:
+    kinds = {error["type"] for error in exc.errors()}
+    if kinds == {"extra_forbidden"}:
+        return f"remove the key or correct its spelling; known at the top: {', '.join(RepositoryConfig.model_fields)}"
+    return "correct the value and commit it; the reference of .honk.toml lists what each key takes"
+
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
+
+
+def line_of(text: str, location: tuple[Any, ...]) -> int:
+    """The line, from 1, on which the longest known beginning of `location` stands; 1 when nothing is found."""
+    best, best_line = 0, 1
+    table: tuple[object, ...] = ()
+    seen: dict[tuple[object, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _split(header[2])
+            if header[1] == "[[":
+                seen[table] = seen.get(table, -1) + 1
+                table = (*table, seen[table])
+            path = table
+        elif key := _KEY.match(line):
+            path = (*table, *_split(key[1]))
+        else:
+            continue
+        if path == location[: len(path)] and len(path) > best:
+            best, best_line = len(path), number
+    return best_line
+
+
+def _split(dotted: str) -> tuple[object, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
