@@ -443,6 +443,8 @@ class Tools:
 
 class Agent(Protocol):
     name: str
+    #: whether being sent back with the gate's findings makes sense
+    corrects: bool
 
     async def requirements(self) -> None:
         """Raises Usage or ModelRefused when it can be known beforehand that it cannot work (no key)."""

@@ -102,6 +102,15 @@ class StepProgressed(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BaseChosen(EventData):
+    """The branch and commit on which the whole task is built."""
+
+    type: ClassVar[str] = "base.chosen"
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkspaceReady(EventData):
     """The task has its own checkout."""
 
