@@ -28,7 +28,7 @@ from honk.domain.workspace import Workspace
 
 T = TypeVar("T")
 #: Records one event of the task and turn at hand.
-Tell = Callable[[EventData], Awaitable[None]]
+Tell = Callable[[EventData], Awaitable[object]]
 #: The present moment, in UTC. Tests pass their own.
 Clock = Callable[[], datetime]
 
@@ -483,6 +483,9 @@ class Gate(Protocol):
 
     async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
         """The verdict on the change; None means pending at a remote verifier, to be asked again."""
+
+    def words(self, verdict: Verdict) -> str:
+        """What the agent is told: short when all is well, otherwise what matters of the findings."""
 
     async def environment(self, exam: Exam, tell: Tell) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
         """Mounts and variables with which the agent can run the repository's own tools."""

@@ -1,0 +1,48 @@
+"""task → workspace: which repository, which commit, and a checkout of its own.
+
+The base is chosen once a task and recorded before anything is made on it, so that a crash between
+the two cannot give a task two bases.
+"""
+
+from functools import partial
+
+from honk.domain.event import BaseChosen, TaskNoted, WorkspaceReady
+from honk.domain.repository import Base, Sha
+from honk.domain.task import State, Task
+from honk.domain.turn import Turn
+from honk.domain.workspace import Workspace
+from honk.ports import Ports
+
+
+async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
+    """Raises RepositoryUnusable or Unreachable when there is nothing to work on."""
+    await ports.tasks.move(task.id, State.PREPARING)
+    tell = partial(ports.events.record, task.id, turn.number)
+    base = await _chosen(task, ports=ports)
+    if base is None:
+        await ports.repositories.refresh(task.repository, tell)
+        tip = await ports.repositories.base(task.repository, task.options.base)
+        await _note_uncommitted(task, turn, ports=ports)
+        await tell(BaseChosen(branch=tip.branch, commit=tip.commit), key="base")
+        base = await _chosen(task, ports=ports) or tip
+    pull_request = await ports.records.pull_request(task.id)
+    workspace = await ports.workspaces.open(
+        task.id, task.repository, base, at=pull_request.head if pull_request else None
+    )
+    await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.number}")
+    return workspace
+
+
+async def _chosen(task: Task, *, ports: Ports) -> Base | None:
+    for event in await ports.events.read(task.id):
+        if isinstance(event.data, BaseChosen):
+            return Base(branch=event.data.branch, commit=Sha(event.data.commit))
+    return None
+
+
+async def _note_uncommitted(task: Task, turn: Turn, *, ports: Ports) -> None:
+    count = await ports.repositories.uncommitted(task.repository)
+    if count:
+        files = "1 file" if count == 1 else f"{count} files"
+        text = f"{files} with uncommitted changes in {task.repository.url}: not part of this task, and not touched"
+        await ports.events.record(task.id, turn.number, TaskNoted(text=text), key="uncommitted")
