@@ -19,9 +19,10 @@ from honk.domain.repository import Sha
 from honk.domain.task import State, Task
 from honk.domain.text import Untrusted
 from honk.domain.turn import Turn
+from honk.domain.verdict import Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import HandBackRefused
-from honk.ports import Agent, Attachment, Box, Exam, Exit, Job, Pass, Ports, Report, Sandbox, Session, Tell, Tools
+from honk.ports import Agent, Attachment, Box, Exam, Job, Pass, Ports, Report, Session, Tell, Tools
 
 #: Names the agent's session of a task; any fixed UUID serves.
 _SESSIONS = uuid.UUID("5e0a2f0e-6e55-4c2b-9b0c-0d6f1c1f9d11")
@@ -30,6 +31,20 @@ _REMINDERS = 2
 #: What the agent is told about how the repository wants to be worked on, in the order of reading.
 _INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md")
 _INSTRUCTION_FILE_LIMIT = 60_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What one attempt is sent out with."""
+
+    task: Task
+    turn: Turn
+    workspace: Workspace
+    exam: Exam
+    #: 1, 2, 3
+    number: int
+    #: what the gate said to the attempt before; "" for the first
+    sent_back: str = ""
 
 
 @dataclass(kw_only=True)
@@ -42,7 +57,10 @@ class _Work:
     exam: Exam
     number: int
     parent: Sha
+    agent: Agent
     ports: Ports
+    #: returns when a person asked to stop
+    stopping: Callable[[], Awaitable[None]]
     reminders: int = 0
     #: the tree that the agent saw verified last
     verified: Sha | None = None
@@ -53,56 +71,54 @@ class _Work:
         return partial(self.ports.events.record, self.task.id, self.turn.number)
 
 
-async def code(
-    task: Task,
-    turn: Turn,
-    workspace: Workspace,
-    exam: Exam,
-    number: int,
-    *,
-    sent_back: str,
-    stopping: Callable[[], Awaitable[None]],
-    ports: Ports,
-) -> Attempt:
-    """One attempt. `sent_back` is what the gate said to the attempt before; `stopping` returns when a stop is asked."""
+async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: Ports) -> Attempt:
+    """One attempt. `stopping` returns when a person asks for a stop. Raises ModelRefused or Usage without a key."""
+    task, turn, number = order.task, order.turn, order.number
     await ports.tasks.move(task.id, State.CODING)
     agent = ports.agents[task.options.agent]
     await agent.requirements()
     pull_request = await ports.records.pull_request(task.id)
-    parent = pull_request.head if pull_request else workspace.base.commit
-    work = _Work(task=task, turn=turn, workspace=workspace, exam=exam, number=number, parent=parent, ports=ports)
+    work = _Work(
+        task=task,
+        turn=turn,
+        workspace=order.workspace,
+        exam=order.exam,
+        number=number,
+        parent=pull_request.head if pull_request else order.workspace.base.commit,
+        agent=agent,
+        ports=ports,
+        stopping=stopping,
+    )
+    begun = await _begun(work)
     job = Job(
         session=str(uuid.uuid5(_SESSIONS, task.id)),
-        resume=turn.number > 1 or number > 1 or await _begun(work),
+        resume=begun or turn.number > 1 or number > 1,
         model=task.options.model,
         guidance=await _guidance(work),
         attempt=number,
     )
     started = ports.clock()
-    report = await _run_agent(work, job, agent, await _words(work, sent_back, agent), stopping)
-    seconds = (ports.clock() - started).total_seconds()
+    report = await _run_agent(work, job, _words(work, order.sent_back, begun=begun))
     await work.tell(
         AgentFinished(
             attempt=number,
             summary=report.summary,
             cut_short=report.cut_short,
             reason=report.reason,
-            seconds=seconds,
+            seconds=(ports.clock() - started).total_seconds(),
         )
     )
     if report.cut_short in {"money", "calls", "time"}:
         await work.tell(LimitHit(kind=report.cut_short, detail=report.reason))
-    return await _hand_back(work, job, report, agent)
+    return await _hand_back(work, job, report)
 
 
-async def _run_agent(
-    work: _Work, job: Job, agent: Agent, words: str, stopping: Callable[[], Awaitable[None]]
-) -> Report:
+async def _run_agent(work: _Work, job: Job, words: str) -> Report:
     ports, task = work.ports, work.task
     permit = Pass(task=task.id, model=True, limits=task.options.limits, spent=await ports.records.spent(task.id))
     environment_mounts, environment = await ports.gate.environment(replace(work.exam, on="agent"), work.tell)
     async with ports.broker.open(permit, work.tell, partial(ports.records.add_spending, task.id)) as exit:
-        mounts, variables = agent.box(job, exit.socket)
+        mounts, variables = work.agent.box(job, exit.socket)
         box = Box(
             workspace=Path(work.workspace.path),
             home=_home(work),
@@ -110,39 +126,15 @@ async def _run_agent(
             environment={**environment, **variables},
             exit=exit.socket,
         )
-        async with ports.sandboxes.open(box) as sandbox:
-            return await _session(work, job, agent, sandbox, exit, words, stopping)
+        tools = Tools(verify=partial(_verify_for_agent, work), may_end=partial(_may_end, work))
+        async with (
+            ports.sandboxes.open(box) as sandbox,
+            work.agent.open(job, sandbox, exit, tools, work.tell) as session,
+        ):
+            return await _bounded(work, session, words)
 
 
-async def _session(
-    work: _Work,
-    job: Job,
-    agent: Agent,
-    sandbox: Sandbox,
-    exit: Exit,
-    words: str,
-    stopping: Callable[[], Awaitable[None]],
-) -> Report:
-    tools = Tools(verify=partial(_verify_for_agent, work), may_end=partial(_may_end, work))
-    images = tuple(
-        [
-            Attachment(media_type=image.media_type, content=await work.ports.artifacts.get(image.digest))
-            for image in work.turn.message.images
-        ]
-        if work.number == 1
-        else []
-    )
-    async with agent.open(job, sandbox, exit, tools, work.tell) as session:
-        return await _bounded(work, session, words, images, stopping)
-
-
-async def _bounded(
-    work: _Work,
-    session: Session,
-    words: str,
-    images: tuple[Attachment, ...],
-    stopping: Callable[[], Awaitable[None]],
-) -> Report:
+async def _bounded(work: _Work, session: Session, words: str) -> Report:
     """The session's work, ended by the turn's time limit or a person's stop."""
     cut: list[tuple[str, str]] = []
 
@@ -153,17 +145,26 @@ async def _bounded(
 
     limit = work.task.options.limits.seconds
     left = None if limit is None else max(limit - await _used_seconds(work), 0.0)
+    images = await _images(work)
     async with anyio.create_task_group() as watchers:
         if left is not None:
             said = f"the time limit of {limit:.0f} s for this turn is reached"
             watchers.start_soon(end_when, partial(anyio.sleep, left), "time", said)
-        watchers.start_soon(end_when, stopping, "stopped", "stopped by a person")
+        watchers.start_soon(end_when, work.stopping, "stopped", "stopped by a person")
         report = await session.work(words, images)
         watchers.cancel_scope.cancel()
     if cut and report.cut_short in {"", "stopped"}:
         kind, reason = cut[0]
         return replace(report, cut_short=kind, reason=reason)
     return report
+
+
+async def _images(work: _Work) -> tuple[Attachment, ...]:
+    """The pictures of the message; only the first attempt needs to be shown them."""
+    if work.number > 1:
+        return ()
+    contents = [(one.media_type, await work.ports.artifacts.get(one.digest)) for one in work.turn.message.images]
+    return tuple(Attachment(media_type=media_type, content=content) for media_type, content in contents)
 
 
 async def _take(work: _Work) -> Change:
@@ -185,7 +186,9 @@ async def _verify_for_agent(work: _Work) -> str:
             return f"These files may not be handed back: {refusal}"
         if change.empty:
             return "Nothing differs from the base, so there is nothing to verify."
-            verdict = await work.ports.gate.verify(replace(work.exam, change=change, on="agent"), work.tell)
+            verdict: Verdict | None = await work.ports.gate.verify(
+                replace(work.exam, change=change, on="agent"), work.tell
+            )
         work.verified = change.tree
         return work.ports.gate.words(verdict) if verdict else "Verification is pending elsewhere."
 
@@ -204,14 +207,14 @@ async def _may_end(work: _Work) -> str:
     return prompts.render("before_ending")
 
 
-async def _hand_back(work: _Work, job: Job, report: Report, agent: Agent) -> Attempt:
+async def _hand_back(work: _Work, job: Job, report: Report) -> Attempt:
     attempt = Attempt(
         task=work.task.id,
         turn=work.turn.number,
         number=work.number,
         change=None,
         summary=report.summary,
-        agent=agent.name,
+        agent=work.agent.name,
         model=report.model,
         session=job.session,
         spending=await work.ports.records.spent(work.task.id),
@@ -236,9 +239,9 @@ async def _hand_back(work: _Work, job: Job, report: Report, agent: Agent) -> Att
     return replace(attempt, change=change)
 
 
-async def _words(work: _Work, sent_back: str, agent: Agent) -> str:
+def _words(work: _Work, sent_back: str, *, begun: bool) -> str:
     said = work.turn.message.text
-    if not agent.corrects:
+    if not work.agent.corrects:
         return said
     if sent_back:
         words = prompts.render("sent_back", findings=prompts.fence(Untrusted(sent_back), name="findings"))
@@ -246,13 +249,16 @@ async def _words(work: _Work, sent_back: str, agent: Agent) -> str:
         words = prompts.render("reply", reply=said)
     else:
         words = prompts.render("instruction", instruction=said)
-    return prompts.render("resumed", words=words) if await _begun(work) else words
+    return prompts.render("resumed", words=words) if begun else words
 
 
 async def _begun(work: _Work) -> bool:
     """Whether a crash cut this very attempt off."""
-    started = [e for e in await work.ports.events.read(work.task.id) if isinstance(e.data, AgentStarted)]
-    return any(e.turn == work.turn.number and e.data.attempt == work.number for e in started)
+    return any(
+        isinstance(event.data, AgentStarted) and event.data.attempt == work.number
+        for event in await work.ports.events.read(work.task.id)
+        if event.turn == work.turn.number
+    )
 
 
 async def _used_seconds(work: _Work) -> float:
