@@ -35,3 +35,14 @@ class Untrusted:
 
     def __format__(self, _: str) -> NoReturn:
         raise TypeError("untrusted text goes into a prompt through prompts.fence(), nowhere else")
+
+
+def one_line(text: str) -> str:
+    """The words without line breaks or runs of white space."""
+    return " ".join(text.split())
+
+
+def plain(text: str) -> str:
+    """Foreign words as they may stand in Markdown: no HTML, no control characters, no mention of a person."""
+    shown = "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+    return shown.replace("<", "&lt;").replace("@", "@\u200b")

@@ -17,7 +17,7 @@ from honk.domain.attempt import Attempt, Change
 from honk.domain.event import AgentFinished, AgentStarted, ChangeRefused, ChangeTaken, LimitHit
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task
-from honk.domain.text import Untrusted
+from honk.domain.text import Untrusted, one_line
 from honk.domain.turn import Turn
 from honk.domain.verdict import Verdict
 from honk.domain.workspace import Workspace
@@ -289,14 +289,10 @@ async def _message(work: _Work) -> str:
     person = await work.ports.tasks.get_person(work.turn.message.by)
     first = work.turn.message.text.strip().splitlines()[0] if work.turn.message.text.strip() else "Change"
     title = first if len(first) <= 72 else first[:69].rstrip() + "..."
-    trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {_one_line(person.name)}"]
+    trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {one_line(person.name)}"]
     if started and started[-1].agent == "claude":
-        trailers.append(f"Assisted-by: Claude Code {_one_line(started[-1].model)}".rstrip())
-    return _one_line(title) + "\n\n" + "\n".join(trailers) + "\n"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+        trailers.append(f"Assisted-by: Claude Code {one_line(started[-1].model)}".rstrip())
+    return one_line(title) + "\n\n" + "\n".join(trailers) + "\n"
 
 
 def _home(work: _Work) -> Path:

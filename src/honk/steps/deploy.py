@@ -1,0 +1,207 @@
+"""commit → production, and back.
+
+The deploy command of the repository runs in a sandbox with the build (`$HONK_ARTIFACT`, a folder) and
+an empty release folder (`$HONK_PRODUCTION`). Only when it has ended well does the environment's
+`current` link move to the new release, in one step; a deploy cut off half-way changes nothing.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from honk.domain.deployment import Deployment, DeploymentState
+from honk.domain.event import DeploymentFinished, DeploymentStarted
+from honk.domain.person import Person
+from honk.domain.policy import Act
+from honk.domain.repository import Base, Sha
+from honk.domain.repository_config import CONFIG_PATH, DeployConfig, parse
+from honk.domain.task import State, Task
+from honk.errors import NeedsHuman
+from honk.ports import Box, Mount, Ports, Ran
+
+_UNPACK = 'mkdir -p /tmp/artifact && tar -C /tmp/artifact -xf /honk/artifact.tar && exec sh -c "$0"'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What is to be deployed: a merged commit on its base, and the build made of it."""
+
+    base: Base
+    commit: Sha
+    #: SHA-256 of the artifact
+    digest: str
+
+
+async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) -> Deployment | None:
+    """None where the repository deploys nothing. Raises NeedsHuman when the person may not."""
+    config = await _configuration(task, release.base.commit, ports=ports)
+    if config is None:
+        return None
+    await _may(task, person, Act.DEPLOY, ports=ports)
+    live = await _live(task, config, ports=ports)
+    wanted = Deployment(
+        id=_id(task, release.commit, release.digest, "deploy"),
+        task=task.id,
+        repository=task.repository.key,
+        environment=config.environment,
+        commit=release.commit,
+        digest=release.digest,
+        state=DeploymentState.STARTED,
+        at=ports.clock(),
+        previous=live.id if live else None,
+    )
+    if live is not None and live.id == wanted.id:
+        return live
+    await ports.tasks.move(task.id, State.DEPLOYING, actor=person.id)
+    made = await _carry_out(task, config, wanted, release, ports=ports)
+    if made.state is DeploymentState.LIVE:
+        await ports.tasks.move(task.id, State.DEPLOYED)
+    else:
+        await ports.tasks.move(task.id, State.MERGED, "the deployment failed; the version before is still live")
+    return made
+
+
+async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports) -> Deployment:
+    """Deploys again what was live before this task. Raises NeedsHuman when there is nothing to go back to."""
+    config = await _configuration(task, base.commit, ports=ports)
+    if config is None:
+        raise NeedsHuman("this repository deploys nothing, so there is nothing to undo")
+    await _may(task, person, Act.UNDO, ports=ports)
+    history = await ports.records.deployments(task.repository.key, config.environment)
+    again = _id(task, Sha(act), "", "undo")
+    done = next((one for one in history if one.id == again and one.state is DeploymentState.LIVE), None)
+    if done is not None:
+        return done
+    live = next((one for one in history if one.state is DeploymentState.LIVE), None)
+    before = next((one for one in history if live and one.id == live.previous), None)
+    if live is None or live.task != task.id or before is None or config.undo == "none":
+        raise NeedsHuman(*_cannot_undo(live, before, task, config))
+    await ports.tasks.move(task.id, State.DEPLOYING, "undo", actor=person.id)
+    wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock(), task=task.id)
+    command = config if config.undo == "redeploy" else config.model_copy(update={"command": config.undo})
+    release = Release(base=base, commit=live.commit, digest=before.digest)
+    made = await _carry_out(task, command, wanted, release, ports=ports)
+    if made.state is DeploymentState.LIVE:
+        await ports.records.save_deployment(replace(live, state=DeploymentState.UNDONE))
+        await ports.tasks.move(task.id, State.MERGED, f"undone: {config.environment} is at {before.commit[:12]} again")
+    else:
+        await ports.tasks.move(task.id, State.DEPLOYED, "undo failed; this version is still live")
+    return made
+
+
+def _cannot_undo(
+    live: Deployment | None, before: Deployment | None, task: Task, config: DeployConfig
+) -> tuple[str, str]:
+    if live is None:
+        return f"nothing is live in {config.environment}", ""
+    if live.task != task.id:
+        return f"{config.environment} is at another task's version now ({live.task})", f"honk undo {live.task}"
+    if before is None:
+        return f"there was no version before this one in {config.environment}", "merge a revert instead"
+    return f'{config.environment} cannot undo (undo = "none" in {CONFIG_PATH})', "merge a revert instead"
+
+
+async def _carry_out(
+    task: Task, config: DeployConfig, wanted: Deployment, release: Release, *, ports: Ports
+) -> Deployment:
+    tell = partial(ports.events.record, task.id, task.turn)
+    await ports.records.save_deployment(wanted)
+    await tell(
+        DeploymentStarted(
+            deployment=wanted.id,
+            environment=wanted.environment,
+            commit=wanted.commit,
+            undo=_undo_sentence(config, wanted),
+        ),
+        key=f"deployment/{wanted.id}",
+    )
+    root = ports.home / "production" / task.repository.key / wanted.environment
+    target = root / "releases" / wanted.id
+    ran = await _run(task, config, release, target, ports=ports)
+    healthy = ran.exit_code == 0
+    if healthy:
+        _switch(root, target)
+    url = config.url or ports.previews.production(task.repository, wanted.environment)
+    made = replace(wanted, state=DeploymentState.LIVE if healthy else DeploymentState.FAILED, url=url)
+    await ports.records.save_deployment(made)
+    await tell(
+        DeploymentFinished(
+            deployment=made.id,
+            environment=made.environment,
+            state=made.state,
+            url=made.url,
+            output=(ran.stdout + ran.stderr)[-4000:].decode("utf-8", "replace"),
+        )
+    )
+    return made
+
+
+async def _run(task: Task, config: DeployConfig, release: Release, target: Path, *, ports: Ports) -> Ran:
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    ports.sandboxes.own(target)
+    root = ports.home / "checkouts"
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix="deploy-", ignore_cleanup_errors=True) as name:
+        ports.sandboxes.own(Path(name))
+        tree = Path(name) / "tree"
+        await ports.repositories.checkout(task.repository, release.base, release.commit, tree)
+        box = Box(
+            workspace=tree,
+            mounts=(
+                Mount(source=ports.artifacts.path(release.digest), target="/honk/artifact.tar"),
+                Mount(source=target, target="/honk/production", writable=True),
+            ),
+            environment={
+                "HONK_ARTIFACT": "/tmp/artifact",  # noqa: S108
+                "HONK_PRODUCTION": "/honk/production",
+                "HONK_COMMIT": release.commit,
+                "HONK_ENVIRONMENT": config.environment,
+            },
+        )
+        async with ports.sandboxes.open(box) as sandbox:
+            ran = await sandbox.run(("sh", "-c", _UNPACK, config.command), seconds=config.timeout)
+            if ran.exit_code == 0 and config.health:
+                return await sandbox.run(("sh", "-c", config.health), seconds=config.timeout)
+            return ran
+
+
+def _switch(root: Path, target: Path) -> None:
+    """`current` names the new release; a rename, so that readers see the old or the new one."""
+    link = root / "current.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path("releases") / target.name)
+    os.replace(link, root / "current")  # noqa: PTH105
+
+
+def _undo_sentence(config: DeployConfig, wanted: Deployment) -> str:
+    if config.undo == "none":
+        return "this environment cannot undo"
+    if wanted.previous is None:
+        return "nothing to go back to: this is the first deployment here"
+    return "undo deploys the version before again"
+
+
+async def _configuration(task: Task, commit: Sha, *, ports: Ports) -> DeployConfig | None:
+    content = await ports.repositories.read(task.repository, commit, CONFIG_PATH)
+    return parse(content).deploy if content is not None else None
+
+
+async def _live(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:
+    history = await ports.records.deployments(task.repository.key, config.environment)
+    return next((one for one in history if one.state is DeploymentState.LIVE), None)
+
+
+async def _may(task: Task, person: Person, act: Act, *, ports: Ports) -> None:
+    decision = await ports.policy.ask(person, act, task.repository, task)
+    if not decision.allowed:
+        raise NeedsHuman(decision.reason)
+
+
+def _id(task: Task, commit: Sha, digest: str, act: str) -> str:
+    return hashlib.sha256(f"{act} {task.id} {commit} {digest}".encode()).hexdigest()[:16]

@@ -1,0 +1,74 @@
+"""approval → commit: exactly the commit that was verified, or nothing."""
+
+from functools import partial
+
+from honk.domain.event import MergeDone, MergeRefused
+from honk.domain.person import Person
+from honk.domain.policy import Act
+from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest, PullRequestState, Queued, Refused
+from honk.domain.repository import Sha
+from honk.domain.task import State, Task
+from honk.domain.text import one_line
+from honk.domain.verdict import Answer
+from honk.ports import Ports
+
+
+async def merge(
+    task: Task, person: Person, *, head: Sha, method: MergeMethod, accept_unsure: bool, ports: Ports
+) -> MergeResult:
+    """Merges if the person may, the verdict allows it, and the branch is where it was verified."""
+    before = task.state
+    tell = partial(ports.events.record, task.id, task.turn)
+    await ports.tasks.move(task.id, State.MERGING, actor=person.id)
+    result = await _decide(task, person, head, method, accept_unsure=accept_unsure, ports=ports)
+    match result:
+        case Merged(commit=commit):
+            pull_request = await ports.records.pull_request(task.id)
+            base = pull_request.base if pull_request else ""
+            await tell(MergeDone(commit=commit, head=head, base=base), actor=person.id, key=f"merged/{head}")
+            await ports.tasks.move(task.id, State.MERGED)
+        case Refused(reason=reason, remedy=remedy):
+            await tell(MergeRefused(reason=reason, remedy=remedy), actor=person.id)
+            back = before if before in {State.PROPOSED, State.DRAFT, State.WAITING} else State.PROPOSED
+            await ports.tasks.move(task.id, back, reason)
+        case Queued():
+            await ports.tasks.move(task.id, State.MERGING, "in the forge's merge queue")
+    return result
+
+
+async def _decide(
+    task: Task, person: Person, head: Sha, method: MergeMethod, *, accept_unsure: bool, ports: Ports
+) -> MergeResult:
+    decision = await ports.policy.ask(person, Act.MERGE, task.repository, task)
+    if not decision.allowed:
+        return Refused(reason=decision.reason)
+    pull_request = await ports.forge.find(task.repository, task.id)
+    verdict = await ports.records.verdict(task.id)
+    if pull_request is None:
+        return Refused(reason="there is no pull request to merge", remedy=f"honk show {task.id}")
+    if pull_request.state is not PullRequestState.MERGED:
+        objection = _objection(pull_request, verdict.answer if verdict else None, accept_unsure)
+        if objection is not None:
+            return objection
+        if verdict is None or verdict.commit != head:
+            return Refused(
+                reason=f"the branch is at {pull_request.head[:12]}, and that commit was not verified",
+                remedy=f"honk retry {task.id}",
+            )
+    message = f"{pull_request.title}\n\nHonk-Task: {task.id}\nMerged-by: {one_line(person.name)}\n"
+    return await ports.forge.merge(task.repository, pull_request, head=head, method=method, message=message)
+
+
+def _objection(pull_request: PullRequest, answer: Answer | None, accept_unsure: bool) -> Refused | None:
+    if answer is Answer.PASS and pull_request.state is PullRequestState.OPEN:
+        return None
+    if answer is Answer.UNSURE and accept_unsure:
+        return None
+    if answer is Answer.UNSURE:
+        return Refused(
+            reason="the verdict is unsure: not everything was proven",
+            remedy="read what was not proven, and merge with --accept-unsure if that is good enough for you",
+        )
+    if answer is Answer.PASS:
+        return Refused(reason="the pull request is a draft: the work on it ended early", remedy="honk retry")
+    return Refused(reason="the gate has not passed this change", remedy="reply with what to do, or retry")

@@ -1,0 +1,30 @@
+"""build → thread: a link under which the new version can be tried."""
+
+from dataclasses import replace
+from functools import partial
+
+from honk.domain.build import Build
+from honk.domain.event import BuildReady
+from honk.domain.task import Task
+from honk.domain.turn import Turn
+from honk.ports import Ports
+
+
+async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
+    """The build with its address; without a server there is none, and the event says how to get one."""
+    shared = replace(build, preview_url=await ports.previews.show(build))
+    await ports.records.save_build(shared)
+    tell = partial(ports.events.record, task.id, turn.number)
+    await tell(
+        BuildReady(
+            build=shared.id,
+            kind=shared.kind,
+            commit=shared.commit,
+            digest=shared.digest,
+            size=shared.size,
+            preview_url=shared.preview_url,
+            hint="" if shared.preview_url else f"to see it: honk preview {task.id}",
+        ),
+        key=f"build/{turn.number}/{shared.id}",
+    )
+    return shared
