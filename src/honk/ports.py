@@ -475,6 +475,20 @@ class Exam:
     on: str = "change"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registries:
+    """Where set-up gets packages from, as this host is configured. Never holds a credential."""
+
+    #: host names (with an optional ":port") that set-up may reach
+    hosts: tuple[str, ...] = ()
+    #: local indexes and the bundle of certificate authorities, read-only
+    mounts: tuple[Mount, ...] = ()
+    #: variables that lead pip, uv, npm and git inside to them
+    environment: Mapping[str, str] = field(default_factory=dict)
+    #: sentences: what of the configuration cannot be used inside, and what to do; set-up is refused while there are any
+    refusals: tuple[str, ...] = ()
+
+
 class Gate(Protocol):
     """Verifies a committed tree in a fresh sandbox. The agent cannot skip it."""
 
