@@ -1,0 +1,5 @@
+"""The store: tasks, events and records in SQLite (PostgreSQL comes next), through SQLAlchemy Core."""
+
+from honk.adapters.sql.store import SqlStore
+
+__all__ = ["SqlStore"]

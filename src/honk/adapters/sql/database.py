@@ -1,0 +1,163 @@
+"""One database and the one thread that talks to it.
+
+Transactions are short and synchronous, on a thread of their own, so that the event loop never waits
+for a disk. SQLite is opened in WAL mode; a transaction that writes begins with BEGIN IMMEDIATE,
+because one that reads first and then writes could not wait for another process's lock. Every commit
+is synced: an accepted task survives a power cut.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from honk.adapters.sql.migrate import migrate
+from honk.errors import Defect, Unreachable
+
+T = TypeVar("T")
+#: what runs in one transaction; may run again when the transaction could not be committed
+Work = Callable[[sa.Connection], T]
+
+#: seconds for which another process may hold the write lock before we give up
+BUSY_SECONDS = 60.0
+_WRITES = "honk_writes"
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url)
+    if url.database in (None, "", ":memory:"):
+        engine = sa.create_engine(url, poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=1)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """SQLite reports some locks (recovery, the change to WAL) at once, without waiting for them."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    pause = threading.Event()
+    while True:
+        try:
+            return attempt()
+        except OperationalError as exc:
+            if not _is_busy(exc):
+                raise
+            if time.monotonic() > deadline:
+                raise Unreachable("the database was locked by another process for too long") from exc
+            pause.wait(0.02)
+
+
+class Database:
+    def __init__(self, url: str) -> None:
+        self._url = sa.make_url(url)
+        self._engine: sa.Engine | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def open(self) -> None:
+        """Connects and migrates. Raises SettingsWrong when a newer Honk wrote the database."""
+        if self._thread is not None:
+            raise Defect("the database is open already")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="honk-store")
+        try:
+            await self._on_thread(self._open)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Lets the transaction under way finish. Closed already: no effect."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        try:
+            await asyncio.wrap_future(thread.submit(self._close))
+        finally:
+            thread.shutdown(wait=False)
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._on_thread(lambda: self._once(work, writes=False))
+
+    async def write(self, work: Work[T]) -> T:
+        return await self._on_thread(lambda: self._write(work))
+
+    async def _on_thread(self, job: Callable[[], T]) -> T:
+        if self._thread is None:
+            raise Defect("the store is not open")
+        return await asyncio.wrap_future(self._thread.submit(job))
+
+    def _open(self) -> None:
+        if self._url.get_backend_name() == "sqlite" and self._url.database not in (None, "", ":memory:"):
+            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._engine = _engine(self._url)
+        if self._engine.dialect.name == "sqlite":
+            _patiently(self._use_wal)
+        _patiently(lambda: self._once(migrate, writes=True))
+
+    def _use_wal(self) -> None:
+        connection = self._connected().raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.close()
+        except Exception as exc:
+            raise OperationalError("PRAGMA journal_mode=WAL", None, exc) from exc
+        finally:
+            connection.close()
+
+    def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def _connected(self) -> sa.Engine:
+        if self._engine is None:
+            raise Defect("the store is not open")
+        return self._engine
+
+    def _write(self, work: Work[T]) -> T:
+        try:
+            return self._once(work, writes=True)
+        except IntegrityError:
+            # two processes of PostgreSQL inserted the same row at once: now it is there to be found
+            try:
+                return self._once(work, writes=True)
+            except IntegrityError as exc:
+                raise Defect(f"the store refuses the record: {exc.orig}") from exc
+
+    def _once(self, work: Work[T], *, writes: bool) -> T:
+        engine = self._connected().execution_options(**{_WRITES: writes})
+
+        def attempt() -> T:
+            with engine.begin() as connection:
+                return work(connection)
+
+        return _patiently(attempt)

@@ -1,0 +1,87 @@
+"""The append-only event log in the database."""
+
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from honk.adapters.sql.database import Database
+from honk.adapters.sql.schema import events, tasks
+from honk.domain.codec import dump_event, load_event
+from honk.domain.event import Event, EventData
+from honk.domain.person import PersonId
+from honk.domain.task import TaskId
+from honk.errors import Defect
+from honk.ports import Clock
+
+
+def lock_task(connection: sa.Connection, task: TaskId) -> sa.Row[Any]:
+    """The task's row, locked until the transaction ends. Raises Defect for an unknown task."""
+    row = connection.execute(sa.select(tasks).where(tasks.c.id == task).with_for_update()).first()
+    if row is None:
+        raise Defect(f"there is no task {task}")
+    return row
+
+
+def append(connection: sa.Connection, event: Event, key: str = "") -> Event:
+    """Writes the event as the task's next one in the caller's transaction, or returns the one that has the key.
+
+    Its `id` and `seq` are given here, whatever they were.
+    """
+    task = event.task
+    lock_task(connection, task)
+    if key:
+        before = connection.execute(sa.select(events).where(events.c.task == task, events.c.key == key)).first()
+        if before is not None:
+            return _event(before)
+    raised = tasks.update().where(tasks.c.id == task).values(events=tasks.c.events + 1).returning(tasks.c.events)
+    seq = connection.execute(raised).scalar_one()
+    connection.execute(
+        events.insert().values(
+            task=task,
+            seq=seq,
+            turn=event.turn,
+            at=event.at,
+            actor=event.actor,
+            type=event.type,
+            version=event.data.version,
+            data=dump_event(event.data),
+            key=key or None,
+        )
+    )
+    return replace(event, id=_id(task, seq), seq=seq)
+
+
+def _id(task: str, seq: int) -> str:
+    return f"{task}.{seq}"
+
+
+def _event(row: sa.Row[Any]) -> Event:
+    return Event(
+        id=_id(row.task, row.seq),
+        task=TaskId(row.task),
+        turn=row.turn,
+        seq=row.seq,
+        at=row.at,
+        actor=None if row.actor is None else PersonId(row.actor),
+        data=load_event(row.type, row.version, row.data),
+    )
+
+
+class SqlEvents:
+    """Implements honk.ports.Events. An event's id is `<task id>.<seq>`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def record(
+        self, task: TaskId, turn: int, data: EventData, *, actor: PersonId | None = None, key: str = ""
+    ) -> Event:
+        draft = Event(id="", task=task, turn=turn, seq=0, at=self._clock(), actor=actor, data=data)
+        return await self._database.write(lambda connection: append(connection, draft, key))
+
+    async def read(self, task: TaskId, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
+        query = sa.select(events).where(events.c.task == task, events.c.seq > after).order_by(events.c.seq).limit(limit)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(_event(row) for row in rows)

@@ -1,0 +1,198 @@
+"""The tables. Records are kept as JSON (honk.domain.codec); columns exist for what is searched, ordered or locked."""
+
+import json
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from honk.errors import Defect
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, in UTC whatever the database keeps."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise Defect(f"a time without a zone cannot be stored: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """What a person wrote, as a JSON string: databases refuse NUL and lone surrogates in plain text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else str(json.loads(value))
+
+
+def _task(*, key: bool = False) -> sa.Column[str]:
+    return sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), primary_key=key, nullable=False)
+
+
+def _number() -> sa.Column[int]:
+    """Numbers rows in the order in which they came."""
+    return sa.Column("number", sa.Integer, sa.Identity(), primary_key=True)
+
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", Words, nullable=False),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False, index=True),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+    sa.Column("requested_by", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+    sa.Column("repository_key", sa.Text, nullable=False, index=True),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("instruction", Words, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("reason", Words, nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("stop_asked_by", sa.Text, sa.ForeignKey("people.id")),
+    # the seq of the latest event; raised and used in one transaction, so that there is never a gap
+    sa.Column("events", sa.Integer, nullable=False, server_default="0"),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    _task(key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+)
+
+mailbox = sa.Table(
+    "mailbox",
+    metadata,
+    _number(),
+    _task(),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    # kept after it was taken, so that a late redelivery is known
+    sa.Column("taken", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("task", "message_id"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _task(key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, sa.ForeignKey("people.id")),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.UniqueConstraint("task", "key"),
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    _task(key=True),
+    sa.Column("turn", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+)
+
+findings_cache = sa.Table(
+    "findings_cache",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", Words, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+spending = sa.Table(
+    "spending",
+    metadata,
+    _task(key=True),
+    sa.Column("usd", sa.Float, nullable=False),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cache_read_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cache_write_tokens", sa.BigInteger, nullable=False),
+)
+
+pull_request_numbers = sa.Table(
+    "pull_request_numbers",
+    metadata,
+    sa.Column("repository", sa.Text, primary_key=True),
+    sa.Column("latest", sa.Integer, nullable=False),
+)
+
+pull_requests = sa.Table(
+    "pull_requests",
+    metadata,
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("pull_request", sa.Text, nullable=False),
+    sa.UniqueConstraint("repository", "number"),
+)
+
+builds = sa.Table(
+    "builds",
+    metadata,
+    _number(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, index=True),
+    sa.Column("build", sa.Text, nullable=False),
+)
+
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    _number(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("deployment", sa.Text, nullable=False),
+    sa.Index("ix_deployments_place", "repository", "environment"),
+)

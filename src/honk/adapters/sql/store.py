@@ -1,0 +1,51 @@
+"""The three ports of the store over one database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from honk.adapters.sql.database import Database
+from honk.adapters.sql.events import SqlEvents
+from honk.adapters.sql.records import SqlRecords
+from honk.adapters.sql.tasks import SqlTasks
+from honk.ports import Clock
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid4().hex
+
+
+class SqlStore:
+    """Opened by `async with` or `await open()`; several processes may have the same database open.
+
+    `url` is SQLAlchemy's, such as `sqlite:////var/lib/honk/honk.db`; `sqlite://` is a database in memory.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> None:
+        self._database = Database(url)
+        self.tasks = SqlTasks(self._database, clock, new_id)
+        self.events = SqlEvents(self._database, clock)
+        self.records = SqlRecords(self._database, clock)
+
+    async def open(self) -> None:
+        """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Lets the transaction under way finish."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,240 @@
+"""Tasks, turns, people and the mailbox in the database."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from honk.adapters.sql.database import Database
+from honk.adapters.sql.events import append, lock_task
+from honk.adapters.sql.schema import identities, mailbox, people, tasks, turns
+from honk.domain.codec import dump, load
+from honk.domain.event import Event, TaskMoved
+from honk.domain.message import Message, MessageId
+from honk.domain.person import Identity, IdentityKind, Person, PersonId
+from honk.domain.repository import Repository
+from honk.domain.task import Options, State, Task, TaskId
+from honk.domain.turn import Outcome, Turn
+from honk.errors import Defect, Usage
+from honk.ports import Clock
+
+Row = sa.Row[Any]
+
+
+def _task(row: Row) -> Task:
+    return Task(
+        id=TaskId(row.id),
+        repository=load(Repository, row.repository),
+        instruction=row.instruction,
+        requested_by=PersonId(row.requested_by),
+        state=State(row.state),
+        reason=row.reason,
+        options=load(Options, row.options),
+        created_at=row.created_at,
+        turn=row.turn,
+    )
+
+
+def _turn(row: Row) -> Turn:
+    return Turn(
+        task=TaskId(row.task),
+        number=row.number,
+        message=load(Message, row.message),
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+    )
+
+
+def _turn_of(connection: sa.Connection, message: MessageId) -> Turn | None:
+    row = connection.execute(sa.select(turns).where(turns.c.message_id == message)).first()
+    return None if row is None else _turn(row)
+
+
+def _insert_turn(connection: sa.Connection, turn: Turn) -> None:
+    connection.execute(
+        turns.insert().values(
+            task=turn.task,
+            number=turn.number,
+            message_id=turn.message.id,
+            message=dump(Message, turn.message),
+            outcome=turn.outcome,
+        )
+    )
+
+
+class SqlTasks:
+    """Implements honk.ports.Tasks. Unknown ids raise Defect, except where a person typed them."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+
+    async def person(self, identity: Identity, name: str) -> Person:
+        made = PersonId(self._new_id())
+
+        def work(connection: sa.Connection) -> Person:
+            known = connection.execute(
+                sa.select(identities.c.person).where(
+                    identities.c.kind == identity.kind, identities.c.value == identity.value
+                )
+            ).scalar()
+            if known is not None:
+                return _person(connection, PersonId(known))
+            connection.execute(people.insert().values(id=made, name=name))
+            connection.execute(identities.insert().values(kind=identity.kind, value=identity.value, person=made))
+            return Person(id=made, name=name, identities=(identity,))
+
+        return await self._database.write(work)
+
+    async def get_person(self, id: PersonId) -> Person:
+        return await self._database.read(lambda connection: _person(connection, id))
+
+    async def add(self, task: Task, turn: Turn) -> Task:
+        def work(connection: sa.Connection) -> Task:
+            before = _turn_of(connection, turn.message.id)
+            if before is not None:
+                return _task(lock_task(connection, before.task))
+            stored = replace(task, turn=turn.number)
+            connection.execute(
+                tasks.insert().values(
+                    id=stored.id,
+                    created_at=stored.created_at,
+                    requested_by=stored.requested_by,
+                    repository_key=stored.repository.key,
+                    repository=dump(Repository, stored.repository),
+                    instruction=stored.instruction,
+                    options=dump(Options, stored.options),
+                    state=stored.state,
+                    reason=stored.reason,
+                    turn=stored.turn,
+                )
+            )
+            _insert_turn(connection, turn)
+            return stored
+
+        return await self._database.write(work)
+
+    async def get(self, prefix: str) -> Task:
+        query = sa.select(tasks).where(tasks.c.id.startswith(prefix, autoescape=True)).order_by(tasks.c.id).limit(20)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        # LIKE ignores case in some databases
+        found = [row for row in rows if row.id.startswith(prefix)]
+        exact = [row for row in found if row.id == prefix]
+        if not found:
+            raise Usage(f"no task begins with {prefix!r}", "`honk tasks` lists them.")
+        if len(found) > 1 and not exact:
+            raise Usage(
+                f"several tasks begin with {prefix!r}: {', '.join(row.id for row in found)}", "Type more of it."
+            )
+        return _task((exact or found)[0])
+
+    async def list(self, *, states: frozenset[State] | None = None, limit: int = 100) -> tuple[Task, ...]:
+        query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
+        if states is not None:
+            query = query.where(tasks.c.state.in_(sorted(states)))
+        return tuple(
+            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+        )
+
+    async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
+        now = self._clock()
+
+        def work(connection: sa.Connection) -> Task:
+            before = _task(lock_task(connection, id))
+            if (before.state, before.reason) == (to, reason):
+                return before
+            after = before.to(to, reason)
+            connection.execute(tasks.update().where(tasks.c.id == id).values(state=after.state, reason=after.reason))
+            moved = TaskMoved(state=after.state, before=before.state, reason=reason)
+            append(connection, Event(id="", task=id, turn=after.turn, seq=0, at=now, actor=actor, data=moved))
+            return after
+
+        return await self._database.write(work)
+
+    async def add_turn(self, task: TaskId, message: Message) -> Turn:
+        def work(connection: sa.Connection) -> Turn:
+            row = lock_task(connection, task)
+            before = _turn_of(connection, message.id)
+            if before is not None:
+                if before.task != task:
+                    raise Defect(f"message {message.id} belongs to task {before.task}, not to {task}")
+                return before
+            turn = Turn(task=task, number=row.turn + 1, message=message)
+            _insert_turn(connection, turn)
+            connection.execute(tasks.update().where(tasks.c.id == task).values(turn=turn.number))
+            return turn
+
+        return await self._database.write(work)
+
+    async def turn(self, task: TaskId, number: int) -> Turn:
+        query = sa.select(turns).where(turns.c.task == task, turns.c.number == number)
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        if row is None:
+            raise Defect(f"task {task} has no turn {number}")
+        return _turn(row)
+
+    async def end_turn(self, task: TaskId, number: int, outcome: Outcome) -> None:
+        change = turns.update().where(turns.c.task == task, turns.c.number == number).values(outcome=outcome)
+        if not await self._database.write(lambda connection: connection.execute(change).rowcount):
+            raise Defect(f"task {task} has no turn {number}")
+
+    async def queue_message(self, task: TaskId, message: Message) -> None:
+        def work(connection: sa.Connection) -> None:
+            lock_task(connection, task)
+            same = sa.select(mailbox.c.number).where(mailbox.c.task == task, mailbox.c.message_id == message.id)
+            if connection.execute(same).first() is None:
+                connection.execute(
+                    mailbox.insert().values(task=task, message_id=message.id, message=dump(Message, message))
+                )
+
+        await self._database.write(work)
+
+    async def next_message(self, task: TaskId) -> Message | None:
+        def work(connection: sa.Connection) -> Message | None:
+            lock_task(connection, task)
+            oldest = (
+                sa.select(mailbox)
+                .where(mailbox.c.task == task, mailbox.c.taken.is_(sa.false()))
+                .order_by(mailbox.c.number)
+                .limit(1)
+            )
+            row = connection.execute(oldest).first()
+            if row is None:
+                return None
+            connection.execute(mailbox.update().where(mailbox.c.number == row.number).values(taken=True))
+            return load(Message, row.message)
+
+        return await self._database.write(work)
+
+    async def ask_stop(self, task: TaskId, by: PersonId) -> None:
+        await self._set_stop(task, by)
+
+    async def stop_asked(self, task: TaskId) -> PersonId | None:
+        query = sa.select(tasks.c.stop_asked_by).where(tasks.c.id == task)
+        by = await self._database.read(lambda connection: connection.execute(query).scalar())
+        return None if by is None else PersonId(by)
+
+    async def clear_stop(self, task: TaskId) -> None:
+        await self._set_stop(task, None)
+
+    async def _set_stop(self, task: TaskId, by: PersonId | None) -> None:
+        def work(connection: sa.Connection) -> None:
+            lock_task(connection, task)
+            connection.execute(tasks.update().where(tasks.c.id == task).values(stop_asked_by=by))
+
+        await self._database.write(work)
+
+
+def _person(connection: sa.Connection, id: PersonId) -> Person:
+    name = connection.execute(sa.select(people.c.name).where(people.c.id == id)).scalar()
+    if name is None:
+        raise Defect(f"there is no person {id}")
+    known = connection.execute(
+        sa.select(identities).where(identities.c.person == id).order_by(identities.c.kind, identities.c.value)
+    )
+    return Person(
+        id=id,
+        name=name,
+        identities=tuple(Identity(kind=IdentityKind(row.kind), value=row.value) for row in known),
+    )
