@@ -19,7 +19,7 @@ from honk.domain.limits import Limits, Spending
 from honk.domain.message import Message
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.policy import Act, Decision
-from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest
+from honk.domain.pull_request import Comment, MergeMethod, MergeResult, PullRequest
 from honk.domain.repository import Base, FileChange, Repository, Sha
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
@@ -147,6 +147,12 @@ class Records(Protocol):
         """Stores it; number 0 is replaced by the repository's next number."""
 
     async def pull_request(self, task: TaskId) -> PullRequest | None: ...
+
+    async def save_comment(self, comment: Comment) -> None:
+        """Stores a comment on the task's pull request. The same task and key again: no effect."""
+
+    async def comments(self, task: TaskId) -> tuple[Comment, ...]:
+        """Oldest first."""
 
     async def save_build(self, build: Build) -> None: ...
 

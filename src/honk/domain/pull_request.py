@@ -1,6 +1,7 @@
 """A pull request, and what became of an attempt to merge it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from honk.domain.repository import Sha
@@ -27,6 +28,17 @@ class PullRequest:
     state: PullRequestState
     #: None where no page exists for it
     url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """One comment on a pull request."""
+
+    task: TaskId
+    #: names the occasion, so that commenting twice gives one comment
+    key: str
+    text: str
+    at: datetime
 
 
 class MergeMethod(StrEnum):
