@@ -18,6 +18,9 @@
 Facts travel as attributes, so that a door can show them and a journal can store them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class HonkError(Exception):
     """Base of every error that Honk raises on purpose.
@@ -89,3 +92,14 @@ class Stopped(HonkError):
 
 class Defect(HonkError):
     """Honk itself is wrong."""
+
+
+@contextmanager
+def single() -> Iterator[None]:
+    """Raises the only error of an exception group by itself, as if no task group had been there."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from honk.domain.build import Build
 from honk.domain.event import BuildFailed, StepProgressed
-from honk.domain.repository import Base, Sha
+from honk.domain.repository import Sha
 from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryConfig, parse
 from honk.domain.task import Task
 from honk.domain.turn import Turn

@@ -21,7 +21,7 @@ from honk.domain.text import Untrusted, one_line
 from honk.domain.turn import Turn
 from honk.domain.verdict import Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import HandBackRefused
+from honk.errors import HandBackRefused, single
 from honk.ports import Agent, Attachment, Box, Exam, Job, Pass, Ports, Report, Session, Tell, Tools
 
 #: Names the agent's session of a task; any fixed UUID serves.
@@ -146,13 +146,14 @@ async def _bounded(work: _Work, session: Session, words: str) -> Report:
     limit = work.task.options.limits.seconds
     left = None if limit is None else max(limit - await _used_seconds(work), 0.0)
     images = await _images(work)
-    async with anyio.create_task_group() as watchers:
-        if left is not None:
-            said = f"the time limit of {limit:.0f} s for this turn is reached"
-            watchers.start_soon(end_when, partial(anyio.sleep, left), "time", said)
-        watchers.start_soon(end_when, work.stopping, "stopped", "stopped by a person")
-        report = await session.work(words, images)
-        watchers.cancel_scope.cancel()
+    with single():
+        async with anyio.create_task_group() as watchers:
+            if left is not None:
+                said = f"the time limit of {limit:.0f} s for this turn is reached"
+                watchers.start_soon(end_when, partial(anyio.sleep, left), "time", said)
+            watchers.start_soon(end_when, work.stopping, "stopped", "stopped by a person")
+            report = await session.work(words, images)
+            watchers.cancel_scope.cancel()
     if cut and report.cut_short in {"", "stopped"}:
         kind, reason = cut[0]
         return replace(report, cut_short=kind, reason=reason)

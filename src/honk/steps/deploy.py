@@ -158,7 +158,7 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
                 Mount(source=target, target="/honk/production", writable=True),
             ),
             environment={
-                "HONK_ARTIFACT": "/tmp/artifact",  # noqa: S108
+                "HONK_ARTIFACT": "/tmp/artifact",
                 "HONK_PRODUCTION": "/honk/production",
                 "HONK_COMMIT": release.commit,
                 "HONK_ENVIRONMENT": config.environment,

@@ -11,6 +11,7 @@ from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
+from honk.errors import NeedsHuman
 from honk.ports import Ports
 
 
@@ -31,6 +32,14 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     )
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.number}")
     return workspace
+
+
+async def chosen_base(task: Task, *, ports: Ports) -> Base:
+    """The base of a task that was prepared before. Raises NeedsHuman when it never was."""
+    base = await _chosen(task, ports=ports)
+    if base is None:
+        raise NeedsHuman(f"task {task.id} has not been prepared yet", f"honk retry {task.id}")
+    return base
 
 
 async def _chosen(task: Task, *, ports: Ports) -> Base | None:

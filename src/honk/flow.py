@@ -1,0 +1,183 @@
+"""The life of a task: start reading here.
+
+A task lives in two short workflows. `turn` goes from a message to something that can be looked at;
+`land` goes from a person's approval to production. Between them a task is a row in a state: nothing
+waits in memory. Each `once(name, …)` is one finished step in the journal; after a crash the workflow
+runs again from the top, and finished steps answer from the journal.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar, cast
+
+from honk.domain.attempt import Attempt
+from honk.domain.build import Build
+from honk.domain.deployment import Deployment
+from honk.domain.person import PersonId
+from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest
+from honk.domain.repository import Sha
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome, Turn
+from honk.domain.verdict import Answer, Verdict
+from honk.domain.workspace import Workspace
+from honk.errors import HonkError, Stopped
+from honk.ports import Exam, Once, Ports
+from honk.steps.build import build
+from honk.steps.code import Order, code
+from honk.steps.deploy import Release, deploy, undo
+from honk.steps.merge import merge
+from honk.steps.prepare import chosen_base, prepare
+from honk.steps.propose import propose
+from honk.steps.settle import BROKEN_OFF, Ending, broken_off, concluded, nothing_new, settle, settle_landing
+from honk.steps.share import share
+from honk.steps.stop import stoppable, until_stopped
+from honk.steps.verify import baseline, verify
+
+T = TypeVar("T")
+
+#: One attempt, and two more after a refused verdict.
+ATTEMPTS = 3
+
+
+async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
+    """message → prepare → (code → verify)* → propose → build → share."""
+    once = stoppable(once, task, ports)
+    try:
+        ending = await _work(task, turn, once, ports=ports)
+    except Stopped as error:
+        ending = Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=str(error))
+    except HonkError as error:
+        ending = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=str(error))
+    return await settle(task, turn, ending, ports=ports)
+
+
+async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
+    workspace = await once("prepare", Workspace, partial(prepare, task, turn, ports=ports))
+    exam = _exam(task, turn, workspace)
+    if turn.number == 1:
+        base = await once("baseline", Verdict, partial(baseline, task, turn, exam, ports=ports))
+        if base.base_broken:
+            return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=base.base_broken)
+    attempt, verdict = await _attempts(task, turn, workspace, exam, once, ports=ports)
+    change = attempt.change
+    if attempt.cut_short in BROKEN_OFF:
+        return broken_off(attempt)
+    if change is None or change.empty or change.commit == change.parent:
+        return nothing_new(attempt)
+    proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
+    await once("propose", PullRequest, proposed)
+    if verdict is not None and verdict.answer is not Answer.FAIL:
+        made = await once("build", _maybe(Build), partial(build, task, turn, exam, change.commit, ports=ports))
+        if made is not None:
+            await once("share", Build, partial(share, task, turn, made, ports=ports))
+    return concluded(attempt, verdict)
+
+
+async def _attempts(
+    task: Task, turn: Turn, workspace: Workspace, exam: Exam, once: Once, *, ports: Ports
+) -> tuple[Attempt, Verdict | None]:
+    """The last attempt and its verdict; the agent is sent back while the gate refuses."""
+    sent_back = ""
+    for number in range(1, ATTEMPTS + 1):
+        order = Order(task=task, turn=turn, workspace=workspace, exam=exam, number=number, sent_back=sent_back)
+        stopping = partial(until_stopped, task, ports)
+        attempt = await once(f"code/{number}", Attempt, partial(code, order, stopping=stopping, ports=ports))
+        verdict: Verdict | None = None
+        if attempt.cut_short == "hand-back":
+            sent_back = attempt.reason
+        elif attempt.cut_short in BROKEN_OFF or attempt.change is None or attempt.change.empty:
+            break
+        else:
+            checked = partial(verify, task, turn, attempt, exam, ports=ports)
+            verdict = await once(f"verify/{number}", Verdict, checked)
+            sent_back = ports.gate.words(verdict)
+            if verdict.answer is not Answer.FAIL:
+                break
+        if attempt.cut_short in {"money", "calls", "time"} or not ports.agents[task.options.agent].corrects:
+            break
+    return attempt, verdict
+
+
+def _exam(task: Task, turn: Turn, workspace: Workspace) -> Exam:
+    """What the gate is asked. A reply counts as part of the instruction: it may ask for more."""
+    said = task.instruction if turn.number == 1 else f"{task.instruction}\n\n{turn.message.text}"
+    return Exam(
+        task=task.id,
+        repository=task.repository,
+        base=workspace.base,
+        change=None,
+        instruction=said,
+        verify=task.options.verify,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landing:
+    """A person's approval: who, and exactly which commit."""
+
+    by: PersonId
+    head: Sha
+    method: MergeMethod
+    #: names this press of the button, so that a redelivery is recognised
+    act: str
+    accept_unsure: bool = False
+
+
+async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
+    """approval → merge → deploy."""
+    person = await ports.tasks.get_person(landing.by)
+    merging = partial(
+        merge,
+        task,
+        person,
+        head=landing.head,
+        method=landing.method,
+        accept_unsure=landing.accept_unsure,
+        ports=ports,
+    )
+    try:
+        result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
+        if isinstance(result, Merged):
+            release = await once("release", _maybe(Release), partial(_release, task, result.commit, ports=ports))
+            if release is not None:
+                await once("deploy", _maybe(Deployment), partial(deploy, task, person, release, ports=ports))
+    except HonkError as error:
+        await _come_to_rest(task, str(error), ports=ports)
+    return await settle_landing(task, landing.act, ports=ports)
+
+
+async def revert(task: Task, by: PersonId, act: str, once: Once, *, ports: Ports) -> Ending:
+    """undo → the version before is live again."""
+    person = await ports.tasks.get_person(by)
+    base = await chosen_base(task, ports=ports)
+    try:
+        await once("undo", Deployment, partial(undo, task, person, base=base, act=act, ports=ports))
+    except HonkError as error:
+        await _come_to_rest(task, str(error), ports=ports)
+    return await settle_landing(task, act, ports=ports)
+
+
+async def _release(task: Task, merged: Sha, *, ports: Ports) -> Release | None:
+    """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved."""
+    base = await chosen_base(task, ports=ports)
+    last = await ports.tasks.turn(task.id, task.turn)
+    made = await ports.records.build(task.id)
+    repository = task.repository
+    same = made is not None and await ports.repositories.tree(repository, merged) == (
+        await ports.repositories.tree(repository, made.commit)
+    )
+    if not same:
+        exam = Exam(task=task.id, repository=repository, base=base, change=None, instruction=task.instruction)
+        made = await build(task, last, exam, merged, ports=ports)
+    return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
+
+
+async def _come_to_rest(task: Task, reason: str, *, ports: Ports) -> None:
+    """A merge or deployment that failed leaves the task where it was last certain to be."""
+    now = await ports.tasks.get(task.id)
+    back = {State.MERGING: State.WAITING, State.DEPLOYING: State.MERGED}.get(now.state, now.state)
+    await ports.tasks.move(task.id, back, reason)
+
+
+def _maybe(kind: type[T]) -> type[T | None]:
+    return cast("type[T | None]", kind | None)

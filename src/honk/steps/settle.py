@@ -1,0 +1,97 @@
+"""work → rest: the state in which a task is left, why, and what it has cost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from honk.domain.attempt import Attempt
+from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome, Turn
+from honk.domain.verdict import Answer, Verdict
+from honk.ports import Ports
+
+#: Ends that came from outside; the tree may be anything, so it is kept but neither verified nor proposed.
+BROKEN_OFF = frozenset({"stopped", "model", "agent", "hand-back"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a turn ended."""
+
+    outcome: Outcome
+    state: State
+    reason: str = ""
+
+
+def broken_off(attempt: Attempt) -> Ending:
+    """The work ended from outside: a stop, the model, the agent."""
+    kept = State.DRAFT if attempt.change and not attempt.change.empty else State.FAILED
+    if attempt.cut_short == "stopped":
+        return Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=attempt.reason)
+    return Ending(outcome=Outcome.ERROR, state=kept, reason=attempt.reason)
+
+
+def nothing_new(attempt: Attempt) -> Ending:
+    """The tree is as it was."""
+    if attempt.cut_short:
+        return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
+    said = attempt.summary.strip()
+    reason = f"the agent changed nothing. It said: {said}" if said else "the agent changed nothing"
+    return Ending(outcome=Outcome.NO_CHANGE, state=State.FAILED, reason=reason)
+
+
+def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
+    """There is a pull request; the verdict says of which kind."""
+    if attempt.cut_short:
+        return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
+    answer = verdict.answer if verdict else Answer.UNSURE
+    if answer is Answer.PASS:
+        return Ending(outcome=Outcome.PASS, state=State.PROPOSED)
+    outcome = Outcome.FAIL if answer is Answer.FAIL else Outcome.UNSURE
+    said = "the gate did not pass it" if answer is Answer.FAIL else "not everything could be proven"
+    return Ending(outcome=outcome, state=State.DRAFT, reason=said)
+
+
+async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> Ending:
+    """Leaves the turn. The event is the last one that a follower waits for."""
+    await ports.tasks.move(task.id, ending.state, ending.reason)
+    await ports.tasks.end_turn(task.id, turn.number, ending.outcome)
+    await ports.tasks.clear_stop(task.id)
+    await _record(task.id, turn.number, ending, key=f"settled/{turn.number}", ports=ports)
+    return ending
+
+
+async def settle_landing(task: Task, act: str, *, ports: Ports) -> Ending:
+    """Leaves a merge, a deployment or an undo, in whatever state it has reached."""
+    now = await ports.tasks.get(task.id)
+    outcome = Outcome.PASS if now.state in {State.MERGED, State.DEPLOYED} else Outcome.ERROR
+    ending = Ending(outcome=outcome, state=now.state, reason=now.reason)
+    await _record(task.id, task.turn, ending, key=f"settled/{act}", ports=ports)
+    return ending
+
+
+async def _record(task: str, turn: int, ending: Ending, *, key: str, ports: Ports) -> None:
+    current = await ports.tasks.get(task)
+    events = [event for event in await ports.events.read(current.id) if event.turn == turn]
+    verdict = await ports.records.verdict(current.id)
+    spent = await ports.records.spent(current.id)
+    await ports.events.record(
+        current.id,
+        turn,
+        TaskSettled(
+            state=ending.state,
+            outcome=ending.outcome,
+            reason=ending.reason,
+            answer=verdict.answer if verdict else None,
+            cost_usd=round(spent.usd, 6),
+            seconds=_seconds(events, ports.clock()),
+            seconds_verifying=sum(e.data.seconds for e in events if isinstance(e.data, VerdictGiven)),
+        ),
+        key=key,
+    )
+
+
+def _seconds(events: list[Event], now: datetime) -> float:
+    """Wall time since work on the turn began."""
+    began = next((e.at for e in events if isinstance(e.data, TaskMoved) and e.data.state == State.PREPARING), now)
+    return max((now - began).total_seconds(), 0.0)
