@@ -1,0 +1,1 @@
+"""Overtone's API: the catalogue and its playlists as JSON, and the web app beside them."""
