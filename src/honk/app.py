@@ -1,0 +1,213 @@
+"""What every door may do: submit, reply, stop, retry, merge, undo. Nothing here waits for the work itself."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+
+from honk.domain.codec import dump
+from honk.domain.event import MessageReceived, TaskAccepted, TaskSettled
+from honk.domain.message import Image, Message, MessageId
+from honk.domain.person import Person
+from honk.domain.policy import Act
+from honk.domain.pull_request import MergeMethod
+from honk.domain.task import BUSY, Options, State, Task, TaskId
+from honk.domain.turn import Outcome, Turn
+from honk.errors import NeedsHuman, Usage
+from honk.flow import Landing
+from honk.ports import Journal, Ports
+
+#: An instruction longer than this is refused; 100 kB must work.
+_INSTRUCTION_LIMIT = 1_000_000
+_LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.MERGED, State.DEPLOYED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """The verbs behind every door. Each asks the policy, and each may be delivered twice."""
+
+    ports: Ports
+    journal: Journal
+
+    async def submit(
+        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = ()
+    ) -> Task:
+        """Accepts a task and starts its first turn. Raises Usage for what makes no sense."""
+        instruction = _checked(text)
+        ports = self.ports
+        if options.agent not in ports.agents:
+            raise Usage(f"there is no agent {options.agent!r}", f"known: {', '.join(sorted(ports.agents))}")
+        await ports.agents[options.agent].requirements()
+        repository = ports.repositories.identify(address)
+        decision = await ports.policy.ask(person, Act.ASK, repository, None)
+        if not decision.allowed:
+            raise NeedsHuman(decision.reason)
+        now = ports.clock()
+        task = Task(
+            id=TaskId(_slug(instruction) + "-" + uuid.uuid4().hex[:6]),
+            repository=repository,
+            instruction=instruction,
+            requested_by=person.id,
+            state=State.ACCEPTED,
+            options=options,
+            created_at=now,
+        )
+        message = Message(id=MessageId(uuid.uuid4().hex), by=person.id, text=instruction, at=now, images=images)
+        task = await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
+        await ports.events.record(
+            task.id,
+            1,
+            TaskAccepted(
+                repository=repository.url,
+                instruction=instruction,
+                agent=options.agent,
+                model=options.model,
+                limits=options.limits,
+            ),
+            actor=person.id,
+            key="accepted",
+        )
+        await self._start_turn(task, 1)
+        return task
+
+    async def unfinished_twin(self, person: Person, address: str, text: str, options: Options) -> Task | None:
+        """The same request by the same person that a crash or Ctrl-C cut off, so that asking again goes on."""
+        repository = self.ports.repositories.identify(address)
+        open_ids = {one.split("/")[1] for one in await self.journal.unfinished() if one.startswith("turn/")}
+        for task in await self.ports.tasks.list(states=BUSY, limit=1000):
+            same = (task.repository.url, task.instruction, task.options, task.requested_by) == (
+                repository.url,
+                _checked(text),
+                options,
+                person.id,
+            )
+            if same and task.id in open_ids:
+                return task
+        return None
+
+    async def resume(self, task: Task) -> bool:
+        """Goes on with whatever was cut off; False when nothing was."""
+        for workflow in await self.journal.unfinished():
+            kind, _, rest = workflow.partition("/")
+            if rest.split("/")[0] == task.id:
+                await self.journal.start(kind, workflow, "")
+                return True
+        if task.state in BUSY and task.turn and (await self.ports.tasks.turn(task.id, task.turn)).outcome is None:
+            await self._start_turn(task, task.turn)
+            return True
+        return False
+
+    async def reply(
+        self, person: Person, task: Task, text: str, *, images: tuple[Image, ...] = (), id: str = ""
+    ) -> Turn | None:
+        """The next turn of the same task; None when it is queued behind the turn at work."""
+        await self._allowed(person, Act.STEER, task)
+        now = self.ports.clock()
+        message = Message(
+            id=MessageId(id or uuid.uuid4().hex), by=person.id, text=_checked(text), at=now, images=images
+        )
+        if task.state in {State.MERGED, State.DEPLOYED, State.MERGING, State.DEPLOYING}:
+            raise Usage(f"task {task.id} is {task.state}: its pull request is closed", "honk run begins a new task")
+        queued = task.state in BUSY
+        received = MessageReceived(message=message.id, text=message.text, handling="queued" if queued else "turn")
+        await self.ports.events.record(task.id, task.turn, received, actor=person.id, key=f"message/{message.id}")
+        if queued:
+            await self.ports.tasks.queue_message(task.id, message)
+            return None
+        turn = await self.ports.tasks.add_turn(task.id, message)
+        await self._start_turn(task, turn.number)
+        return turn
+
+    async def next_turn(self, task: Task) -> Turn | None:
+        """Begins the turn of the oldest queued message, if there is one."""
+        message = await self.ports.tasks.next_message(task.id)
+        if message is None:
+            return None
+        turn = await self.ports.tasks.add_turn(task.id, message)
+        await self._start_turn(task, turn.number)
+        return turn
+
+    async def retry(self, person: Person, task: Task) -> Task:
+        """Goes on where a crash cut it off, or sends the agent to work on the same words again."""
+        await self._allowed(person, Act.STEER, task)
+        if await self.resume(task):
+            return task
+        if task.state in {State.PROPOSED, State.MERGED, State.DEPLOYED}:
+            raise Usage(f"task {task.id} is {task.state}: there is nothing to retry", f"honk reply {task.id} …")
+        last = await self.ports.tasks.turn(task.id, task.turn)
+        await self.reply(person, task, last.message.text, images=last.message.images)
+        return await self.ports.tasks.get(task.id)
+
+    async def stop(self, person: Person, task: Task, *, working: bool) -> Task:
+        """Asks the work to stop. `working` is False when no process works on it, so that it rests at once."""
+        await self._allowed(person, Act.STOP, task)
+        if task.state not in BUSY:
+            raise Usage(f"task {task.id} is {task.state}: nothing is at work")
+        await self.ports.tasks.ask_stop(task.id, person.id)
+        if working or task.state in {State.MERGING, State.DEPLOYING}:
+            return task
+        for workflow in await self.journal.unfinished():
+            if workflow.split("/")[1] == task.id:
+                await self.journal.cancel(workflow)
+        rested = await self.ports.tasks.move(task.id, State.STOPPED, "stopped by a person", actor=person.id)
+        await self.ports.tasks.end_turn(task.id, task.turn, Outcome.STOPPED)
+        await self.ports.tasks.clear_stop(task.id)
+        await self.ports.events.record(
+            task.id,
+            task.turn,
+            TaskSettled(state=State.STOPPED, outcome=Outcome.STOPPED, reason="stopped by a person"),
+            actor=person.id,
+            key=f"settled/{task.turn}",
+        )
+        return rested
+
+    async def merge(
+        self, person: Person, task: Task, *, method: MergeMethod, accept_unsure: bool = False, act: str = ""
+    ) -> str:
+        """Starts merge and deployment of exactly the head that people see now; returns the act's id.
+
+        The same `act` again has no effect: it names one press of the button.
+        """
+        await self._allowed(person, Act.MERGE, task)
+        pull_request = await self.ports.records.pull_request(task.id)
+        if pull_request is None or task.state not in _LANDABLE:
+            raise Usage(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
+        act = act or uuid.uuid4().hex[:12]
+        landing = Landing(by=person.id, head=pull_request.head, method=method, act=act, accept_unsure=accept_unsure)
+        payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
+        await self.journal.start("land", f"land/{task.id}/{act}", payload)
+        return act
+
+    async def undo(self, person: Person, task: Task) -> str:
+        """Starts the return to the version before; returns the act's id."""
+        await self._allowed(person, Act.UNDO, task)
+        if task.state is not State.DEPLOYED:
+            raise Usage(f"task {task.id} is {task.state}: it is not deployed", f"honk show {task.id}")
+        act = uuid.uuid4().hex[:12]
+        payload = json.dumps({"task": task.id, "by": person.id, "act": act})
+        await self.journal.start("undo", f"undo/{task.id}/{act}", payload)
+        return act
+
+    async def _start_turn(self, task: Task, number: int) -> None:
+        payload = json.dumps({"task": task.id, "turn": number})
+        await self.journal.start("turn", f"turn/{task.id}/{number}", payload)
+
+    async def _allowed(self, person: Person, act: Act, task: Task) -> None:
+        decision = await self.ports.policy.ask(person, act, task.repository, task)
+        if not decision.allowed:
+            raise NeedsHuman(decision.reason)
+
+
+def _checked(text: str) -> str:
+    instruction = text.strip()
+    if not instruction:
+        raise Usage("the instruction is empty", "say in a sentence what should be different afterwards")
+    if len(instruction) > _INSTRUCTION_LIMIT:
+        raise Usage(f"the instruction is longer than {_INSTRUCTION_LIMIT:,} characters", "put the rest in a file")
+    return instruction
+
+
+def _slug(instruction: str) -> str:
+    """A few words of the instruction, as they may stand in a branch name."""
+    words = re.findall(r"[a-z0-9]+", instruction.lower())[:5]
+    return "-".join(words)[:40].strip("-") or "task"

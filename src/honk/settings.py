@@ -1,0 +1,202 @@
+"""Everything that can be set: `honk.toml` and the environment, read once.
+
+This is the only module that reads the environment. The file is looked for at `$HONK_CONFIG`, then at
+`$HONK_HOME/honk.toml`; without it every setting has its default. docs/reference/settings.md lists them.
+"""
+
+import getpass
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from honk.domain.repository_config import line_of
+from honk.domain.text import Secret
+from honk.errors import SettingsWrong, Usage
+
+#: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
+_REMOTE_VARIABLES = (
+    *("HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    *("DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME", "TERM"),
+)
+#: What of the environment tells where packages come from.
+_REGISTRY_VARIABLE = re.compile(
+    r"^(PIP_|UV_|npm_config_|NPM_CONFIG_|YARN_|SSL_CERT_|REQUESTS_CA_|NODE_EXTRA_CA_|CURL_CA_|HOME$|XDG_CONFIG_)"
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LimitSettings(_Section):
+    """What a task may cost when the person says nothing else."""
+
+    usd: Annotated[float, Field(ge=0)] = 5.0
+    calls: Annotated[int, Field(ge=0)] = 300
+    #: wall time of the agent in one turn, in seconds
+    seconds: Annotated[float, Field(gt=0)] = 3600.0
+
+
+class ModelSettings(_Section):
+    """The language model; keys come from the environment only."""
+
+    #: model to use when the person names none; empty means Claude Code's own default
+    name: str = ""
+    #: where the model is served; ANTHROPIC_BASE_URL goes before it
+    base_url: str = "https://api.anthropic.com"
+
+
+class NetworkSettings(_Section):
+    """What set-up may reach besides the host's package registries."""
+
+    #: host names, with an optional ":port"
+    hosts: tuple[str, ...] = ()
+    #: networks that may be reached although they are private, such as "10.20.0.0/16"
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class SandboxSettings(_Section):
+    """The walls."""
+
+    memory_mb: Annotated[int, Field(ge=256)] = 4096
+    processes: Annotated[int, Field(ge=16)] = 512
+    #: user id under which sandboxes run when Honk is root
+    uid: Annotated[int, Field(ge=1000)] = 64198
+
+
+class WorkSettings(_Section):
+    """How work is done."""
+
+    #: tasks at work at the same time
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    #: merge method: a merge commit, or all of the pull request as one commit
+    merge: Literal["merge", "squash"] = "merge"
+
+
+class PageSettings(_Section):
+    """Where previews and deployed versions are served."""
+
+    host: str = "127.0.0.1"
+    #: 0 takes a free port
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+
+
+class File(_Section):
+    """The whole of honk.toml."""
+
+    limits: LimitSettings = LimitSettings()
+    model: ModelSettings = ModelSettings()
+    network: NetworkSettings = NetworkSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    work: WorkSettings = WorkSettings()
+    pages: PageSettings = PageSettings()
+
+
+class Settings(_Section):
+    """One frozen object; each part of Honk receives its slice."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    home: Path
+    #: the file that was read, or would be
+    path: Path
+    file: File = File()
+    api_key: Secret = Secret("")
+    auth_token: Secret = Secret("")
+    #: environment for talking to remotes
+    remote_environment: dict[str, str] = {}
+    #: environment that configures pip, uv and npm
+    registry_environment: dict[str, str] = {}
+    user: str = "user"
+    #: proxy through which the model is reached, where the host needs one
+    model_proxy: str = ""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the real model can be called."""
+        return bool(self.api_key) or bool(self.auth_token)
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy's URL of the store."""
+        return f"sqlite:///{self.home / 'honk.db'}"
+
+    @staticmethod
+    def load(environ: Mapping[str, str] | None = None) -> "Settings":
+        """Reads file and environment. Raises SettingsWrong naming file and line, or Usage."""
+        env = dict(os.environ) if environ is None else dict(environ)
+        home = _home(env)
+        path = Path(env["HONK_CONFIG"]).absolute() if env.get("HONK_CONFIG") else home / "honk.toml"
+        file = _read(path, wanted="HONK_CONFIG" in env)
+        if env.get("ANTHROPIC_BASE_URL"):
+            file = file.model_copy(
+                update={"model": file.model.model_copy(update={"base_url": env["ANTHROPIC_BASE_URL"]})}
+            )
+        return Settings(
+            home=home,
+            path=path,
+            file=file,
+            api_key=Secret(env.get("ANTHROPIC_API_KEY", "").strip()),
+            auth_token=Secret(env.get("ANTHROPIC_AUTH_TOKEN", "").strip()),
+            remote_environment={name: env[name] for name in _REMOTE_VARIABLES if name in env},
+            registry_environment={name: value for name, value in env.items() if _REGISTRY_VARIABLE.match(name)},
+            user=_user(env),
+            model_proxy=_proxy(env, file.model.base_url),
+        )
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    if env.get("HONK_HOME"):
+        return Path(env["HONK_HOME"]).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/honk")
+    return Path(platformdirs.user_data_dir("honk"))
+
+
+def _user(env: Mapping[str, str]) -> str:
+    try:
+        return env.get("GIT_AUTHOR_NAME") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _proxy(env: Mapping[str, str], base_url: str) -> str:
+    """The operator's proxy for the model's address, by the usual variables."""
+    host = re.sub(r"^https?://([^/:]+).*", r"\1", base_url)
+    if host in {"127.0.0.1", "localhost", "::1", "[::1]"}:
+        return ""
+    exempt = [one.strip().lstrip(".") for one in (env.get("NO_PROXY") or env.get("no_proxy") or "").split(",")]
+    if any(one == "*" or (one and (host == one or host.endswith(f".{one}"))) for one in exempt):
+        return ""
+    scheme = "HTTPS_PROXY" if base_url.startswith("https") else "HTTP_PROXY"
+    return env.get(scheme) or env.get(scheme.lower()) or ""
+
+
+def _read(path: Path, *, wanted: bool) -> File:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if wanted:
+            raise Usage(f"HONK_CONFIG names {path}, which does not exist", "`honk init` writes one") from None
+        return File()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsWrong(f"{path} cannot be read: {exc}", "make it a readable UTF-8 file") from exc
+    try:
+        return File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
+    except ValidationError as exc:
+        lines = [
+            f"{path}, line {line_of(text, e['loc'])}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+            for e in exc.errors()[:5]
+        ]
+        raise SettingsWrong("\n".join(lines), "docs/reference/settings.md lists what each key takes") from exc
