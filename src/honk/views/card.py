@@ -1,0 +1,193 @@
+"""A task as it is now: the card, the settled line, and both as JSON."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from honk.domain import event as events
+from honk.domain.build import Build
+from honk.domain.event import Event, TaskSettled
+from honk.domain.limits import Spending
+from honk.domain.pull_request import PullRequest
+from honk.domain.repository import Base
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome
+from honk.domain.verdict import Verdict
+from honk.ports import Ports
+
+#: Exit codes of a turn's outcomes (docs/reference/states-and-exits.md).
+EXITS = {
+    Outcome.PASS: 0,
+    Outcome.FAIL: 3,
+    Outcome.LIMIT: 3,
+    Outcome.UNSURE: 4,
+    Outcome.QUESTION: 4,
+    Outcome.NO_CHANGE: 1,
+    Outcome.STOPPED: 1,
+    Outcome.ERROR: 1,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """Everything about one task that fits on a page."""
+
+    task: Task
+    requested_by: str
+    base: Base | None
+    verdict: Verdict | None
+    pull_request: PullRequest | None
+    build: Build | None
+    spent: Spending
+    settled: TaskSettled | None
+    notes: tuple[str, ...]
+    production: str | None
+    #: files and lines of the latest change that was taken
+    files: tuple[str, ...]
+    insertions: int
+    deletions: int
+
+
+async def card(task: Task, *, ports: Ports) -> Card:
+    """The task as it is now."""
+    log = await ports.events.read(task.id)
+    base = next((e.data for e in log if isinstance(e.data, events.BaseChosen)), None)
+    settled = [e.data for e in log if isinstance(e.data, TaskSettled)]
+    live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]
+    taken = [e.data for e in log if isinstance(e.data, events.ChangeTaken)]
+    person = await ports.tasks.get_person(task.requested_by)
+    return Card(
+        task=task,
+        requested_by=person.name,
+        base=Base(branch=base.branch, commit=base.commit) if base else None,  # type: ignore[arg-type]
+        verdict=await ports.records.verdict(task.id),
+        pull_request=await ports.records.pull_request(task.id),
+        build=await ports.records.build(task.id),
+        spent=await ports.records.spent(task.id),
+        settled=settled[-1] if settled else None,
+        notes=tuple(e.data.text for e in log if isinstance(e.data, events.TaskNoted)),
+        production=live[-1].url if live else None,
+        files=taken[-1].files if taken else (),
+        insertions=taken[-1].insertions if taken else 0,
+        deletions=taken[-1].deletions if taken else 0,
+    )
+
+
+def as_json(shown: Card) -> dict[str, Any]:
+    """The card in the words of the settled line, for `--json`."""
+    task, settled, pull_request = shown.task, shown.settled, shown.pull_request
+    return {
+        "task": task.id,
+        "state": str(task.state),
+        "reason": task.reason,
+        "outcome": settled.outcome if settled else None,
+        "instruction": task.instruction,
+        "requested_by": shown.requested_by,
+        "repository": task.repository.url,
+        "created_at": task.created_at.isoformat(),
+        "turns": task.turn,
+        "base": {"branch": shown.base.branch, "commit": shown.base.commit} if shown.base else None,
+        "verdict": verdict_json(shown.verdict),
+        "pull_request": pull_request_json(pull_request),
+        "build": build_json(shown.build),
+        "production_url": shown.production,
+        "files": list(shown.files),
+        "insertions": shown.insertions,
+        "deletions": shown.deletions,
+        "notes": list(shown.notes),
+        "cost_usd": round(shown.spent.usd, 6),
+        "model_calls": shown.spent.calls,
+        "seconds": round(settled.seconds, 3) if settled else None,
+        "seconds_verifying": round(settled.seconds_verifying, 3) if settled else None,
+    }
+
+
+def settled_json(shown: Card) -> dict[str, Any]:
+    """The last line of `honk run --json`."""
+    facts = as_json(shown)
+    keys = (
+        *("task", "state", "reason", "outcome", "verdict", "pull_request", "build", "production_url"),
+        *("cost_usd", "model_calls", "seconds", "seconds_verifying", "notes"),
+    )
+    return {"event": TaskSettled.type, **{key: facts[key] for key in keys}}
+
+
+def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    """A verdict with its findings and proof, without the logs."""
+    if verdict is None:
+        return None
+    return {
+        "answer": str(verdict.answer),
+        "commit": verdict.commit,
+        "tree": verdict.tree,
+        "findings": [
+            {
+                "verifier": finding.verifier,
+                "kind": str(finding.kind),
+                "answer": str(finding.answer),
+                "summary": finding.summary,
+                "counts": finding.counts,
+                "failing_before": list(finding.failing_before),
+                "evidence": [
+                    {
+                        "command": one.command,
+                        "exit_code": one.exit_code,
+                        "seconds": round(one.seconds, 3),
+                        "output": one.condensed,
+                        "log": one.log,
+                    }
+                    for one in finding.evidence
+                ],
+            }
+            for finding in verdict.findings
+        ],
+        "proof": {"tests": list(verdict.proof.tests)} if verdict.proof else None,
+        "not_proven": list(verdict.not_proven),
+        "seconds": round(verdict.seconds, 3),
+    }
+
+
+def pull_request_json(pull_request: PullRequest | None) -> dict[str, Any] | None:
+    """A pull request as the settled line has it."""
+    if pull_request is None:
+        return None
+    return {
+        "number": pull_request.number,
+        "branch": pull_request.branch,
+        "head": pull_request.head,
+        "base": pull_request.base,
+        "url": pull_request.url,
+        "state": str(pull_request.state),
+        "title": pull_request.title,
+    }
+
+
+def build_json(build: Build | None) -> dict[str, Any] | None:
+    """A build as the settled line has it."""
+    if build is None:
+        return None
+    return {
+        "id": build.id,
+        "kind": build.kind,
+        "commit": build.commit,
+        "digest": build.digest,
+        "size": build.size,
+        "preview_url": build.preview_url,
+    }
+
+
+def elapsed(since: datetime, now: datetime) -> str:
+    """Such as "4 s", "12 min", "3 h", "2 d"."""
+    seconds = max(int((now - since).total_seconds()), 0)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def ends_following(event: Event, task: Task) -> bool:
+    """Whether nothing more is to come by itself after this event."""
+    if not isinstance(event.data, TaskSettled):
+        return False
+    lands_next = task.options.merge and event.data.outcome == Outcome.PASS and event.data.state == State.PROPOSED
+    return not lands_next

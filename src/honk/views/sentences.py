@@ -1,0 +1,161 @@
+"""Events as lines for a person: one small function a type."""
+
+from functools import singledispatch
+
+from honk.domain import event as events
+from honk.domain.event import Event, EventData
+from honk.domain.text import one_line
+
+
+def sentence(event: Event) -> str | None:
+    """The event as a line (rarely two); None for what only machines want."""
+    return _say(event.data)
+
+
+@singledispatch
+def _say(data: EventData) -> str | None:
+    return None
+
+
+@_say.register
+def _(data: events.TaskMoved) -> str | None:
+    return f"{data.state}: {_short(data.reason, 300)}" if data.reason else None
+
+
+@_say.register
+def _(data: events.TaskNoted) -> str:
+    return data.text
+
+
+@_say.register
+def _(data: events.StepProgressed) -> str:
+    return f"{data.step}: {_short(data.detail, 160)}"
+
+
+@_say.register
+def _(data: events.BaseChosen) -> str:
+    return f"base is {data.branch} at {data.commit[:12]}"
+
+
+@_say.register
+def _(data: events.MessageReceived) -> str:
+    return f"{'queued' if data.handling == 'queued' else 'reply'}: {_short(data.text, 160)}"
+
+
+@_say.register
+def _(data: events.EnvironmentReady) -> str:
+    if not data.ok:
+        return f"environment for {data.toolchain} cannot be made: {_short(data.detail, 200)}"
+    return f"environment for {data.toolchain} is ready" + (" (kept)" if data.cached else f" ({data.seconds:.0f} s)")
+
+
+@_say.register
+def _(data: events.AgentStarted) -> str:
+    who = f"Claude Code {data.release}" if data.agent == "claude" else data.agent
+    model = f" with {data.model}" if data.model else ""
+    return f"attempt {data.attempt}: {who}{model}" + (", resumed" if data.resumed else "")
+
+
+@_say.register
+def _(data: events.AgentWrote) -> str | None:
+    return None if data.partial else _short(data.text, 400) or None
+
+
+@_say.register
+def _(data: events.AgentCalledTool) -> str:
+    return f"· {_short(data.summary, 160)}"
+
+
+@_say.register
+def _(data: events.AgentToolAnswered) -> str | None:
+    return None if data.ok else f"  failed: {_short(data.output, 160)}"
+
+
+@_say.register
+def _(data: events.AgentWaits) -> str:
+    return f"waiting: {data.reason}" + (f" (again in {data.seconds:.0f} s)" if data.seconds else "")
+
+
+@_say.register
+def _(data: events.ModelFailed) -> str:
+    return f"the model's server answered {data.status or 'nothing'}: {_short(data.detail, 200)}"
+
+
+@_say.register
+def _(data: events.NetworkDenied) -> str:
+    return f"denied: {_short(data.target, 100)} ({data.reason})"
+
+
+@_say.register
+def _(data: events.LimitHit) -> str:
+    return f"limit: {data.detail}"
+
+
+@_say.register
+def _(data: events.ChangeTaken) -> str:
+    files = "1 file" if len(data.files) == 1 else f"{len(data.files)} files"
+    return f"{files} changed, +{data.insertions} -{data.deletions}"
+
+
+@_say.register
+def _(data: events.ChangeRefused) -> str:
+    return f"handed back and refused: {_short(data.reason, 300)}"
+
+
+@_say.register
+def _(data: events.VerifierFinished) -> str:
+    where = {"base": " on the base", "agent": " (asked for by the agent)"}.get(data.on, "")
+    return f"{data.verifier}{where}: {data.answer}, {_short(data.summary, 160)} ({data.seconds:.1f} s)"
+
+
+@_say.register
+def _(data: events.VerdictGiven) -> str:
+    shown = f"verdict: {data.answer}"
+    if data.proof:
+        shown += f"; red without the change, green with it: {_short(', '.join(data.proof), 160)}"
+    return shown + "".join(f"\n  not proven: {_short(one, 200)}" for one in data.not_proven)
+
+
+@_say.register
+def _(data: events.PullRequestOpened) -> str:
+    return f"{'draft ' if data.draft else ''}pull request #{data.number}: {data.branch} → {data.base}"
+
+
+@_say.register
+def _(data: events.PullRequestUpdated) -> str:
+    return f"pull request #{data.number} is at {data.head[:12]} ({data.state})"
+
+
+@_say.register
+def _(data: events.BuildReady) -> str:
+    return f"build ready ({data.size:,} bytes): {data.preview_url or data.hint}"
+
+
+@_say.register
+def _(data: events.BuildFailed) -> str:
+    return f"build failed: {data.reason}\n  {_short(data.output[-400:], 400)}"
+
+
+@_say.register
+def _(data: events.MergeDone) -> str:
+    return f"merged into {data.base} as {data.commit[:12]}"
+
+
+@_say.register
+def _(data: events.MergeRefused) -> str:
+    return f"not merged: {data.reason}" + (f"\n  {data.remedy}" if data.remedy else "")
+
+
+@_say.register
+def _(data: events.DeploymentStarted) -> str:
+    return f"deploying {data.commit[:12]} to {data.environment} ({data.undo})"
+
+
+@_say.register
+def _(data: events.DeploymentFinished) -> str:
+    return f"{data.environment}: {data.state}" + (f" at {data.url}" if data.url else "")
+
+
+def _short(text: str, limit: int) -> str:
+    line = one_line(text)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
