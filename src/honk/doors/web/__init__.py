@@ -1,0 +1,1 @@
+"""The door for browsers. For now: previews and what is live."""
