@@ -27,7 +27,7 @@ class Addresses:
 
     async def show(self, build: Build) -> str | None:
         """The preview's address, or None while nobody serves."""
-        return self._address("preview", build.id)
+        return self._address("preview", build.digest)
 
     def production(self, repository: Repository, environment: str) -> str | None:
         """The address of what is live, or None while nobody serves."""

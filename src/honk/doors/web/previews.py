@@ -8,7 +8,7 @@ the open Access-Control-Allow-Origin. GET changes nothing, so that link previews
 import mimetypes
 import stat
 import tarfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -38,8 +38,8 @@ class Tokens(Protocol):
     def resolve(self, kind: str, token: str) -> str | None: ...
 
 
-#: The archive of a build by its id, or None when there is no such build.
-Archives = Callable[[str], Awaitable[Path | None]]
+#: Where the archive of a build lies, by its digest; there may be nothing any more.
+Archives = Callable[[str], Path]
 #: The folder of a live environment by "<repository key>.<environment>", or None.
 Live = Callable[[str], Path | None]
 
@@ -49,8 +49,8 @@ def preview_app(tokens: Tokens, archives: Archives, live: Live) -> Starlette:
 
     async def preview(request: Request) -> Response:
         id = tokens.resolve("preview", request.path_params["token"])
-        archive = await archives(id) if id else None
-        if archive is None:
+        archive = archives(id) if id else None
+        if archive is None or not archive.is_file():
             return _nothing()
         return await _answer(request, partial(_from_archive, archive))
 

@@ -1,0 +1,78 @@
+"""Submits work and follows it: in this process when it is alone, otherwise in the one that works already."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import anyio
+
+from honk.doors.cli.house import House
+from honk.doors.cli.output import Output
+from honk.domain.event import Event, TaskSettled
+from honk.domain.task import Task
+from honk.errors import Usage
+from honk.views import card, ends_following
+
+_EVERY = 0.1
+#: How often a follower looks whether whoever does the work is still there.
+_LOOK = 2.0
+
+
+async def carry_through(
+    house: House, out: Output, begin: Callable[[], Awaitable[Task]], *, existing: Task | None = None
+) -> TaskSettled:
+    """Begins work and shows it until the task settles. Raises what `begin` raises."""
+    after = await last_seq(house, existing) if existing else 0
+    with house.alone() as alone:
+        if alone:
+            async with house.working():
+                return await _show(house, out, await begin(), after)
+    out.progress("another process works on this HONK_HOME: it does the work, this one shows it")
+    return await follow(house, out, await begin(), after=after)
+
+
+async def follow(house: House, out: Output, task: Task, *, after: int, take_over: bool = True) -> TaskSettled:
+    """Shows events until the task settles. Once nobody works on it, takes the work over, or raises Usage."""
+    while True:
+        with house.alone() as alone:
+            if alone and not take_over:
+                raise Usage(f"task {task.id} was cut off and nobody works on it", f"honk retry {task.id} goes on")
+            if alone:
+                async with house.working():
+                    await house.app.resume(await house.app.ports.tasks.get(task.id))
+                    return await _show(house, out, task, after)
+        with anyio.move_on_after(_LOOK):
+            async for event in _events(house, task, after):
+                out.event(event)
+                after = event.seq
+                if ends_following(event, task) and isinstance(event.data, TaskSettled):
+                    return await _finish(house, out, task, event.data)
+
+
+async def last_seq(house: House, task: Task) -> int:
+    """The number of the task's latest event."""
+    return max((event.seq for event in await house.app.ports.events.read(task.id)), default=0)
+
+
+async def _show(house: House, out: Output, task: Task, after: int) -> TaskSettled:
+    with out.waiting(f"task {task.id}"):
+        async for event in _events(house, task, after):
+            out.event(event)
+            if ends_following(event, task) and isinstance(event.data, TaskSettled):
+                break
+    assert isinstance(event.data, TaskSettled)
+    return await _finish(house, out, task, event.data)
+
+
+async def _finish(house: House, out: Output, task: Task, settled: TaskSettled) -> TaskSettled:
+    now = await house.app.ports.tasks.get(task.id)
+    out.settled(await card(now, ports=house.app.ports))
+    return settled
+
+
+async def _events(house: House, task: Task, after: int) -> AsyncIterator[Event]:
+    while True:
+        batch = await house.app.ports.events.read(task.id, after)
+        for event in batch:
+            after = event.seq
+            yield event
+        if not batch:
+            await anyio.sleep(_EVERY)

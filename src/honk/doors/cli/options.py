@@ -1,0 +1,77 @@
+"""Options that several commands share, and how what a person typed becomes domain values."""
+
+import mimetypes
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from honk.doors.cli.house import House
+from honk.domain.limits import Limits
+from honk.domain.message import Image
+from honk.domain.task import Options, Task
+from honk.errors import Usage
+
+#: What the model's API accepts as pictures.
+_IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_IMAGE_LIMIT = 5 << 20
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
+TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
+ImageFiles = Annotated[
+    list[Path] | None, typer.Option("--image", help="A picture that belongs to the words. May be repeated.")
+]
+
+
+async def images(house: House, files: list[Path] | None) -> tuple[Image, ...]:
+    """Stores the pictures. Raises Usage for a file that is none, is missing, or is too large."""
+    found = []
+    for file in files or []:
+        media_type = mimetypes.guess_type(file.name)[0] or ""
+        if media_type not in _IMAGE_TYPES:
+            raise Usage(f"{file} is not a picture that the model reads", "give a PNG, JPEG, GIF or WebP file")
+        try:
+            content = file.read_bytes()
+        except OSError as exc:
+            raise Usage(f"{file} cannot be read: {exc.strerror}") from exc
+        if len(content) > _IMAGE_LIMIT:
+            raise Usage(f"{file} is larger than {_IMAGE_LIMIT >> 20} MiB", "give a smaller picture")
+        digest = await house.app.ports.artifacts.put(content)
+        found.append(Image(name=file.name, media_type=media_type, digest=digest))
+    return tuple(found)
+
+
+def task_options(
+    house: House,
+    *,
+    base: str | None,
+    agent: str,
+    model: str | None,
+    limits: Limits,
+    verify: list[str] | None,
+    merge: bool,
+) -> Options:
+    """The options of a task, with the settings' defaults where nothing was said."""
+    defaults = house.defaults
+    return Options(
+        base=base,
+        agent=agent,
+        model=model or (defaults.model or None if agent == "claude" else None),
+        limits=Limits(
+            usd=defaults.limits.usd if limits.usd is None else limits.usd,
+            calls=defaults.limits.calls if limits.calls is None else limits.calls,
+            seconds=defaults.limits.seconds if limits.seconds is None else limits.seconds,
+        ),
+        verify=tuple(verify or ()),
+        merge=merge,
+    )
+
+
+async def find(house: House, name: str) -> Task:
+    """The task whose id begins so; "last" or "-" is the newest."""
+    if name in {"last", "-"}:
+        newest = await house.app.ports.tasks.list(limit=1)
+        if not newest:
+            raise Usage("there is no task yet", 'honk run REPO "what should be different"')
+        return newest[0]
+    return await house.app.ports.tasks.get(name)

@@ -1,0 +1,190 @@
+"""How the command line speaks: lines for people, JSON for machines, little when piped."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from honk.domain.codec import event_line
+from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
+from honk.domain.verdict import Answer, Verdict
+from honk.errors import HonkError
+from honk.views import Card, as_json, sentence, settled_json
+
+_COLOURS = {"pass": "green", "fail": "red", "unsure": "yellow"}
+_QUIET_STYLES = {"agent.wrote": "default", "verdict.given": "bold", "pull_request.opened": "bold"}
+
+
+class Output:
+    """Writes results to stdout and trouble to stderr. `json_lines` turns every line into JSON."""
+
+    def __init__(self, *, json_lines: bool = False) -> None:
+        self.json = json_lines
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live = self._out.is_terminal and not json_lines
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a person watches."""
+        return self._live
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line for a person; nothing with --json."""
+        if not self.json:
+            self._out.print(Text(_printable(text), style=style))
+
+    def progress(self, text: str) -> None:
+        """A line that only someone who watches wants."""
+        if self._live:
+            self._out.print(Text(_printable(text), style="dim"))
+
+    def data(self, value: Any) -> None:
+        """One JSON document on one line."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+
+    def error(self, error: HonkError) -> None:
+        """What went wrong, and what to do next."""
+        if self.json:
+            kind = type(error).__name__
+            self.data({"event": "error", "kind": kind, "message": error.message, "remedy": error.remedy})
+            return
+        self._err.print(f"[bold red]error:[/] {escape(_printable(error.message))}")
+        if error.remedy:
+            self._err.print(escape(_printable(f"  {error.remedy}")))
+
+    def event(self, event: Event) -> None:
+        """An event as it happens: a line when somebody watches, JSON when asked for, nothing when piped."""
+        if self.json:
+            if not isinstance(event.data, TaskSettled):
+                facts = json.loads(event_line(event))
+                self.data({"event": facts.pop("type"), **facts})
+            return
+        text = sentence(event)
+        if text and self._live:
+            self._out.print(self._styled(event, text))
+
+    def logged(self, event: Event) -> None:
+        """An event of the past: JSON, or number, time and line."""
+        if self.json:
+            sys.stdout.write(event_line(event) + "\n")
+            return
+        text = sentence(event)
+        if text:
+            self._out.print(Text(f"{event.seq:>4} {event.at:%H:%M:%S} ", style="dim") + Text(_printable(text)))
+
+    def _styled(self, event: Event, text: str) -> Text:
+        if isinstance(event.data, VerdictGiven):
+            return Text(_printable(text), style=f"bold {_COLOURS[event.data.answer]}")
+        if isinstance(event.data, TaskMoved):
+            return Text(_printable(text), style="yellow")
+        return Text(_printable(text), style=_QUIET_STYLES.get(event.type, "dim"))
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """A moving sign that something is at work."""
+        if self._live:
+            with self._out.status(escape(text), spinner="dots"):
+                yield
+        else:
+            yield
+
+    def settled(self, card: Card) -> None:
+        """The end of a turn: the settled line, or the card."""
+        if self.json:
+            self.data(settled_json(card))
+        else:
+            self.card(card)
+
+    def card(self, card: Card) -> None:
+        """One task as it is now."""
+        if self.json:
+            self.data(as_json(card))
+            return
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _rows(card):
+            table.add_row(name, value if isinstance(value, Text) else Text(_printable(value)))
+        self._out.print(table)
+
+    def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """Aligned columns for people; tab-separated when piped."""
+        if not self._out.is_terminal:
+            for row in rows:
+                sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+            return
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column in columns:
+            table.add_column(column, overflow="ellipsis", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(_printable(cell)) for cell in row))
+        self._out.print(table)
+
+    def raw(self, text: str) -> None:
+        """Text as it is, such as a diff; terminal control characters are shown, not sent."""
+        sys.stdout.write(_printable(text) if sys.stdout.isatty() else text.encode("utf-8", "replace").decode())
+        sys.stdout.flush()
+
+
+def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
+    task = card.task
+    yield "task", Text(task.id, style="bold")
+    state = f"{task.state}: {task.reason}" if task.reason else str(task.state)
+    yield "state", state
+    if card.verdict:
+        yield "verdict", _verdict(card.verdict)
+    if card.files:
+        yield "change", f"{len(card.files)} files, +{card.insertions} -{card.deletions}"
+    if card.pull_request:
+        pr = card.pull_request
+        yield "pull request", f"#{pr.number} {pr.branch} → {pr.base} at {pr.head[:12]} ({pr.state})"
+        if pr.url:
+            yield "", pr.url
+    if card.build:
+        yield "build", card.build.preview_url or "to see it: honk serve"
+    if card.production:
+        yield "live", card.production
+    for note in card.notes:
+        yield "note", note
+    seconds = f"{card.settled.seconds:.0f} s, " if card.settled else ""
+    yield "cost", f"{seconds}${card.spent.usd:.2f} in {card.spent.calls} model calls"
+    yield "next", _next(card)
+
+
+def _verdict(verdict: Verdict) -> Text:
+    text = Text(str(verdict.answer), style=f"bold {_COLOURS[verdict.answer]}")
+    for finding in verdict.findings:
+        if finding.answer is not Answer.PASS or not finding.counts:
+            text.append(f"\n{finding.verifier}: {' '.join(finding.summary.split())[:300]}", style="default")
+    if verdict.proof:
+        text.append(f"\nred without the change, green with it: {', '.join(verdict.proof.tests)[:300]}", style="default")
+    for line in verdict.not_proven:
+        text.append(f"\nnot proven: {line[:300]}", style="default")
+    return Text(_printable(text.plain), spans=text.spans)
+
+
+def _next(card: Card) -> str:
+    id = card.task.id
+    match card.task.state:
+        case "proposed":
+            return f'honk diff {id} · honk merge {id} · honk reply {id} "…"'
+        case "draft" | "waiting":
+            return f'honk diff {id} · honk reply {id} "…" · honk retry {id}'
+        case "deployed":
+            return f"honk undo {id}"
+        case "stopped" | "failed":
+            return f"honk retry {id} · honk log {id}"
+    return f"honk follow {id}"
+
+
+def _printable(text: str) -> str:
+    """Foreign text without terminal control sequences."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)

@@ -1,0 +1,68 @@
+"""Runs one command: opens Honk, turns errors into words and exit codes, Ctrl-C into a clean stop."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import typer
+
+from honk.doors.cli.house import House, Open
+from honk.doors.cli.output import Output
+from honk.errors import Defect, HonkError, Usage
+
+#: Exit codes besides those of a turn's outcome.
+USAGE, ERROR, INTERRUPTED = 2, 1, 130
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM arrived."""
+
+
+def run(open_house: Open, out: Output, command: Callable[[House], Awaitable[int]], *, kept: str = "") -> None:
+    """Runs the command in an opened house, and exits. `kept` is said after Ctrl-C."""
+
+    async def opened() -> int:
+        async with open_house() as house:
+            return await command(house)
+
+    raise typer.Exit(guarded(opened, out, kept=kept))
+
+
+def guarded(work: Callable[[], Awaitable[int]], out: Output, *, kept: str = "") -> int:
+    """The exit code of `work`; errors of Honk's own are said in words."""
+    try:
+        return asyncio.run(_interruptible(work))
+    except Interrupted:
+        out.progress("")
+        if kept:
+            out.line(f"stopped. {kept}")
+        return INTERRUPTED
+    except Defect as error:
+        out.error(Defect(f"this is a defect of Honk: {error.message}", "please report it with the output of honk log"))
+        return ERROR
+    except HonkError as error:
+        out.error(error)
+        return USAGE if isinstance(error, Usage) else ERROR
+
+
+async def _interruptible(work: Callable[[], Awaitable[int]]) -> int:
+    """Cancels the work on the first signal, so that every context is left properly."""
+    loop = asyncio.get_running_loop()
+    task: asyncio.Task[int] = asyncio.ensure_future(work())  # type: ignore[arg-type]
+    asked: list[int] = []
+
+    def stop(number: int) -> None:
+        asked.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if asked:
+            raise Interrupted from None
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)

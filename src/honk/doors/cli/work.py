@@ -1,0 +1,236 @@
+"""Commands that begin work: run, reply, retry, merge, undo, stop, serve."""
+
+from typing import Annotated
+
+import anyio
+import typer
+
+from honk.doors.cli.following import carry_through
+from honk.doors.cli.house import House, Open
+from honk.doors.cli.options import ImageFiles, Json, TaskName, find, images, task_options
+from honk.doors.cli.output import Output
+from honk.doors.cli.session import run
+from honk.domain.event import TaskSettled
+from honk.domain.limits import Limits
+from honk.domain.pull_request import MergeMethod
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome
+from honk.views import EXITS
+
+_KEPT = "The work so far is kept; `honk retry {}` goes on where it was cut off."
+
+
+def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
+    """Adds the commands of this module to the command line."""
+
+    @cli.command("run", epilog='honk run . "fix the crash when a playlist is empty" --max-usd 2')
+    def run_(
+        repository: Annotated[str, typer.Argument(help="A local path or a git URL.", metavar="REPO")],
+        instruction: Annotated[
+            str, typer.Argument(help='What should be different afterwards; "-" reads it from standard input.')
+        ],
+        base: Annotated[str | None, typer.Option(help="Branch to start from. Default: the repository's own.")] = None,
+        agent: Annotated[
+            str, typer.Option(help='"claude", or "command": the instruction is a shell command that makes the change.')
+        ] = "claude",
+        model: Annotated[str | None, typer.Option(help="Model for this task.")] = None,
+        max_usd: Annotated[float | None, typer.Option(min=0, help="Most that the model may cost, estimated.")] = None,
+        max_calls: Annotated[int | None, typer.Option(min=0, help="Most calls of the model.")] = None,
+        timeout: Annotated[float | None, typer.Option(min=1, help="Seconds that the agent may work a turn.")] = None,
+        image: ImageFiles = None,
+        verify: Annotated[
+            list[str] | None, typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.")
+        ] = None,
+        merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
+        new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Change a repository: from an instruction to a verified pull request.
+
+        Asked again after a crash or Ctrl-C, the same request goes on where it was.
+        Exits with 0 pass, 3 refused or a limit, 4 unsure or a question, 1 nothing to show, 2 wrong usage.
+        """
+        out = Output(json_lines=json)
+        begun: list[Task] = []
+
+        async def command(house: House) -> int:
+            text = typer.get_text_stream("stdin").read() if instruction == "-" else instruction
+            options = task_options(
+                house,
+                base=base,
+                agent=agent,
+                model=model,
+                limits=Limits(usd=max_usd, calls=max_calls, seconds=timeout),
+                verify=verify,
+                merge=merge,
+            )
+
+            async def begin() -> Task:
+                twin = None if new else await house.app.unfinished_twin(house.person, repository, text, options)
+                if twin is not None:
+                    await house.app.resume(twin)
+                    out.line(f"task {twin.id} was cut off; going on with it (--new begins anew)", "yellow")
+                    begun.append(twin)
+                    return twin
+                pictures = await images(house, image)
+                task = await house.app.submit(house.person, repository, text, options, images=pictures)
+                begun.append(task)
+                return task
+
+            return _exit(await carry_through(house, out, begin))
+
+        try:
+            run(open_house, out, command)
+        except typer.Exit as exit:
+            if exit.exit_code == 130 and begun:
+                out.line(_KEPT.format(begun[0].id))
+            raise
+
+    _add_reply(cli, open_house)
+    _add_retry(cli, open_house)
+    _add_landing(cli, open_house)
+    _add_stop(cli, open_house)
+    _add_serve(cli, open_house)
+
+
+def _add_reply(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog='honk reply fix-the-crash "make the empty state friendlier"')
+    def reply(
+        task: TaskName,
+        words: Annotated[str, typer.Argument(help="What should be different now.")],
+        image: ImageFiles = None,
+        json: Json = False,
+    ) -> None:
+        """Go on with a task: a new turn in the same workspace, session and pull request."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await find(house, task)
+            pictures = await images(house, image)
+
+            async def begin() -> Task:
+                if await house.app.reply(house.person, found, words, images=pictures) is None:
+                    out.line("queued: it is the next turn, after the one at work")
+                return found
+
+            return _exit(await carry_through(house, out, begin, existing=found))
+
+        run(open_house, out, command, kept=_KEPT.format(task))
+
+
+def _add_retry(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="honk retry fix-the-crash")
+    def retry(task: TaskName, json: Json = False) -> None:
+        """Go on where a crash or Ctrl-C cut a task off, or send the agent to work on it again."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await find(house, task)
+
+            async def begin() -> Task:
+                return await house.app.retry(house.person, found)
+
+            return _exit(await carry_through(house, out, begin, existing=found))
+
+        run(open_house, out, command, kept=_KEPT.format(task))
+
+
+def _add_landing(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="honk merge fix-the-crash --squash")
+    def merge(
+        task: TaskName,
+        squash: Annotated[bool, typer.Option("--squash", help="All of the pull request as one commit.")] = False,
+        accept_unsure: Annotated[
+            bool, typer.Option("--accept-unsure", help="Merge although not everything was proven.")
+        ] = False,
+        json: Json = False,
+    ) -> None:
+        """Merge exactly the commit that was verified, and deploy it where the repository says how."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await find(house, task)
+            method = MergeMethod.SQUASH if squash else house.defaults.merge
+
+            async def begin() -> Task:
+                await house.app.merge(house.person, found, method=method, accept_unsure=accept_unsure)
+                return found
+
+            settled = await carry_through(house, out, begin, existing=found)
+            return 0 if settled.state in {State.MERGED, State.DEPLOYED} else 1
+
+        run(open_house, out, command, kept=_KEPT.format(task))
+
+    @cli.command(epilog="honk undo fix-the-crash")
+    def undo(task: TaskName, json: Json = False) -> None:
+        """Deploy again what was live before this task."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await find(house, task)
+
+            async def begin() -> Task:
+                await house.app.undo(house.person, found)
+                return found
+
+            settled = await carry_through(house, out, begin, existing=found)
+            return 0 if settled.state == State.MERGED else 1
+
+        run(open_house, out, command, kept=_KEPT.format(task))
+
+
+def _add_stop(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="honk stop fix-the-crash")
+    def stop(task: TaskName, json: Json = False) -> None:
+        """Stop the work on a task, whichever process does it. What was done is kept."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await find(house, task)
+            with house.alone() as alone:
+                stopped = await house.app.stop(house.person, found, working=not alone)
+            with anyio.move_on_after(10):
+                while stopped.state not in {State.STOPPED}:
+                    await anyio.sleep(0.1)
+                    stopped = await house.app.ports.tasks.get(found.id)
+                    if await house.app.ports.tasks.stop_asked(found.id) is None:
+                        break
+            if json:
+                out.data({"task": stopped.id, "state": str(stopped.state)})
+            else:
+                out.line(f"{stopped.id}: {stopped.state}. The work is kept; `honk retry {stopped.id}` goes on.")
+            return 0 if stopped.state is State.STOPPED else 1
+
+        run(open_house, out, command)
+
+
+def _add_serve(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="honk serve --port 8000")
+    def serve(
+        host: Annotated[str | None, typer.Option(help="Address to listen on. Default: this machine only.")] = None,
+        port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
+    ) -> None:
+        """Run the work of other commands here, and show builds and live versions, until Ctrl-C."""
+        out = Output()
+
+        async def command(house: House) -> int:
+            listen = house.defaults.host if host is None else host
+            with house.alone() as alone:
+                if not alone:
+                    out.line("another process works on this HONK_HOME already; stop it first", "red")
+                    return 1
+                wanted = house.defaults.port if port is None else port
+                async with house.working(), house.serving(listen, wanted) as origin:
+                    for task in await house.app.ports.tasks.list(limit=1000):
+                        await house.app.resume(task)
+                    out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
+                    await anyio.sleep_forever()
+            return 0
+
+        run(open_house, out, command, kept="Unfinished work goes on with the next `honk serve` or `honk retry`.")
+
+
+def _exit(settled: TaskSettled) -> int:
+    if settled.state in {State.MERGED, State.DEPLOYED}:
+        return 0
+    return EXITS[Outcome(settled.outcome)]
