@@ -1,12 +1,13 @@
 """Commands about Honk itself: init, doctor, gc."""
 
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from honk.doors.cli.house import Caretaker, House, Open
+from honk.doors.cli.house import Caretaker, Diagnosis, House, Open
 from honk.doors.cli.options import Json
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import guarded, run
@@ -15,7 +16,12 @@ from honk.errors import Usage
 
 def add_care_commands(cli: typer.Typer, open_house: Open, caretaker: Caretaker) -> None:
     """Adds the commands of this module to the command line."""
+    _add_init(cli, caretaker)
+    _add_doctor(cli, caretaker)
+    _add_gc(cli, open_house)
 
+
+def _add_init(cli: typer.Typer, caretaker: Caretaker) -> None:
     @cli.command(epilog="honk init && $EDITOR ~/.local/share/honk/honk.toml")
     def init(
         path: Annotated[
@@ -39,6 +45,8 @@ def add_care_commands(cli: typer.Typer, open_house: Open, caretaker: Caretaker) 
 
         raise typer.Exit(guarded(write, out))
 
+
+def _add_doctor(cli: typer.Typer, caretaker: Caretaker) -> None:
     @cli.command(epilog="honk doctor --json")
     def doctor(json: Json = False) -> None:
         """Try the sandbox's walls and everything else that can fail later, and say what is enforced."""
@@ -48,17 +56,22 @@ def add_care_commands(cli: typer.Typer, open_house: Open, caretaker: Caretaker) 
             found = await caretaker.diagnose()
             for one in found:
                 if json:
-                    facts = {"name": one.name, "ok": one.ok, "required": one.required}
-                    out.data({**facts, "detail": one.detail, "remedy": one.remedy})
-                    continue
-                mark, style = ("ok  ", "green") if one.ok else (("FAIL", "red") if one.required else ("no  ", "yellow"))
-                out.line(f"{mark} {one.name}" + (f": {one.detail}" if one.detail else ""), style)
-                if one.remedy and not one.ok:
-                    out.line(f"     {one.remedy}")
+                    out.data(asdict(one))
+                else:
+                    _tell(out, one)
             return 0 if all(one.ok for one in found if one.required) else 1
 
         raise typer.Exit(guarded(look, out))
 
+
+def _tell(out: Output, one: Diagnosis) -> None:
+    mark, style = ("ok  ", "green") if one.ok else (("FAIL", "red") if one.required else ("no  ", "yellow"))
+    out.line(f"{mark} {one.name}" + (f": {one.detail}" if one.detail else ""), style)
+    if one.remedy and not one.ok:
+        out.line(f"     {one.remedy}")
+
+
+def _add_gc(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="honk gc --days 3")
     def gc(
         days: Annotated[

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import anyio
 
-from honk.doors.cli.house import House
-from honk.doors.cli.output import Output
 from honk.domain.event import Event, TaskSettled
 from honk.domain.task import Task
+from honk.doors.cli.house import House
+from honk.doors.cli.output import Output
 from honk.errors import Usage
 from honk.views import card, ends_following
 

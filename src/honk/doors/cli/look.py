@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
+from honk.domain.event import ChangeTaken, TaskSettled
+from honk.domain.repository import Sha
+from honk.domain.task import BUSY, State, Task
+from honk.domain.turn import Outcome
 from honk.doors.cli.following import follow as follow_task
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import Json, TaskName, find
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
-from honk.domain.event import ChangeTaken, TaskSettled
-from honk.domain.repository import Sha
-from honk.domain.task import BUSY, State, Task
-from honk.domain.turn import Outcome
 from honk.errors import Usage
 from honk.steps.prepare import chosen_base
 from honk.views import EXITS, as_json, card, elapsed

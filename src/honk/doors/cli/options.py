@@ -1,15 +1,16 @@
 """Options that several commands share, and how what a person typed becomes domain values."""
 
 import mimetypes
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from honk.doors.cli.house import House
 from honk.domain.limits import Limits
 from honk.domain.message import Image
 from honk.domain.task import Options, Task
+from honk.doors.cli.house import House
 from honk.errors import Usage
 
 #: What the model's API accepts as pictures.
@@ -41,29 +42,17 @@ async def images(house: House, files: list[Path] | None) -> tuple[Image, ...]:
     return tuple(found)
 
 
-def task_options(
-    house: House,
-    *,
-    base: str | None,
-    agent: str,
-    model: str | None,
-    limits: Limits,
-    verify: list[str] | None,
-    merge: bool,
-) -> Options:
-    """The options of a task, with the settings' defaults where nothing was said."""
-    defaults = house.defaults
-    return Options(
-        base=base,
-        agent=agent,
-        model=model or (defaults.model or None if agent == "claude" else None),
+def with_defaults(house: House, asked: Options) -> Options:
+    """The options, with the settings' values where the person said nothing."""
+    defaults, limits = house.defaults, asked.limits
+    return replace(
+        asked,
+        model=asked.model or (defaults.model or None if asked.agent == "claude" else None),
         limits=Limits(
             usd=defaults.limits.usd if limits.usd is None else limits.usd,
             calls=defaults.limits.calls if limits.calls is None else limits.calls,
             seconds=defaults.limits.seconds if limits.seconds is None else limits.seconds,
         ),
-        verify=tuple(verify or ()),
-        merge=merge,
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,7 +115,7 @@ class Output:
             table.add_row(name, value if isinstance(value, Text) else Text(_printable(value)))
         self._out.print(table)
 
-    def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Aligned columns for people; tab-separated when piped."""
         if not self._out.is_terminal:
             for row in rows:

@@ -48,7 +48,7 @@ def guarded(work: Callable[[], Awaitable[int]], out: Output, *, kept: str = "") 
 async def _interruptible(work: Callable[[], Awaitable[int]]) -> int:
     """Cancels the work on the first signal, so that every context is left properly."""
     loop = asyncio.get_running_loop()
-    task: asyncio.Task[int] = asyncio.ensure_future(work())  # type: ignore[arg-type]
+    task = asyncio.ensure_future(work())
     asked: list[int] = []
 
     def stop(number: int) -> None:

@@ -5,16 +5,16 @@ from typing import Annotated
 import anyio
 import typer
 
-from honk.doors.cli.following import carry_through
-from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import ImageFiles, Json, TaskName, find, images, task_options
-from honk.doors.cli.output import Output
-from honk.doors.cli.session import run
 from honk.domain.event import TaskSettled
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import State, Task
+from honk.domain.task import Options, State, Task
 from honk.domain.turn import Outcome
+from honk.doors.cli.following import carry_through
+from honk.doors.cli.house import House, Open
+from honk.doors.cli.options import ImageFiles, Json, TaskName, find, images, with_defaults
+from honk.doors.cli.output import Output
+from honk.doors.cli.session import run
 from honk.views import EXITS
 
 _KEPT = "The work so far is kept; `honk retry {}` goes on where it was cut off."
@@ -23,8 +23,17 @@ _KEPT = "The work so far is kept; `honk retry {}` goes on where it was cut off."
 def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
     """Adds the commands of this module to the command line."""
 
+    _add_run(cli, open_house)
+    _add_reply(cli, open_house)
+    _add_retry(cli, open_house)
+    _add_landing(cli, open_house)
+    _add_stop(cli, open_house)
+    _add_serve(cli, open_house)
+
+
+def _add_run(cli: typer.Typer, open_house: Open) -> None:
     @cli.command("run", epilog='honk run . "fix the crash when a playlist is empty" --max-usd 2')
-    def run_(
+    def run_(  # noqa: PLR0913 - one parameter an option
         repository: Annotated[str, typer.Argument(help="A local path or a git URL.", metavar="REPO")],
         instruction: Annotated[
             str, typer.Argument(help='What should be different afterwards; "-" reads it from standard input.')
@@ -55,15 +64,15 @@ def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
 
         async def command(house: House) -> int:
             text = typer.get_text_stream("stdin").read() if instruction == "-" else instruction
-            options = task_options(
-                house,
+            asked = Options(
                 base=base,
                 agent=agent,
                 model=model,
                 limits=Limits(usd=max_usd, calls=max_calls, seconds=timeout),
-                verify=verify,
+                verify=tuple(verify or ()),
                 merge=merge,
             )
+            options = with_defaults(house, asked)
 
             async def begin() -> Task:
                 twin = None if new else await house.app.unfinished_twin(house.person, repository, text, options)
@@ -85,12 +94,6 @@ def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
             if exit.exit_code == 130 and begun:
                 out.line(_KEPT.format(begun[0].id))
             raise
-
-    _add_reply(cli, open_house)
-    _add_retry(cli, open_house)
-    _add_landing(cli, open_house)
-    _add_stop(cli, open_house)
-    _add_serve(cli, open_house)
 
 
 def _add_reply(cli: typer.Typer, open_house: Open) -> None:
