@@ -1,0 +1,44 @@
+"""Where git's folders lie below Honk's home."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from honk.domain.repository import Repository
+from honk.domain.task import TaskId
+
+#: Where every sandbox finds the objects of its base branch; a workspace's alternates name this path.
+BASE_OBJECTS_INSIDE = "/honk/base.git/objects"
+WORKSPACE_INSIDE = "/workspace"
+
+_LONGEST_NAME = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    home: Path
+
+    def repository(self, repository: Repository) -> Path:
+        return self.home / "repositories" / repository.key
+
+    def mirror(self, repository: Repository) -> Path:
+        return self.repository(repository) / "mirror.git"
+
+    def base(self, repository: Repository, branch: str) -> Path:
+        """The bare store of one base branch: all that a sandbox may see of the repository's history."""
+        return self.repository(repository) / "base" / f"{quote(branch, safe='')[:_LONGEST_NAME]}.git"
+
+    def task(self, task: TaskId) -> Path:
+        return self.home / "tasks" / task
+
+    @property
+    def tasks(self) -> Path:
+        return self.home / "tasks"
+
+    @property
+    def checkouts(self) -> Path:
+        return self.home / "checkouts"
+
+    @property
+    def trash(self) -> Path:
+        return self.home / "trash"

@@ -1,0 +1,257 @@
+"""The bare mirror of a repository, and the smaller bare store of each base branch."""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from honk.adapters.git.address import is_local
+from honk.adapters.git.environment import Environments
+from honk.adapters.git.failures import translated
+from honk.adapters.git.layout import Layout
+from honk.adapters.git.lock import exclusive
+from honk.adapters.git.runner import Git, GitFailed
+from honk.domain.event import StepProgressed
+from honk.domain.repository import Repository, Sha
+from honk.errors import Defect, RepositoryUnusable
+from honk.ports import Tell
+
+#: The target's branches in the mirror. `refs/heads/` of the mirror is Honk's own, so that pruning never meets it.
+TARGET = "refs/remotes/target"
+_SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+_FETCH = (
+    *("fetch", "--progress", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"),
+    "--update-shallow",
+)
+_QUICK = 120.0
+_LONG = 3600.0
+_TELL_EVERY = 2.0
+
+
+def sha(text: str) -> Sha:
+    """A full object name. Raises Defect for anything else, so that none is ever taken for an option."""
+    if not _SHA.match(text):
+        raise Defect(f"not an object name: {text!r}")
+    return Sha(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Advertised:
+    """What a target shows of itself."""
+
+    heads: Mapping[str, Sha]
+    #: the branch that HEAD names, when it has a commit
+    branch: str | None
+    #: the commit of HEAD, also when it names no branch
+    head: Sha | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """Makes and refreshes mirrors and base stores; every change of one happens under its repository's lock."""
+
+    layout: Layout
+    environments: Environments
+
+    @property
+    def git(self) -> Git:
+        """For Honk's own repositories."""
+        return Git(self.environments.own())
+
+    @property
+    def remote_git(self) -> Git:
+        """For calling targets."""
+        return Git(self.environments.remote())
+
+    @asynccontextmanager
+    async def locked(self, repository: Repository, tell: Tell | None = None) -> AsyncIterator[int]:
+        """Alone with the repository's mirror and base stores. Leftover locks of a killed git are removed."""
+
+        async def waiting() -> None:
+            if tell is not None:
+                await tell(
+                    StepProgressed(step="prepare", detail=f"waiting: {repository.name} is being fetched already")
+                )
+
+        async with exclusive(self.layout.repository(repository) / "lock", waiting) as descriptor:
+            for store in (self.layout.mirror(repository), *(self.layout.repository(repository) / "base").glob("*.git")):
+                for stale in (*store.glob("*.lock"), *(store / "refs").rglob("*.lock")):
+                    stale.unlink(missing_ok=True)
+            yield descriptor
+
+    async def advertised(self, repository: Repository) -> Advertised:
+        """Asks the target. Raises RepositoryUnusable or Unreachable."""
+        self._check_path(repository)
+        try:
+            answer = await self.remote_git(
+                Path(os.devnull), "ls-remote", "--symref", "--", repository.url, "HEAD", "refs/heads/*", seconds=_QUICK
+            )
+        except GitFailed as failure:
+            raise translated(failure, repository) from failure
+        branch, head, heads = None, None, dict[str, Sha]()
+        for line in os.fsdecode(answer.stdout).splitlines():
+            value, _, name = line.partition("\t")
+            if value.startswith("ref: refs/heads/") and name == "HEAD":
+                branch = value.removeprefix("ref: refs/heads/")
+            elif name == "HEAD":
+                head = sha(value)
+            elif name.startswith("refs/heads/"):
+                heads[name.removeprefix("refs/heads/")] = sha(value)
+        return Advertised(heads=heads, branch=branch if head else None, head=head)
+
+    async def refresh(self, repository: Repository, tell: Tell) -> None:
+        """Clones or fetches; see `Repositories.refresh`."""
+        self.environments.prepare()
+        self._check_path(repository)
+        async with self.locked(repository, tell) as lock:
+            shown = await self.advertised(repository)
+            if not shown.heads:
+                raise RepositoryUnusable(
+                    f"{repository.url} is empty: no branch has a commit", "commit something there first, then try again"
+                )
+            mirror = self.layout.mirror(repository)
+            if not mirror.exists():
+                await self._begin(repository, shown, tell, lock)
+            await self._fetch(mirror, repository, (f"+refs/heads/*:{TARGET}/*", "+refs/tags/*:refs/tags/*"), tell, lock)
+            _replace(self.layout.repository(repository) / "head", _head_line(repository, shown))
+
+    def head(self, repository: Repository) -> str:
+        """The target's default branch when it was last fetched. Raises RepositoryUnusable when it has none."""
+        kind, _, value = (self.layout.repository(repository) / "head").read_text().strip().partition(" ")
+        if kind == "branch":
+            return value
+        if kind == "detached":
+            raise RepositoryUnusable(
+                f"{repository.url} has no branch checked out (HEAD is at {value[:12]})", "name one with --base"
+            )
+        raise RepositoryUnusable(
+            f"the default branch of {repository.url} has no commit yet", "commit to it, or name another with --base"
+        )
+
+    async def base_store(self, repository: Repository, branch: str, commit: Sha) -> Path:
+        """The bare store with the objects of this branch only, made or brought up to hold the commit."""
+        store = self.layout.base(repository, branch)
+        if await self._holds(store, commit):
+            return store
+        mirror = self.layout.mirror(repository)
+        async with self.locked(repository) as lock:
+            if not store.exists():
+                await self._create(store, len(commit), ("core.sharedRepository", "0644"))
+            git = replace(self.git, inherit=(lock,))
+            tip = (await git(mirror, "rev-parse", "--verify", "--quiet", f"{TARGET}/{branch}", allowed=(0, 1))).text
+            if tip:
+                await git(store, *_FETCH, "--", str(mirror), f"+{TARGET}/{branch}:refs/heads/{branch}", seconds=_LONG)
+            if not await self._holds(store, commit):
+                await git(store, *_FETCH, "--", str(mirror), f"+{commit}:refs/honk/base/{commit}", seconds=_LONG)
+        return store
+
+    async def create(self, path: Path, like: Sha, *settings: tuple[str, str]) -> None:
+        """A bare repository in an absent folder, of the object format of `like`."""
+        await self._create(path, len(like), *settings)
+
+    async def _create(self, path: Path, length: int, *settings: tuple[str, str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+        try:
+            object_format = "sha256" if length == 64 else "sha1"
+            made.chmod(0o755)
+            shared = [f"--shared={value}" for name, value in settings if name == "core.sharedRepository"]
+            await self.git(
+                made, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", *shared
+            )
+            for name, value in (("gc.auto", "0"), ("core.hooksPath", "/dev/null"), *settings):
+                await self.git(made, "config", name, value)
+            made.rename(path)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+    async def _begin(self, repository: Repository, shown: Advertised, tell: Tell, lock: int) -> None:
+        """A new mirror. It borrows the default branch's objects from that branch's store, to keep them once only."""
+        first = next(iter(shown.heads.values()))
+        mirror, borrowed = self.layout.mirror(repository), None
+        if shown.branch is not None and shown.branch in shown.heads:
+            borrowed = self.layout.base(repository, shown.branch)
+            if not borrowed.exists():
+                await self._create(borrowed, len(first), ("core.sharedRepository", "0644"))
+            await self._fetch(
+                borrowed, repository, (f"+refs/heads/{shown.branch}:refs/heads/{shown.branch}",), tell, lock
+            )
+        made = mirror.with_name("mirror.new")
+        shutil.rmtree(made, ignore_errors=True)
+        await self._create(made, len(first), ("uploadpack.allowAnySHA1InWant", "true"))
+        if borrowed is not None:
+            # Relative, so that Honk's home can be moved.
+            target = os.path.relpath(borrowed / "objects", mirror / "objects")
+            (made / "objects" / "info" / "alternates").write_text(f"{target}\n")
+            if (borrowed / "shallow").exists():
+                shutil.copyfile(borrowed / "shallow", made / "shallow")
+        made.rename(mirror)
+
+    async def _fetch(self, store: Path, repository: Repository, refs: tuple[str, ...], tell: Tell, lock: int) -> None:
+        git = replace(self.remote_git, inherit=(lock,))
+        prune = ("--prune",) if len(refs) > 1 else ()
+        deepen = ("--unshallow",) if (store / "shallow").exists() else ()
+        try:
+            await git.follow(
+                store,
+                *(*_FETCH, *prune, *deepen, "--", repository.url, *refs),
+                watch=_watch(repository, tell),
+                seconds=_LONG,
+            )
+        except GitFailed as failure:
+            raise translated(failure, repository) from failure
+
+    async def _holds(self, store: Path, commit: Sha) -> bool:
+        if not store.exists():
+            return False
+        return (await self.git(store, "cat-file", "-e", f"{commit}^{{tree}}", allowed=(0, 1, 128))).code == 0
+
+    def _check_path(self, repository: Repository) -> None:
+        if not is_local(repository):
+            return
+        path = Path(repository.url)
+        try:
+            if path.is_file():
+                raise RepositoryUnusable(f"{path} is a file, not a git repository", "give the folder of a repository")
+            if not path.is_dir():
+                raise RepositoryUnusable(f"there is no folder {path}", "check the path, or give a full git URL")
+            with os.scandir(path):
+                pass
+        except PermissionError as exc:
+            raise RepositoryUnusable(f"no right to read {path}", "give this user the right to read it") from exc
+
+
+def _head_line(repository: Repository, shown: Advertised) -> str:
+    if shown.branch is not None:
+        return f"branch {shown.branch}\n"
+    if shown.head is None:
+        return "unborn\n"
+    # A server that cannot say which branch HEAD names: the usual names first, as git clone guesses.
+    same = [name for name, commit in shown.heads.items() if commit == shown.head]
+    usual = [name for name in ("main", "master") if name in same] or same
+    return f"branch {usual[0]}\n" if usual and not is_local(repository) else f"detached {shown.head}\n"
+
+
+def _watch(repository: Repository, tell: Tell) -> Callable[[str], Awaitable[None]]:
+    last = 0.0
+
+    async def watch(line: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if "%" in line and now - last >= _TELL_EVERY:
+            last = now
+            await tell(StepProgressed(step="prepare", detail=f"fetching {repository.name}: {line}"))
+
+    return watch
+
+
+def _replace(path: Path, content: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+    Path(name).replace(path)
