@@ -451,6 +451,8 @@ class Agent(Protocol):
     name: str
     #: whether being sent back with the gate's findings makes sense
     corrects: bool
+    #: whether its sandbox may reach the model
+    calls_model: bool
 
     async def requirements(self) -> None:
         """Raises Usage or ModelRefused when it can be known beforehand that it cannot work (no key)."""

@@ -115,7 +115,12 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
 
 async def _run_agent(work: _Work, job: Job, words: str) -> Report:
     ports, task = work.ports, work.task
-    permit = Pass(task=task.id, model=True, limits=task.options.limits, spent=await ports.records.spent(task.id))
+    permit = Pass(
+        task=task.id,
+        model=work.agent.calls_model,
+        limits=task.options.limits,
+        spent=await ports.records.spent(task.id),
+    )
     environment_mounts, environment = await ports.gate.environment(replace(work.exam, on="agent"), work.tell)
     async with ports.broker.open(permit, work.tell, partial(ports.records.add_spending, task.id)) as exit:
         mounts, variables = work.agent.box(job, exit.socket)

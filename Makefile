@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+.PHONY: help setup develop demo test check fix e2e trials wheel partners bench clean
+
+help:     ## List the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:    ## Make .venv and install what running Honk needs
+	@scripts/setup requirements.lock
+
+develop:  ## The same with what developing needs
+	@scripts/setup requirements-dev.lock
+
+demo: setup ## The whole journey on the example repository, live in the terminal
+	@.venv/bin/honk demo $(ARGS)
+
+test: develop check ## Everything that CI runs: checks and the default test suite
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: develop ## Format, lint, types, import rules
+	@$(PY) -m ruff format --check -q .
+	@$(PY) -m ruff check -q .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-cache >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+
+fix: develop ## Let ruff put right what it can
+	@$(PY) -m ruff check -q --fix . ; $(PY) -m ruff format -q .
+
+e2e: develop partners ## Only the tests with real servers and the real agent binary
+	@$(PY) -m pytest -m "e2e or sandbox" $(ARGS)
+
+trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
+	@$(PY) tests/trials/run.py $(ARGS)
+
+wheel: develop ## Build the wheel into dist/
+	@$(PY) -m build --wheel --no-isolation -o dist . >/dev/null && ls dist/*.whl
+
+partners: ## Install the test partners that nobody here wrote
+	@scripts/partners
+
+clean:    ## Remove what building and testing made
+	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
