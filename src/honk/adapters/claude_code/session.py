@@ -1,0 +1,173 @@
+"""A running Claude Code that is told what to do."""
+
+import base64
+import json
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any, cast
+
+import anyio
+from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ProcessError, ResultMessage, SystemMessage
+
+from honk.adapters.claude_code.narrator import Narrator
+from honk.adapters.claude_code.transport import SandboxTransport
+from honk.domain.text import one_line
+from honk.ports import Attachment, Exit, Report
+
+#: Seconds of silence after a result that end the work although Claude Code has not said that it is idle.
+_QUIET = 30.0
+#: Seconds that Claude Code has to end its work after an interrupt; then it is killed.
+_GRACE = 15.0
+#: How the SDK answers a frame that is not what it expects; anything inside the sandbox may write one.
+_MALFORMED = (ClaudeSDKError, KeyError, TypeError, AttributeError, ValueError)
+
+
+class _Ledger:
+    """What is still owed: a result ends one turn, not necessarily the work (messages may wait in line)."""
+
+    def __init__(self) -> None:
+        self._owed: set[str] = set()
+        self._idle = False
+        self.result: ResultMessage | None = None
+        #: a result has come, and nothing after it says that another turn began
+        self.between = False
+
+    def owe(self, message: str) -> None:
+        self._owed.add(message)
+        self._idle = False
+
+    def note(self, message: Message) -> None:
+        if isinstance(message, ResultMessage):
+            self.result = message
+            self.between = True
+        elif isinstance(message, SystemMessage) and message.subtype == "session_state_changed":
+            self._idle = message.data.get("state") == "idle"
+        elif isinstance(message, SystemMessage) and message.subtype == "command_lifecycle":
+            if message.data.get("state") not in ("queued", "started"):
+                self._owed.discard(str(message.data.get("command_uuid")))
+        else:
+            self.between = False
+
+    @property
+    def settled(self) -> bool:
+        return self._idle and not self._owed and self.result is not None
+
+
+class ClaudeSession:
+    """One process of Claude Code. `work` may be called again for a follow-up in the same conversation."""
+
+    def __init__(self, client: ClaudeSDKClient, transport: SandboxTransport, narrator: Narrator, exit: Exit) -> None:
+        self._client = client
+        self._transport = transport
+        self._narrator = narrator
+        self._exit = exit
+        self._ledger = _Ledger()
+        self._done: anyio.Event | None = None
+        self._told = False
+        self._interrupted = False
+        self._later: list[str] = []
+
+    async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
+        self._ledger, self._done = _Ledger(), anyio.Event()
+        self._told = self._interrupted = False
+        self._narrator.said = ""
+        words = "\n\n".join([*self._later, words])
+        self._later = []
+        try:
+            await self._say(words, images)
+            self._told = True
+            if self._interrupted:
+                await self._cut()
+            await self._listen()
+        except _MALFORMED as exc:
+            return await self._broken(exc)
+        finally:
+            self._done.set()
+            self._done = None
+        return self._report()
+
+    async def steer(self, words: str) -> None:
+        if self._done is None or self._interrupted:
+            self._later.append(words)
+            return
+        with suppress(ClaudeSDKError):
+            await self._say(words)
+
+    async def interrupt(self) -> None:
+        done = self._done
+        if done is None or self._interrupted:
+            return
+        self._interrupted = True
+        if self._told:
+            with suppress(ClaudeSDKError):
+                await self._cut()
+        with anyio.move_on_after(_GRACE):
+            await done.wait()
+        if not done.is_set():
+            await self._transport.kill()
+
+    async def _say(self, words: str, images: tuple[Attachment, ...] = ()) -> None:
+        id = str(uuid.uuid4())
+        self._ledger.owe(id)
+        content = [*map(_block, images), {"type": "text", "text": words}]
+
+        async def stream() -> Any:
+            yield {
+                "type": "user",
+                "uuid": id,
+                "message": {"role": "user", "content": content},
+                "parent_tool_use_id": None,
+            }
+
+        await self._client.query(stream())
+
+    async def _cut(self) -> None:
+        # Not the SDK's own interrupt: after it, messages that wait in line would still be worked on.
+        request = {"subtype": "interrupt", "cancel_queued": True}
+        frame = {"type": "control_request", "request_id": f"honk-{uuid.uuid4()}", "request": request}
+        await self._transport.write(json.dumps(frame) + "\n")
+
+    async def _listen(self) -> None:
+        async with aclosing(cast(AsyncGenerator[Message, None], self._client.receive_messages())) as messages:
+            while not self._ledger.settled:
+                with anyio.move_on_after(_QUIET if self._ledger.between else float("inf")) as patience:
+                    message = await anext(messages, None)
+                if patience.cancelled_caught:
+                    return
+                if message is None:
+                    raise ProcessError("Claude Code ended")
+                self._ledger.note(message)
+                await self._narrator.hear(message)
+
+    def _report(self) -> Report:
+        result = self._ledger.result
+        if result is None:
+            return self._cut_short("agent", "Claude Code gave no result")
+        if not result.is_error and not self._interrupted:
+            return Report(summary=result.result or self._narrator.said, model=self._narrator.model)
+        said = result.result or "; ".join(result.errors or ()) or result.terminal_reason or result.subtype
+        failed = result.api_error_status is not None or result.terminal_reason == "api_error"
+        return self._cut_short("model" if failed else "agent", said)
+
+    async def _broken(self, error: Exception) -> Report:
+        code = error.exit_code if isinstance(error, ProcessError) else None
+        last = (await self._transport.complaints()).splitlines()[-5:]
+        how = (
+            f"Claude Code ended unexpectedly (exit code {code})" if code is not None else f"Claude Code failed: {error}"
+        )
+        return self._cut_short("agent", ": ".join([how, *filter(None, [one_line(" ".join(last))])]))
+
+    def _cut_short(self, kind: str, reason: str) -> Report:
+        """Why the work ended early: the broker's word goes before an interrupt, and that before the agent's own."""
+        ended = self._exit.ended_by()
+        if ended is not None:
+            kind, reason = ended
+        elif self._interrupted:
+            kind, reason = "stopped", "interrupted"
+        return Report(summary=self._narrator.said, cut_short=kind, reason=reason, model=self._narrator.model)
+
+
+def _block(image: Attachment) -> dict[str, Any]:
+    data = base64.b64encode(image.content).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": data}}
