@@ -1,0 +1,5 @@
+"""Sandboxes on Linux by bubblewrap."""
+
+from honk.adapters.bubblewrap.sandboxes import SERVICE_UID, Bubblewrap
+
+__all__ = ["SERVICE_UID", "Bubblewrap"]

@@ -1,0 +1,257 @@
+"""One open sandbox: runs commands, each in a process namespace of its own, over the same files."""
+
+import asyncio
+import contextlib
+import os
+import platform
+import resource
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+
+from honk.adapters.bubblewrap import relay, seccomp, walls, watch
+from honk.adapters.bubblewrap.cgroups import Group
+from honk.adapters.bubblewrap.inbound import Doorway
+from honk.adapters.bubblewrap.launch import launch
+from honk.adapters.bubblewrap.output import Filed, Kept
+from honk.adapters.bubblewrap.pipes import Inlet, memory_file
+from honk.adapters.bubblewrap.room import Room
+from honk.adapters.bubblewrap.tree import Call, Tree
+from honk.errors import Defect, SandboxUnusable
+from honk.ports import Process, Ran
+
+LONGEST_LINE = 64 << 20
+_ERRORS_KEPT = 64 << 10
+_STDERR_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """What is known about this machine once it has been looked at."""
+
+    bwrap: Path
+    features: frozenset[str]
+    #: an interpreter that can run inside, at the same path there
+    python: Path
+    #: the user that sandboxes run as; None when that is Honk's own
+    uid: int | None
+
+
+class BubblewrapSandbox:
+    """Implements ports.Sandbox."""
+
+    def __init__(self, machine: Machine, inside: walls.Inside, room: Room, group: Group, *, proxy: bool) -> None:
+        self._machine = machine
+        self._inside = inside
+        self._room = room
+        self._group = group
+        self._proxy = proxy and inside.exit is not None
+        self._trees: set[Tree] = set()
+        self._processes: list[LongProcess] = []
+        self._doorways: dict[str, Doorway] = {}
+        self._guard = asyncio.create_task(watch.watch(self._look, self._strike))
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        seconds: float,
+        stdin: bytes = b"",
+        output_limit: int = 16 << 20,
+        environment: Mapping[str, str] | None = None,
+        stdout_to: Path | None = None,
+    ) -> Ran:
+        out = Filed(stdout_to, output_limit) if stdout_to else Kept(output_limit)
+        err = Kept(min(output_limit, _STDERR_LIMIT))
+        try:
+            began = time.monotonic()
+            tree = await self._grow(argv, environment)
+            try:
+                code = await _converse(tree, stdin, out, err, seconds)
+            finally:
+                await tree.kill()
+                tree.close()
+                self._trees.discard(tree)
+        finally:
+            if isinstance(out, Filed):
+                out.close()
+        if not tree.built:
+            raise SandboxUnusable("The sandbox could not be built: " + err.content().decode(errors="replace").strip())
+        if tree.reason:
+            err.add(f"\nhonk: ended: {tree.reason}\n".encode())
+        return Ran(
+            exit_code=code,
+            stdout=out.content() if isinstance(out, Kept) else b"",
+            stderr=err.content(),
+            seconds=time.monotonic() - began,
+            cut=out.cut or err.cut,
+        )
+
+    async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
+        process = LongProcess(await self._grow(argv, environment))
+        self._processes.append(process)
+        return process
+
+    def inbound(self, name: str) -> Path:
+        if name not in self._doorways:
+            path = self._room.folder / f"{len(self._doorways)}.sock"
+            self._doorways[name] = Doorway(self._room.inbound, name, path)
+        return self._doorways[name].path
+
+    async def close(self) -> None:
+        """Ends everything inside. Must not be cut off."""
+        self._guard.cancel()
+        for tree in self._trees:
+            tree.strike()
+        for process in self._processes:
+            await process.close()
+        for doorway in self._doorways.values():
+            await doorway.close()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._guard
+
+    async def _grow(self, argv: tuple[str, ...], environment: Mapping[str, str] | None) -> Tree:
+        if not argv:
+            raise Defect("a sandbox was given an empty command")
+        inside = self._inside
+        if environment:
+            inside = replace(inside, environment={**inside.environment, **environment})
+        binds = inside.binds()
+        walls.check(binds)
+        start = launch(binds, self._group.folders, self._machine.uid)
+        contents = walls.FILES | ({walls.RELAY: Path(relay.__file__).read_text()} if self._proxy else {})
+        with contextlib.ExitStack() as opened:
+
+            def lend(name: str, content: bytes) -> int:
+                descriptor = memory_file(name, content)
+                opened.callback(os.close, descriptor)
+                return descriptor
+
+            files = {path: lend("file", text.encode()) for path, text in contents.items()}
+            rules = lend("seccomp", seccomp.filter_program(platform.machine()))
+            options = walls.arguments(inside, start.binds, files, features=self._machine.features)
+            options += ["--seccomp", str(rules)]
+            # Not on the command line, where everybody inside could read the host's paths.
+            listed = lend("arguments", b"".join(os.fsencode(option) + b"\0" for option in options))
+            call = Call(
+                options=(*start.prefix, str(self._machine.bwrap), "--args", str(listed)),
+                command=(*self._before(), *walls.limits(inside.bounds, _ceilings()), *argv),
+                descriptors=(*files.values(), rules, listed),
+            )
+            tree = await Tree.grow(call)
+        self._trees.add(tree)
+        return tree
+
+    def _before(self) -> tuple[str, ...]:
+        if not self._proxy:
+            return ()
+        port = str(walls.PROXY_PORT)
+        return (str(self._machine.python), "-I", "-S", walls.RELAY, port, walls.EXIT_SOCKET)
+
+    def _look(self) -> str:
+        live = [tree for tree in tuple(self._trees) if not tree.over]
+        if not live:
+            return ""
+        bounds = self._inside.bounds
+        if watch.used(self._room.temporary) > bounds.temporary:
+            return f"more than {bounds.temporary} bytes of temporary files"
+        if watch.free(self._room.folder) < watch.FLOOR:
+            return f"less than {watch.FLOOR} bytes left on the disk"
+        if not self._group.folders and sum(watch.memory(tree.process_id) for tree in live) > bounds.memory:
+            return f"more than {bounds.memory} bytes of memory"
+        return ""
+
+    def _strike(self, reason: str) -> None:
+        for tree in self._trees:
+            tree.strike(reason)
+
+
+class LongProcess:
+    """Implements ports.Process."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._errors: deque[bytes] = deque()
+        self._size = 0
+        self._drain = asyncio.create_task(self._collect())
+
+    async def send(self, data: bytes) -> None:
+        await self._tree.stdin.send(data)
+
+    async def close_input(self) -> None:
+        self._tree.stdin.close()
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        pieces: list[bytes] = []
+        size = 0
+        while data := await self._tree.stdout.receive():
+            first, *others = data.split(b"\n")
+            pieces.append(first)
+            size += len(first)
+            if size > LONGEST_LINE:
+                self._tree.strike(f"a line of more than {LONGEST_LINE} bytes")
+                return
+            for other in others:
+                yield b"".join(pieces)
+                pieces, size = [other], len(other)
+        if rest := b"".join(pieces):
+            yield rest
+
+    async def errors(self) -> bytes:
+        return b"".join(self._errors)[-_ERRORS_KEPT:]
+
+    async def wait(self) -> int:
+        code = await self._tree.ended()
+        if not self._tree.built:
+            await asyncio.shield(self._drain)
+            said = (await self.errors()).decode(errors="replace").strip()
+            raise SandboxUnusable(f"The sandbox could not be built: {said}")
+        return code
+
+    async def kill(self) -> None:
+        await self._tree.kill()
+
+    async def close(self) -> None:
+        await self._tree.kill()
+        await self._drain
+        self._tree.close()
+
+    async def _collect(self) -> None:
+        while data := await self._tree.stderr.receive():
+            self._errors.append(data)
+            self._size += len(data)
+            while self._size - len(self._errors[0]) > _ERRORS_KEPT:
+                self._size -= len(self._errors.popleft())
+
+
+async def _converse(tree: Tree, stdin: bytes, out: Kept | Filed, err: Kept, seconds: float) -> int | None:
+    """Feeds and reads to the end. None when the time was up; by then everything is killed."""
+    code: int | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(out.collect, tree.stdout)
+        tasks.start_soon(err.collect, tree.stderr)
+        tasks.start_soon(_feed, tree.stdin, stdin)
+        with anyio.move_on_after(seconds):
+            code = await tree.ended()
+        if code is None:
+            await tree.kill()
+        # What is not read by now will not be.
+        tree.stdin.close()
+    return code
+
+
+async def _feed(inlet: Inlet, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        await inlet.send(data)
+    inlet.close()
+
+
+def _ceilings() -> dict[str, int]:
+    """Honk's own hard limits, where it has any."""
+    numbers = {"nproc": resource.RLIMIT_NPROC, "fsize": resource.RLIMIT_FSIZE, "data": resource.RLIMIT_DATA}
+    hard = {name: resource.getrlimit(number)[1] for name, number in numbers.items()}
+    return {name: value for name, value in hard.items() if value != resource.RLIM_INFINITY}
