@@ -1,0 +1,1 @@
+"""Mirrors, workspaces and the hand-back, on git's command line."""

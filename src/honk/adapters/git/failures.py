@@ -33,7 +33,7 @@ _PROTOCOL = re.compile(r"transport '.*' not allowed|unable to find remote helper
 _FULL = re.compile(r"No space left on device|Disk quota exceeded", re.I)
 
 
-def translated(failure: GitFailed, repository: Repository) -> HonkError:
+def translated(failure: GitFailed, repository: Repository, *, act: str = "read") -> HonkError:
     """What a failed call of the remote means; the failure itself when it is none of the known ones."""
     said = _last(failure.complaint)
     url = repository.url
@@ -56,7 +56,7 @@ def translated(failure: GitFailed, repository: Repository) -> HonkError:
         )
     if _RIGHTS.search(text):
         return RepositoryUnusable(
-            f"no right to read {url}: {said}",
+            f"no right to {act} {url}: {said}",
             f"make `git ls-remote {url}` work without a question: a credential helper, an ssh key, or file permissions",
         )
     if _ABSENT.search(text):

@@ -45,7 +45,7 @@ class GitRepositories:
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
         if not (self.layout.repository(repository) / "head").exists():
-            await self.refresh(repository, _quiet)
+            await self.refresh(repository, quiet)
         name = branch if branch is not None else self.mirrors.head(repository)
         tips = await self._tips(repository)
         if name not in tips:
@@ -220,5 +220,5 @@ def _batches(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     yield tuple(some)
 
 
-async def _quiet(_: EventData) -> None:
+async def quiet(_: EventData) -> None:
     """For a refresh that nobody follows."""

@@ -1,0 +1,185 @@
+"""The embedded forge: pull requests in the store, branches and merges by git alone."""
+
+import shlex
+from contextlib import suppress
+from dataclasses import replace
+
+from honk.adapters.embedded.target import Target
+from honk.domain.pull_request import (
+    Comment,
+    Merged,
+    MergeMethod,
+    MergeResult,
+    PullRequest,
+    PullRequestState,
+    Refused,
+)
+from honk.domain.repository import Repository, Sha
+from honk.domain.task import TaskId
+from honk.errors import Defect, ForgeRefused, RepositoryUnusable, Retryable
+from honk.ports import Clock, Records
+
+_OWN = "honk/"
+_TRIES = 2
+
+
+class EmbeddedForge:
+    """See `Forge`. Whether somebody may merge, and whether drafts may be merged, is for the caller to ask."""
+
+    def __init__(self, target: Target, records: Records, clock: Clock) -> None:
+        self._target = target
+        self._records = records
+        self._clock = clock
+
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
+        """The branch is in the mirror afterwards, whatever the target says."""
+        if not branch.startswith(_OWN):
+            raise Defect(f"{branch} is not a branch of Honk's")
+        await self._target.hold(repository, branch, commit)
+        try:
+            tip = await self._target.tip(repository, branch)
+        except RepositoryUnusable as error:
+            return error.message
+        if tip == commit:
+            return ""
+        if tip is not None and tip != over:
+            return f"somebody moved {branch} to {tip[:12]}"
+        return await self._target.push(repository, branch, commit, over=tip)
+
+    async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
+        return await self._records.pull_request(task)
+
+    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        there = await self._records.pull_request(pull_request.task)
+        return there or await self._records.save_pull_request(repository.key, pull_request)
+
+    async def update(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        """A merged one stays as it is."""
+        there = await self._there(pull_request.task)
+        if there.state is PullRequestState.MERGED:
+            return there
+        return await self._records.save_pull_request(repository.key, replace(pull_request, number=there.number))
+
+    async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None:
+        await self._records.save_comment(Comment(task=pull_request.task, key=key, text=text, at=self._clock()))
+
+    async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        """The branch stays. A merged one stays merged."""
+        return await self.update(repository, replace(pull_request, state=PullRequestState.CLOSED))
+
+    async def merge(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, method: MergeMethod, message: str
+    ) -> MergeResult:
+        there = await self._records.pull_request(pull_request.task)
+        if there is None:
+            return Refused(reason="there is no pull request to merge")
+        if there.state is PullRequestState.CLOSED:
+            return Refused(reason="the pull request is closed", remedy="reply to the task to open it again")
+        if there.state is PullRequestState.MERGED:
+            merged = await self._target.recorded(repository, _mark(there))
+            if merged is not None:
+                return Merged(commit=merged)
+        try:
+            return await self._merge(repository, replace(there, head=head), there.head, method, message)
+        except RepositoryUnusable as error:
+            return Refused(reason=error.message, remedy=error.remedy)
+
+    async def _merge(
+        self, repository: Repository, wanted: PullRequest, known: Sha, method: MergeMethod, message: str
+    ) -> MergeResult:
+        refusal = ""
+        for _ in range(_TRIES):
+            await self._target.refresh(repository)
+            tip = await self._target.known_tip(repository, wanted.base)
+            if tip is None:
+                return Refused(reason=f"{repository.url} has no branch {wanted.base} any more")
+            landed = await self._target.landed(repository, wanted.head, tip, _mark(wanted))
+            if landed is not None:
+                return await self._merged(repository, wanted, landed)
+            objection = await self._objection(repository, wanted, known, method)
+            if objection is not None:
+                return objection
+            made = await self._make(repository, wanted, tip, method, message)
+            if isinstance(made, Refused):
+                return made
+            await self._target.record(repository, _mark(wanted), made)
+            refusal = await self._target.push(repository, wanted.base, made, over=tip)
+            if not refusal:
+                with suppress(Retryable):
+                    await self._target.refresh(repository)
+                return await self._merged(repository, wanted, made)
+            if await self._target.tip(repository, wanted.base) == tip:
+                return Refused(
+                    reason=f"the target refused to move {wanted.base}: {refusal}",
+                    remedy=f"merge {wanted.branch} where you may push {wanted.base}",
+                )
+        return Refused(reason=f"{wanted.base} moves faster than it can be merged to: {refusal}", remedy="merge again")
+
+    async def _objection(
+        self, repository: Repository, wanted: PullRequest, known: Sha, method: MergeMethod
+    ) -> Refused | None:
+        """Why the branch or its target forbid the merge before anything is made."""
+        published = await self._target.known_tip(repository, wanted.branch)
+        now = published or await self._target.held(repository, wanted.branch)
+        moved = next((other for other in (known, now) if other != wanted.head), wanted.head)
+        if moved != wanted.head:
+            where = f"is at {moved[:12]}" if moved else "is gone"
+            return Refused(
+                reason=f"the branch {wanted.branch} {where}, not at the verified {wanted.head[:12]}",
+                remedy="have it verified as it is now, by a reply to the task",
+            )
+        folder = await self._target.checked_out(repository, wanted.base)
+        if folder is None:
+            return None
+        return Refused(
+            reason=f"{wanted.base} is checked out in {folder}, and a checked-out branch is never pushed to",
+            remedy=self._by_hand(repository, wanted, str(folder), method, published=published is not None),
+        )
+
+    def _by_hand(
+        self, repository: Repository, wanted: PullRequest, folder: str, method: MergeMethod, *, published: bool
+    ) -> str:
+        """The command that merges in the person's own work tree."""
+        git = ("git", "-C", folder)
+        steps: list[tuple[str, ...]] = (
+            [] if published else [(*git, "fetch", str(self._target.mirror(repository)), wanted.branch)]
+        )
+        branch = wanted.branch if published else "FETCH_HEAD"
+        if method is MergeMethod.SQUASH:
+            steps += [(*git, "merge", "--squash", branch), (*git, "commit")]
+        else:
+            steps += [(*git, "merge", "--no-ff", branch)]
+        return " && ".join(shlex.join(step) for step in steps)
+
+    async def _make(
+        self, repository: Repository, wanted: PullRequest, tip: Sha, method: MergeMethod, message: str
+    ) -> Sha | Refused:
+        """The merge or squash commit, in the mirror only. The base's own tip when it has the change already."""
+        tree = await self._target.merged_tree(repository, tip, wanted.head)
+        if isinstance(tree, tuple):
+            files = ", ".join(repr(name) for name in tree[:10])
+            return Refused(
+                reason=f"{wanted.base} has moved and conflicts in {files}",
+                remedy=f"reply to the task: bring it up to date with {wanted.base}",
+            )
+        if method is MergeMethod.MERGE:
+            return await self._target.commit(repository, tree, (tip, wanted.head), message, self._clock())
+        if tree == await self._target.tree(repository, tip):
+            return tip
+        whole = await self._target.with_trailers(repository, message, tip, wanted.head)
+        return await self._target.commit(repository, tree, (tip,), whole, self._clock())
+
+    async def _merged(self, repository: Repository, wanted: PullRequest, commit: Sha) -> Merged:
+        await self._target.record(repository, _mark(wanted), commit)
+        await self._records.save_pull_request(repository.key, replace(wanted, state=PullRequestState.MERGED))
+        return Merged(commit=commit)
+
+    async def _there(self, task: TaskId) -> PullRequest:
+        there = await self._records.pull_request(task)
+        if there is None:
+            raise ForgeRefused(f"task {task} has no pull request")
+        return there
+
+
+def _mark(pull_request: PullRequest) -> str:
+    return f"merges/{pull_request.task}/{pull_request.head}"
