@@ -343,6 +343,8 @@ class Wall:
 
 
 class Sandboxes(Protocol):
+    """Makes sandboxes, and knows what their user can reach."""
+
     name: str
 
     async def probe(self) -> tuple[Wall, ...]:
@@ -448,6 +450,8 @@ class Tools:
 
 
 class Agent(Protocol):
+    """Somebody who changes a repository when told to."""
+
     name: str
     #: whether being sent back with the gate's findings makes sense
     corrects: bool

@@ -118,7 +118,9 @@ class Settings(_Section):
     registry_environment: dict[str, str] = {}
     user: str = "user"
     #: proxy through which the model is reached, where the host needs one
-    model_proxy: str = ""
+    model_proxy: Secret = Secret("")
+    #: bundle of certificate authorities that this host trusts in place of the usual ones
+    ca_bundle: Path | None = None
 
     @property
     def has_key(self) -> bool:
@@ -131,11 +133,17 @@ class Settings(_Section):
         return f"sqlite:///{self.home / 'honk.db'}"
 
     @staticmethod
+    def locate(environ: Mapping[str, str] | None = None) -> Path:
+        """Where honk.toml is, or would be."""
+        env = dict(os.environ) if environ is None else dict(environ)
+        return Path(env["HONK_CONFIG"]).absolute() if env.get("HONK_CONFIG") else _home(env) / "honk.toml"
+
+    @staticmethod
     def load(environ: Mapping[str, str] | None = None) -> "Settings":
         """Reads file and environment. Raises SettingsWrong naming file and line, or Usage."""
         env = dict(os.environ) if environ is None else dict(environ)
         home = _home(env)
-        path = Path(env["HONK_CONFIG"]).absolute() if env.get("HONK_CONFIG") else home / "honk.toml"
+        path = Settings.locate(env)
         file = _read(path, wanted="HONK_CONFIG" in env)
         if env.get("ANTHROPIC_BASE_URL"):
             file = file.model_copy(
@@ -150,7 +158,8 @@ class Settings(_Section):
             remote_environment={name: env[name] for name in _REMOTE_VARIABLES if name in env},
             registry_environment={name: value for name, value in env.items() if _REGISTRY_VARIABLE.match(name)},
             user=_user(env),
-            model_proxy=_proxy(env, file.model.base_url),
+            model_proxy=Secret(_proxy(env, file.model.base_url)),
+            ca_bundle=_ca_bundle(env),
         )
 
 
@@ -179,6 +188,13 @@ def _proxy(env: Mapping[str, str], base_url: str) -> str:
         return ""
     scheme = "HTTPS_PROXY" if base_url.startswith("https") else "HTTP_PROXY"
     return env.get(scheme) or env.get(scheme.lower()) or ""
+
+
+def _ca_bundle(env: Mapping[str, str]) -> Path | None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        if env.get(name) and Path(env[name]).is_file():
+            return Path(env[name])
+    return None
 
 
 def _read(path: Path, *, wanted: bool) -> File:

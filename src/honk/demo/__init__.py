@@ -1,0 +1,36 @@
+"""`honk demo`: the whole journey on the example repository, with a key or as a replay.
+
+Everything here but the scripted model is the code that runs in earnest.
+"""
+
+from typing import Annotated
+
+import typer
+
+from honk.doors.cli.output import Output
+from honk.doors.cli.session import guarded
+
+
+def add_demo(cli: typer.Typer) -> None:
+    """Adds the command to the command line."""
+
+    @cli.command(epilog="honk demo --lan")
+    def demo(
+        lan: Annotated[
+            bool, typer.Option("--lan", help="Open the app to the local network at once, with a QR code for a phone.")
+        ] = False,
+    ) -> None:
+        """Run the whole journey on the example repository: instruction, fix, proof, merge, deployment.
+
+        With ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN the real model writes the change; without, a recorded
+        session is replayed. On a terminal it stays up until Ctrl-C and takes further instructions.
+        """
+        from honk.demo.journey import journey
+        from honk.settings import Settings
+
+        out = Output()
+
+        async def go() -> int:
+            return await journey(Settings.load(), out, lan=lan)
+
+        raise typer.Exit(guarded(go, out))

@@ -1,0 +1,1 @@
+"""The ways in: outside input becomes domain values here; no door knows another."""

@@ -1,0 +1,1 @@
+"""What tests of Honk, and of what is built on it, may use: fakes that behave, and a scripted model."""

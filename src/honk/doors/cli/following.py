@@ -24,7 +24,7 @@ async def carry_through(
     with house.alone() as alone:
         if alone:
             async with house.working():
-                return await _show(house, out, await begin(), after)
+                return await show(house, out, await begin(), after)
     out.progress("another process works on this HONK_HOME: it does the work, this one shows it")
     return await follow(house, out, await begin(), after=after)
 
@@ -38,7 +38,7 @@ async def follow(house: House, out: Output, task: Task, *, after: int, take_over
             if alone:
                 async with house.working():
                     await house.app.resume(await house.app.ports.tasks.get(task.id))
-                    return await _show(house, out, task, after)
+                    return await show(house, out, task, after)
         with anyio.move_on_after(_LOOK):
             async for event in _events(house, task, after):
                 out.event(event)
@@ -52,7 +52,8 @@ async def last_seq(house: House, task: Task) -> int:
     return max((event.seq for event in await house.app.ports.events.read(task.id)), default=0)
 
 
-async def _show(house: House, out: Output, task: Task, after: int) -> TaskSettled:
+async def show(house: House, out: Output, task: Task, after: int) -> TaskSettled:
+    """Shows events until the task settles; somebody in this process does the work."""
     with out.waiting(f"task {task.id}"):
         async for event in _events(house, task, after):
             out.event(event)

@@ -30,6 +30,11 @@ class Output:
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._live = self._out.is_terminal and not json_lines
 
+    def silence(self) -> None:
+        """Says nothing from now on but errors."""
+        self._out.quiet = True
+        self._live = False
+
     @property
     def terminal(self) -> bool:
         """Whether a person watches."""

@@ -1,0 +1,294 @@
+"""The only module that knows both ports and vendors: it builds an opened Honk from the settings."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from honk.adapters.files import FileArtifacts
+from starlette.routing import Route
+
+from honk.adapters.broker import NetworkRules, SocketBroker, Upstream
+from honk.adapters.bubblewrap import Bubblewrap
+from honk.adapters.claude_code import ClaudeCode, Key
+from honk.adapters.command import Command
+from honk.adapters.dbos import DbosJournal
+from honk.adapters.embedded import EmbeddedForge
+from honk.adapters.git import GitRepositories, GitTarget, GitWorkspaces
+from honk.adapters.local import LocalPolicy
+from honk.adapters.pages import Addresses
+from honk.adapters.registries import discover
+from honk.adapters.sql import SqlStore
+from honk.app import App
+from honk.checks import LocalGate
+from honk.domain.limits import Limits
+from honk.domain.person import Identity, IdentityKind, Person
+from honk.domain.pull_request import MergeMethod
+from honk.domain.task import State, TaskId
+from honk.doors.cli.house import Defaults, Diagnosis
+from honk.doors.web.previews import preview_app
+from honk.errors import HonkError
+from honk.ports import Agent, Ports, Registries
+from honk.settings import Settings
+from honk.worker import Worker, worker_lock
+
+
+@dataclass(kw_only=True)
+class OpenHonk:
+    """Implements honk.doors.cli.house.House: store, journal and ports of one process."""
+
+    settings: Settings
+    app: App
+    person: Person
+    addresses: Addresses
+    sandboxes: Bubblewrap
+
+    @property
+    def home(self) -> Path:
+        """HONK_HOME."""
+        return self.settings.home
+
+    @property
+    def defaults(self) -> Defaults:
+        """What applies when the person says nothing."""
+        file = self.settings.file
+        return Defaults(
+            limits=Limits(usd=file.limits.usd, calls=file.limits.calls, seconds=file.limits.seconds),
+            model=file.model.name,
+            merge=MergeMethod(file.work.merge),
+            host=file.pages.host,
+            port=file.pages.port,
+        )
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Takes the worker lock of HONK_HOME, if it is free."""
+        return worker_lock(self.home)
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """Runs workflows in this process."""
+        return Worker(self.app, merge=self.defaults.merge).working()
+
+    @asynccontextmanager
+    async def serving(self, host: str, port: int) -> AsyncIterator[str]:
+        """Serves previews and live versions; other processes learn the origin."""
+        with _listen(host, port) as listener:
+            shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+            origin = f"http://{shown}:{listener.getsockname()[1]}"
+            with self.addresses.announced(origin):
+                async with self.serve_on(listener):
+                    yield origin
+
+    @asynccontextmanager
+    async def serve_on(self, listener: socket.socket, extra: Sequence[Route] = ()) -> AsyncIterator[None]:
+        """Serves the pages, and `extra` ones, on a socket that listens already."""
+        pages = preview_app(self.addresses, self.app.ports.artifacts.path, self._live)
+        pages.router.routes.extend(extra)
+        server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False, lifespan="off"))
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        running = asyncio.ensure_future(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await running
+
+    def _live(self, id: str) -> Path | None:
+        repository, _, environment = id.partition(".")
+        folder = self.home / "production" / repository / environment / "current"
+        return folder if folder.is_dir() else None
+
+    async def collect(self, days: float) -> int:
+        """Removes workspaces of finished tasks, and of failed and stopped ones that are old."""
+        tasks = await self.app.ports.tasks.list(limit=100_000)
+        old = self.app.ports.clock() - timedelta(days=days)
+        done = {State.MERGED, State.DEPLOYED}
+        given_up = {State.STOPPED, State.FAILED}
+        gone = {t.id for t in tasks if t.state in done or (t.state in given_up and t.created_at < old)}
+        keep: frozenset[TaskId] = frozenset(task.id for task in tasks if task.id not in gone)
+        return await self.app.ports.workspaces.collect(keep)
+
+
+@asynccontextmanager
+async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = None) -> AsyncIterator[OpenHonk]:
+    """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
+    _make_home(settings.home)
+    addresses = Addresses(settings.home)
+    sandboxes = _sandboxes(settings)
+    async with SqlStore(settings.database) as store:
+        repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
+        artifacts = FileArtifacts(settings.home / "artifacts")
+        broker = SocketBroker(
+            settings.home / "run",
+            _upstream(settings),
+            NetworkRules(allow_networks=settings.file.network.allow_networks),
+            own=sandboxes.own,
+        )
+        gate = LocalGate(
+            repositories=repositories,
+            sandboxes=sandboxes,
+            broker=broker,
+            records=store.records,
+            artifacts=artifacts,
+            registries=_registries(settings),
+            home=settings.home,
+            clock=_now,
+        )
+        ports = Ports(
+            clock=_now,
+            tasks=store.tasks,
+            events=store.events,
+            records=store.records,
+            artifacts=artifacts,
+            repositories=repositories,
+            workspaces=GitWorkspaces(repositories),
+            sandboxes=sandboxes,
+            broker=broker,
+            agents=agents or _agents(settings, sandboxes),
+            gate=gate,
+            forge=EmbeddedForge(GitTarget(repositories), store.records, _now),
+            previews=addresses,
+            policy=LocalPolicy(),
+            home=settings.home,
+        )
+        journal = DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency)
+        person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
+        app = App(ports=ports, journal=journal)
+        yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, sandboxes=sandboxes)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # Others may pass through, not look: the sandbox's user reaches its own folders by their full names.
+        home.chmod(0o711)
+        (home / "run").mkdir(exist_ok=True)
+    except OSError as exc:
+        raise HonkError(
+            f"HONK_HOME {home} cannot be used: {exc.strerror}", "set HONK_HOME to a folder that you may write to"
+        ) from exc
+
+
+def _sandboxes(settings: Settings) -> Bubblewrap:
+    return Bubblewrap(settings.home, service_uid=settings.file.sandbox.uid)
+
+
+def _upstream(settings: Settings) -> Upstream:
+    return Upstream(
+        base_url=settings.file.model.base_url,
+        api_key=settings.api_key or None,
+        auth_token=settings.auth_token or None,
+        proxy=settings.model_proxy or None,
+        ca_bundle=settings.ca_bundle,
+    )
+
+
+def _registries(settings: Settings) -> Registries:
+    home = Path(settings.remote_environment.get("HOME", "/nonexistent"))
+    found = discover(settings.registry_environment, home=home)
+    return Registries(
+        hosts=(*found.hosts, *settings.file.network.hosts),
+        mounts=found.mounts,
+        environment=found.environment,
+        refusals=found.refusals,
+    )
+
+
+def _agents(settings: Settings, sandboxes: Bubblewrap) -> dict[str, Agent]:
+    key = Key.API_KEY if settings.api_key else Key.AUTH_TOKEN if settings.auth_token else Key.NONE
+    return {"claude": ClaudeCode(partial(sandboxes.runtime, "claude"), key=key), "command": Command()}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as exc:
+        raise HonkError(f"cannot listen on {host}:{port}: {exc.strerror}", "choose another --port") from exc
+    listener.setblocking(False)
+    return listener
+
+
+class Doctor:
+    """Implements honk.doors.cli.house.Caretaker: tries what can fail later, even where Honk cannot be opened."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
+
+    def settings_path(self) -> Path:
+        """Where honk.toml is, or would be."""
+        environ = dict(self._environ) if self._environ is not None else None
+        return Settings.locate(environ)
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        """Settings first; nothing else can be tried while they are wrong."""
+        try:
+            settings = Settings.load(self._environ)
+            _make_home(settings.home)
+        except HonkError as error:
+            return (Diagnosis(name="settings", ok=False, detail=error.message, remedy=error.remedy),)
+        found = [Diagnosis(name="settings", ok=True, detail=str(settings.path))]
+        found += await _walls(settings)
+        found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
+        found += [
+            Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
+            for refusal in _registries(settings).refusals
+        ]
+        return tuple(found)
+
+
+async def _walls(settings: Settings) -> list[Diagnosis]:
+    try:
+        walls = await _sandboxes(settings).probe()
+    except HonkError as error:
+        return [Diagnosis(name="sandbox", ok=False, detail=error.message, remedy=error.remedy)]
+    return [
+        Diagnosis(name=f"sandbox: {wall.name}", ok=wall.holds, detail=wall.detail, required=wall.required)
+        for wall in walls
+    ]
+
+
+async def _git() -> Diagnosis:
+    name, remedy = "git", "install git 2.38 or newer: sudo apt-get install git"
+    if shutil.which("git") is None:
+        return Diagnosis(name=name, ok=False, detail="not found", remedy=remedy)
+    process = await asyncio.create_subprocess_exec("git", "--version", stdout=asyncio.subprocess.PIPE)
+    words = (await process.communicate())[0].decode().split()
+    version = words[2] if len(words) > 2 else "?"
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return Diagnosis(name=name, ok=numbers >= (2, 38), detail=version, remedy=remedy)
+
+
+async def _store(settings: Settings) -> Diagnosis:
+    try:
+        async with SqlStore(settings.database):
+            return Diagnosis(name="store", ok=True, detail=str(settings.home / "honk.db"))
+    except HonkError as error:
+        return Diagnosis(name="store", ok=False, detail=error.message, remedy=error.remedy)
+
+
+def _key(settings: Settings) -> Diagnosis:
+    remedy = "set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN (docs/howto/gateway-or-local-model.md)"
+    detail = f"for {settings.file.model.base_url}" if settings.has_key else "none is set: only `honk demo` works"
+    return Diagnosis(name="key of the model", ok=settings.has_key, detail=detail, remedy=remedy, required=False)
+
+
+def _disk(settings: Settings) -> Diagnosis:
+    free = shutil.disk_usage(settings.home).free
+    remedy = "free some space, or run honk gc"
+    return Diagnosis(name="disk", ok=free > 2 << 30, detail=f"{free / 1e9:.1f} GB free", remedy=remedy, required=False)
+
+
+def _node() -> Diagnosis:
+    node = shutil.which("node", path="/usr/local/bin:/usr/bin:/bin")
+    remedy = "for repositories in JavaScript: sudo apt-get install nodejs npm"
+    return Diagnosis(name="Node.js", ok=node is not None, detail=node or "not found", remedy=remedy, required=False)
