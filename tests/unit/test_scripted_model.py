@@ -55,6 +55,13 @@ async def test_system_entries_and_later_words_do_not_lose_the_marker() -> None:
         assert texts(await ask(model, *begun, *repeated)) == ["third"]
 
 
+async def test_turns_that_the_client_puts_in_on_resuming_do_not_count() -> None:
+    scenario = Scenario("fix", [Say("first"), Say("second")])
+    cut_off = [user("[[fix]]"), assistant("first"), user("interrupted"), assistant("No response requested.")]
+    async with ScriptedModel([scenario]) as model:
+        assert texts(await ask(model, *cut_off, user("go on"))) == ["second"]
+
+
 async def test_the_latest_marker_wins_and_own_words_serve_as_marker() -> None:
     friendly = Scenario("friendly", [Say("friendlier")], words="empty state friendlier")
     async with ScriptedModel([EDIT, friendly]) as model:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: What Claude Code 2.1.329 puts in as the model's turn when it resumes a session that was cut off.
+_PUT_IN = "No response requested."
 #: What the client itself adds to the person's words; markers are not looked for in it.
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 
@@ -81,15 +83,22 @@ class Asked:
                         yield index, _REMINDER.sub("", str(block.get("text", "")))
 
     def turns_after(self, index: int) -> int:
-        """How many times the model has answered after that message."""
-        roles = [m.get("role") for m in self.messages[index + 1 :] if m.get("role") in ("user", "assistant")]
-        return sum(
-            role == "assistant" and before != "assistant" for before, role in zip(["", *roles], roles, strict=False)
-        )
+        """How many times the model has answered after that message; turns that the client put in do not count."""
+        turns, before = 0, ""
+        for message in self.messages[index + 1 :]:
+            role = message.get("role")
+            if role == "assistant" and before != "assistant" and not _is_put_in(message):
+                turns += 1
+            before = before if role == "system" else str(role)
+        return turns
 
     def size(self) -> int:
         """A rough number of tokens."""
         return max(1, len(json.dumps(self.body)) // 4)
+
+
+def _is_put_in(message: Mapping[str, Any]) -> bool:
+    return "".join(_texts(message.get("content", ""))).strip() == _PUT_IN
 
 
 def _blocks(content: object) -> list[Mapping[str, Any]]:
