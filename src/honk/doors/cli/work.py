@@ -1,5 +1,8 @@
 """Commands that begin work: run, reply, retry, merge, undo, stop, serve."""
 
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -14,7 +17,7 @@ from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import ImageFiles, Json, TaskName, find, images, with_defaults
 from honk.doors.cli.output import Output
-from honk.doors.cli.session import run
+from honk.doors.cli.session import INTERRUPTED, run
 from honk.views import EXITS
 
 _KEPT = "The work so far is kept; `honk retry {}` goes on where it was cut off."
@@ -59,41 +62,51 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         Asked again after a crash or Ctrl-C, the same request goes on where it was.
         Exits with 0 pass, 3 refused or a limit, 4 unsure or a question, 1 nothing to show, 2 wrong usage.
         """
-        out = Output(json_lines=json)
-        begun: list[Task] = []
+        limits = Limits(usd=max_usd, calls=max_calls, seconds=timeout)
+        asked = Options(base=base, agent=agent, model=model, limits=limits, verify=tuple(verify or ()), merge=merge)
+        _Request(repository=repository, instruction=instruction, options=asked, files=image, new=new).carry_out(
+            open_house, Output(json_lines=json)
+        )
+
+
+@dataclass(kw_only=True)
+class _Request:
+    """What was typed after `honk run`."""
+
+    repository: str
+    instruction: str
+    options: Options
+    files: list[Path] | None
+    new: bool
+    begun: Task | None = None
+
+    def carry_out(self, open_house: Open, out: Output) -> None:
+        """Runs to the end, and exits."""
 
         async def command(house: House) -> int:
-            text = typer.get_text_stream("stdin").read() if instruction == "-" else instruction
-            asked = Options(
-                base=base,
-                agent=agent,
-                model=model,
-                limits=Limits(usd=max_usd, calls=max_calls, seconds=timeout),
-                verify=tuple(verify or ()),
-                merge=merge,
-            )
-            options = with_defaults(house, asked)
-
-            async def begin() -> Task:
-                twin = None if new else await house.app.unfinished_twin(house.person, repository, text, options)
-                if twin is not None:
-                    await house.app.resume(twin)
-                    out.line(f"task {twin.id} was cut off; going on with it (--new begins anew)", "yellow")
-                    begun.append(twin)
-                    return twin
-                pictures = await images(house, image)
-                task = await house.app.submit(house.person, repository, text, options, images=pictures)
-                begun.append(task)
-                return task
-
-            return _exit(await carry_through(house, out, begin))
+            return _exit(await carry_through(house, out, partial(self._begin, house, out)))
 
         try:
             run(open_house, out, command)
         except typer.Exit as exit:
-            if exit.exit_code == 130 and begun:
-                out.line(_KEPT.format(begun[0].id))
+            if exit.exit_code == INTERRUPTED and self.begun:
+                out.line(_KEPT.format(self.begun.id))
             raise
+
+    async def _begin(self, house: House, out: Output) -> Task:
+        """The task: the one that was cut off and is asked for again, or a new one."""
+        text = typer.get_text_stream("stdin").read() if self.instruction == "-" else self.instruction
+        options = with_defaults(house, self.options)
+        app = house.app
+        twin = None if self.new else await app.unfinished_twin(house.person, self.repository, text, options)
+        if twin is not None:
+            out.line(f"task {twin.id} was cut off; going on with it (--new begins anew)", "yellow")
+            await app.resume(twin)
+            self.begun = twin
+            return twin
+        pictures = await images(house, self.files)
+        self.begun = await app.submit(house.person, self.repository, text, options, images=pictures)
+        return self.begun
 
 
 def _add_reply(cli: typer.Typer, open_house: Open) -> None:
