@@ -124,6 +124,17 @@ def test_the_reply_goes_on_from_there_and_all_of_it_is_green(tree: Path) -> None
     assert unittests(tree)[0] == 0
 
 
+def test_the_first_version_is_one_line(tree: Path) -> None:
+    subprocess.run(["sh", "-c", script.FIRST_VERSION], cwd=tree, timeout=10, check=True)
+    changed = [
+        path.relative_to(tree).as_posix()
+        for path in sorted(tree.rglob("*"))
+        if path.is_file() and path.read_bytes() != (EXAMPLE / path.relative_to(tree)).read_bytes()
+    ]
+    assert changed == ["api/__init__.py"]
+    assert 'VERSION = "1.0.1"' in (tree / "api/__init__.py").read_text(encoding="utf-8")
+
+
 def test_every_attempt_verifies_before_it_ends_and_ends_in_words() -> None:
     for turns in (FIRST, SECOND, REPLY):
         used = [call.tool for call in calls(turns)]

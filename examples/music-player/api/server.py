@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from api import VERSION
 from api.catalogue import Catalogue
 from api.summary import summarise
 
@@ -31,7 +32,7 @@ class Api:
         """The value at a path such as "/api/playlists". Raises NotFound."""
         match path.strip("/").split("/"):
             case ["api", "health"]:
-                return {"ok": True}
+                return {"ok": True, "version": VERSION}
             case ["api", "tracks"]:
                 words = parse_qs(query).get("q", [""])[0]
                 return [asdict(track) for track in self.catalogue.search(words)]

@@ -5,6 +5,7 @@ import unittest
 from http.client import HTTPConnection
 from pathlib import Path
 
+from api import VERSION
 from api.catalogue import load
 from api.server import serve
 
@@ -51,6 +52,9 @@ class ServerTest(unittest.TestCase):
     def test_search(self):
         _, tracks = self.get_json("/api/tracks?q=mira")
         self.assertEqual([track["id"] for track in tracks], ["orbit-lullaby", "telemetry"])
+
+    def test_it_says_which_version_it_is(self):
+        self.assertEqual(self.get_json("/api/health"), (200, {"ok": True, "version": VERSION}))
 
     def test_what_is_not_there_is_not_found(self):
         for path in ("/api/playlists/nothing", "/api/other", "/missing.js"):

@@ -12,7 +12,9 @@ from honk.testing.scripted_model import Call, Say, Scenario
 INSTRUCTION: Final = "Fix the crash when a playlist is empty"
 #: A reply to the first pull request that can be replayed too.
 FOLLOW_UP: Final = "Make the empty state friendlier"
-#: The parts of them that the scripted model looks for, so that a capital letter more or less does no harm.
+#: What the `command` agent runs before, so that the app as it is has gone live once.
+FIRST_VERSION: Final = """sed -i 's/^VERSION = .*/VERSION = "1.0.1"/' api/__init__.py"""
+#: The parts of the two that the scripted model looks for, so that a capital letter more or less does no harm.
 _FIX_WORDS: Final = "crash when a playlist is empty"
 _FRIENDLIER_WORDS: Final = "empty state friendlier"
 #: Where the change can be seen, below the address of a build or of production.
@@ -369,4 +371,4 @@ SCENARIOS: Final = (
     Scenario("friendlier", _REPLY, words=_FRIENDLIER_WORDS, after=_ONLY_REPLAY),
 )
 #: For words that the replay does not know.
-OTHERWISE: Final = Scenario("otherwise", (_ONLY_REPLAY,), repeat=True)
+UNKNOWN: Final = Scenario("unknown", (_ONLY_REPLAY,), repeat=True)
