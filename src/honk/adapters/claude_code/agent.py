@@ -39,6 +39,7 @@ class ClaudeCode:
 
     name = "claude"
     corrects = True
+    calls_model = True
 
     def __init__(self, binary: Callable[[], Path], *, key: Key, retries: int = 10) -> None:
         self._binary = binary

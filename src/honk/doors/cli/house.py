@@ -38,10 +38,21 @@ class Defaults:
 class House(Protocol):
     """An opened Honk: store, journal and ports in this process."""
 
-    app: App
-    person: Person
-    home: Path
-    defaults: Defaults
+    @property
+    def app(self) -> App:
+        """The verbs."""
+
+    @property
+    def person(self) -> Person:
+        """Who types."""
+
+    @property
+    def home(self) -> Path:
+        """HONK_HOME."""
+
+    @property
+    def defaults(self) -> Defaults:
+        """What applies when the person says nothing."""
 
     def alone(self) -> AbstractContextManager[bool]:
         """True inside when this process may run the work; False where another one does."""

@@ -1,7 +1,6 @@
-"""The only module that knows both ports and vendors: it builds an opened Honk from the settings."""
+"""An opened Honk: every port with its vendor, as the settings say."""
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -19,19 +18,21 @@ from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.claude_code import ClaudeCode, Key
 from honk.adapters.command import Command
 from honk.adapters.dbos import DbosJournal
-from honk.adapters.embedded import EmbeddedForge
-from honk.adapters.git import GitRepositories, GitTarget, GitWorkspaces
+from honk.adapters.embedded.forge import EmbeddedForge
+from honk.adapters.git.repositories import GitRepositories
+from honk.adapters.git.targets import GitTargets
+from honk.adapters.git.workspaces import GitWorkspaces
 from honk.adapters.local import LocalPolicy
 from honk.adapters.pages import Addresses
 from honk.adapters.registries import discover
 from honk.adapters.sql import SqlStore
 from honk.app import App
-from honk.checks import LocalGate
+from honk.checks.gate import LocalGate
 from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, TaskId
-from honk.doors.cli.house import Defaults, Diagnosis
+from honk.doors.cli.house import Defaults
 from honk.doors.web.previews import preview_app
 from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
@@ -117,9 +118,9 @@ class OpenHonk:
 @asynccontextmanager
 async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = None) -> AsyncIterator[OpenHonk]:
     """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
-    _make_home(settings.home)
+    make_home(settings.home)
     addresses = Addresses(settings.home)
-    sandboxes = _sandboxes(settings)
+    sandboxes = sandboxes_of(settings)
     async with SqlStore(settings.database) as store:
         repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
         artifacts = FileArtifacts(settings.home / "artifacts")
@@ -135,7 +136,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             broker=broker,
             records=store.records,
             artifacts=artifacts,
-            registries=_registries(settings),
+            registries=registries_of(settings),
             home=settings.home,
             clock=_now,
         )
@@ -151,7 +152,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             broker=broker,
             agents=agents or _agents(settings, sandboxes),
             gate=gate,
-            forge=EmbeddedForge(GitTarget(repositories), store.records, _now),
+            forge=EmbeddedForge(GitTargets(repositories), store.records, _now),
             previews=addresses,
             policy=LocalPolicy(),
             home=settings.home,
@@ -166,7 +167,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _make_home(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Makes HONK_HOME. Raises HonkError when it cannot be used."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         # Others may pass through, not look: the sandbox's user reaches its own folders by their full names.
@@ -178,7 +180,8 @@ def _make_home(home: Path) -> None:
         ) from exc
 
 
-def _sandboxes(settings: Settings) -> Bubblewrap:
+def sandboxes_of(settings: Settings) -> Bubblewrap:
+    """The walls, as the settings say."""
     return Bubblewrap(settings.home, service_uid=settings.file.sandbox.uid)
 
 
@@ -192,7 +195,8 @@ def _upstream(settings: Settings) -> Upstream:
     )
 
 
-def _registries(settings: Settings) -> Registries:
+def registries_of(settings: Settings) -> Registries:
+    """Where packages come from on this machine."""
     home = Path(settings.remote_environment.get("HOME", "/nonexistent"))
     found = discover(settings.registry_environment, home=home)
     return Registries(
@@ -216,79 +220,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise HonkError(f"cannot listen on {host}:{port}: {exc.strerror}", "choose another --port") from exc
     listener.setblocking(False)
     return listener
-
-
-class Doctor:
-    """Implements honk.doors.cli.house.Caretaker: tries what can fail later, even where Honk cannot be opened."""
-
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = environ
-
-    def settings_path(self) -> Path:
-        """Where honk.toml is, or would be."""
-        environ = dict(self._environ) if self._environ is not None else None
-        return Settings.locate(environ)
-
-    async def diagnose(self) -> tuple[Diagnosis, ...]:
-        """Settings first; nothing else can be tried while they are wrong."""
-        try:
-            settings = Settings.load(self._environ)
-            _make_home(settings.home)
-        except HonkError as error:
-            return (Diagnosis(name="settings", ok=False, detail=error.message, remedy=error.remedy),)
-        found = [Diagnosis(name="settings", ok=True, detail=str(settings.path))]
-        found += await _walls(settings)
-        found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
-        found += [
-            Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
-            for refusal in _registries(settings).refusals
-        ]
-        return tuple(found)
-
-
-async def _walls(settings: Settings) -> list[Diagnosis]:
-    try:
-        walls = await _sandboxes(settings).probe()
-    except HonkError as error:
-        return [Diagnosis(name="sandbox", ok=False, detail=error.message, remedy=error.remedy)]
-    return [
-        Diagnosis(name=f"sandbox: {wall.name}", ok=wall.holds, detail=wall.detail, required=wall.required)
-        for wall in walls
-    ]
-
-
-async def _git() -> Diagnosis:
-    name, remedy = "git", "install git 2.38 or newer: sudo apt-get install git"
-    if shutil.which("git") is None:
-        return Diagnosis(name=name, ok=False, detail="not found", remedy=remedy)
-    process = await asyncio.create_subprocess_exec("git", "--version", stdout=asyncio.subprocess.PIPE)
-    words = (await process.communicate())[0].decode().split()
-    version = words[2] if len(words) > 2 else "?"
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    return Diagnosis(name=name, ok=numbers >= (2, 38), detail=version, remedy=remedy)
-
-
-async def _store(settings: Settings) -> Diagnosis:
-    try:
-        async with SqlStore(settings.database):
-            return Diagnosis(name="store", ok=True, detail=str(settings.home / "honk.db"))
-    except HonkError as error:
-        return Diagnosis(name="store", ok=False, detail=error.message, remedy=error.remedy)
-
-
-def _key(settings: Settings) -> Diagnosis:
-    remedy = "set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN (docs/howto/gateway-or-local-model.md)"
-    detail = f"for {settings.file.model.base_url}" if settings.has_key else "none is set: only `honk demo` works"
-    return Diagnosis(name="key of the model", ok=settings.has_key, detail=detail, remedy=remedy, required=False)
-
-
-def _disk(settings: Settings) -> Diagnosis:
-    free = shutil.disk_usage(settings.home).free
-    remedy = "free some space, or run honk gc"
-    return Diagnosis(name="disk", ok=free > 2 << 30, detail=f"{free / 1e9:.1f} GB free", remedy=remedy, required=False)
-
-
-def _node() -> Diagnosis:
-    node = shutil.which("node", path="/usr/local/bin:/usr/bin:/bin")
-    remedy = "for repositories in JavaScript: sudo apt-get install nodejs npm"
-    return Diagnosis(name="Node.js", ok=node is not None, detail=node or "not found", remedy=remedy, required=False)

@@ -1,0 +1,88 @@
+"""`honk doctor`: tries what can fail later, before it does."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from honk.adapters.sql import SqlStore
+from honk.doors.cli.house import Diagnosis
+from honk.errors import HonkError
+from honk.settings import Settings
+from honk.wiring.house import make_home, registries_of, sandboxes_of
+
+
+class Doctor:
+    """Implements honk.doors.cli.house.Caretaker: tries what can fail later, even where Honk cannot be opened."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
+
+    def settings_path(self) -> Path:
+        """Where honk.toml is, or would be."""
+        environ = dict(self._environ) if self._environ is not None else None
+        return Settings.locate(environ)
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        """Settings first; nothing else can be tried while they are wrong."""
+        try:
+            settings = Settings.load(self._environ)
+            make_home(settings.home)
+        except HonkError as error:
+            return (Diagnosis(name="settings", ok=False, detail=error.message, remedy=error.remedy),)
+        found = [Diagnosis(name="settings", ok=True, detail=str(settings.path))]
+        found += await _walls(settings)
+        found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
+        found += [
+            Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
+            for refusal in registries_of(settings).refusals
+        ]
+        return tuple(found)
+
+
+async def _walls(settings: Settings) -> list[Diagnosis]:
+    try:
+        walls = await sandboxes_of(settings).probe()
+    except HonkError as error:
+        return [Diagnosis(name="sandbox", ok=False, detail=error.message, remedy=error.remedy)]
+    return [
+        Diagnosis(name=f"sandbox: {wall.name}", ok=wall.holds, detail=wall.detail, required=wall.required)
+        for wall in walls
+    ]
+
+
+async def _git() -> Diagnosis:
+    name, remedy = "git", "install git 2.38 or newer: sudo apt-get install git"
+    if shutil.which("git") is None:
+        return Diagnosis(name=name, ok=False, detail="not found", remedy=remedy)
+    process = await asyncio.create_subprocess_exec("git", "--version", stdout=asyncio.subprocess.PIPE)
+    words = (await process.communicate())[0].decode().split()
+    version = words[2] if len(words) > 2 else "?"
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return Diagnosis(name=name, ok=numbers >= (2, 38), detail=version, remedy=remedy)
+
+
+async def _store(settings: Settings) -> Diagnosis:
+    try:
+        async with SqlStore(settings.database):
+            return Diagnosis(name="store", ok=True, detail=str(settings.home / "honk.db"))
+    except HonkError as error:
+        return Diagnosis(name="store", ok=False, detail=error.message, remedy=error.remedy)
+
+
+def _key(settings: Settings) -> Diagnosis:
+    remedy = "set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN (docs/howto/gateway-or-local-model.md)"
+    detail = f"for {settings.file.model.base_url}" if settings.has_key else "none is set: only `honk demo` works"
+    return Diagnosis(name="key of the model", ok=settings.has_key, detail=detail, remedy=remedy, required=False)
+
+
+def _disk(settings: Settings) -> Diagnosis:
+    free = shutil.disk_usage(settings.home).free
+    remedy = "free some space, or run honk gc"
+    return Diagnosis(name="disk", ok=free > 2 << 30, detail=f"{free / 1e9:.1f} GB free", remedy=remedy, required=False)
+
+
+def _node() -> Diagnosis:
+    node = shutil.which("node", path="/usr/local/bin:/usr/bin:/bin")
+    remedy = "for repositories in JavaScript: sudo apt-get install nodejs npm"
+    return Diagnosis(name="Node.js", ok=node is not None, detail=node or "not found", remedy=remedy, required=False)
