@@ -25,8 +25,6 @@ _REPLAY = (
     "replay: no key is set, so a recorded session stands in for the model; everything else is real. "
     "For the real model: ANTHROPIC_API_KEY=… make demo (or ANTHROPIC_AUTH_TOKEN, with ANTHROPIC_BASE_URL)"
 )
-#: A harmless change by the `command` agent, so that there is a version in production before.
-_FIRST_VERSION = "printf '# Changes\\n\\n- 1.0: the first release.\\n' > CHANGELOG.md"
 _LIVE = "live: the model at {} writes the change"
 #: What stays between two demos: copies and environments that only cost time to make again.
 _KEPT = frozenset({"runtime", "environments", "worker.lock"})
@@ -97,11 +95,11 @@ class Demo:
 
     async def _first_version(self) -> str:
         """Puts the app as it is into production, so that there is a before; returns its preview's address."""
-        self._say("first, the app as it is goes live (the `command` agent writes a change log) …")
+        self._say("first, the app as it is goes live (the `command` agent bumps its version) …")
         options = Options(agent="command", merge=True)
         quiet = Output(json_lines=False)
         quiet.silence()
-        task = await self.house.app.submit(self.house.person, str(self.repository), _FIRST_VERSION, options)
+        task = await self.house.app.submit(self.house.person, str(self.repository), script.FIRST_VERSION, options)
         settled = await show(self.house, quiet, task, 0)
         shown = await card(await self._now(task), ports=self.house.app.ports)
         if settled.state != State.DEPLOYED or shown.production is None or shown.build is None:
