@@ -2,6 +2,7 @@
 
 from honk.adapters.claude_code.agent import ClaudeCode
 from honk.adapters.claude_code.options import Key
+from honk.adapters.claude_code.session import Patience
 from honk.adapters.claude_code.tools import VERIFY
 
-__all__ = ["VERIFY", "ClaudeCode", "Key"]
+__all__ = ["VERIFY", "ClaudeCode", "Key", "Patience"]

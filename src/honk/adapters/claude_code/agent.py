@@ -12,15 +12,13 @@ from honk.adapters.claude_code import options as choices
 from honk.adapters.claude_code.command_line import command_line
 from honk.adapters.claude_code.narrator import Narrator
 from honk.adapters.claude_code.options import Key
-from honk.adapters.claude_code.session import ClaudeSession
+from honk.adapters.claude_code.session import ClaudeSession, Patience
 from honk.adapters.claude_code.tools import may_end, server
 from honk.adapters.claude_code.transport import SandboxTransport
 from honk.domain.event import TaskNoted
 from honk.errors import SandboxUnusable, Usage
 from honk.ports import Exit, Job, Mount, Sandbox, Tell, Tools
 
-#: Seconds for the binary to start and answer the handshake.
-_START = 50.0
 #: Seconds for a small command inside.
 _PREPARE = 30.0
 _NO_KEY = (
@@ -41,8 +39,11 @@ class ClaudeCode:
     corrects = True
     calls_model = True
 
-    def __init__(self, binary: Callable[[], Path], *, key: Key, retries: int = 10) -> None:
+    def __init__(
+        self, binary: Callable[[], Path], *, key: Key, retries: int = 10, patience: Patience | None = None
+    ) -> None:
         self._binary = binary
+        self._patience = patience or Patience()
         self._key = key
         self._retries = retries
 
@@ -75,7 +76,7 @@ class ClaudeCode:
             client, transport = await self._start(job, sandbox, tools, resume=False)
         try:
             narrator = Narrator(job, tell, resumed=resume, now=anyio.current_time)
-            yield ClaudeSession(client, transport, narrator, exit)
+            yield ClaudeSession(client, transport, narrator, exit, self._patience)
         finally:
             with anyio.CancelScope(shield=True):
                 await client.disconnect()
@@ -88,12 +89,14 @@ class ClaudeCode:
         transport = SandboxTransport(sandbox, command_line(chosen), choices.environment(self._key, self._retries))
         client = ClaudeSDKClient(chosen, transport=transport)
         try:
-            with anyio.fail_after(_START):
+            with anyio.fail_after(self._patience.start):
                 await client.connect()
         except ResultError:
             raise
         except (ClaudeSDKError, TimeoutError) as exc:
-            raise _unusable(await transport.complaints() or str(exc) or f"no answer within {_START:.0f} s") from exc
+            raise _unusable(
+                await transport.complaints() or str(exc) or f"no answer within {self._patience.start:.0f} s"
+            ) from exc
         return client, transport
 
 

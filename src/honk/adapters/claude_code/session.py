@@ -2,9 +2,11 @@
 
 import base64
 import json
+import math
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 import anyio
@@ -15,12 +17,20 @@ from honk.adapters.claude_code.transport import SandboxTransport
 from honk.domain.text import one_line
 from honk.ports import Attachment, Exit, Report
 
-#: Seconds of silence after a result that end the work although Claude Code has not said that it is idle.
-_QUIET = 30.0
-#: Seconds that Claude Code has to end its work after an interrupt; then it is killed.
-_GRACE = 15.0
 #: How the SDK answers a frame that is not what it expects; anything inside the sandbox may write one.
 _MALFORMED = (ClaudeSDKError, KeyError, TypeError, AttributeError, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """Seconds before something is given up."""
+
+    #: starting the binary and its answer to the handshake
+    start: float = 50.0
+    #: silence after a result although Claude Code has not said that it is idle
+    quiet: float = 30.0
+    #: the end of the work after an interrupt; then the process is killed
+    grace: float = 15.0
 
 
 class _Ledger:
@@ -57,11 +67,19 @@ class _Ledger:
 class ClaudeSession:
     """One process of Claude Code. `work` may be called again for a follow-up in the same conversation."""
 
-    def __init__(self, client: ClaudeSDKClient, transport: SandboxTransport, narrator: Narrator, exit: Exit) -> None:
+    def __init__(
+        self,
+        client: ClaudeSDKClient,
+        transport: SandboxTransport,
+        narrator: Narrator,
+        exit: Exit,
+        patience: Patience,
+    ) -> None:
         self._client = client
         self._transport = transport
         self._narrator = narrator
         self._exit = exit
+        self._patience = patience
         self._ledger = _Ledger()
         self._done: anyio.Event | None = None
         self._told = False
@@ -102,7 +120,7 @@ class ClaudeSession:
         if self._told:
             with suppress(ClaudeSDKError):
                 await self._cut()
-        with anyio.move_on_after(_GRACE):
+        with anyio.move_on_after(self._patience.grace):
             await done.wait()
         if not done.is_set():
             await self._transport.kill()
@@ -131,9 +149,10 @@ class ClaudeSession:
     async def _listen(self) -> None:
         async with aclosing(cast(AsyncGenerator[Message, None], self._client.receive_messages())) as messages:
             while not self._ledger.settled:
-                with anyio.move_on_after(_QUIET if self._ledger.between else float("inf")) as patience:
+                limit = self._patience.quiet if self._ledger.between else math.inf
+                with anyio.move_on_after(limit) as silence:
                     message = await anext(messages, None)
-                if patience.cancelled_caught:
+                if silence.cancelled_caught:
                     return
                 if message is None:
                     raise ProcessError("Claude Code ended")

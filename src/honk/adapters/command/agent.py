@@ -123,7 +123,7 @@ class CommandSession:
 
             async def listen() -> None:
                 async for line in process.lines():
-                    await self._output.add(line.decode("utf-8", "replace"))
+                    await self._output.add(line.decode("utf-8", "replace").removesuffix("\n") + "\n")
                 read.set()
 
             group.start_soon(listen)
