@@ -12,7 +12,7 @@ import h11
 
 from honk.adapters.broker.budget import Budget
 from honk.adapters.broker.ledger import Ledger, Spend
-from honk.adapters.broker.model import FOR_GOOD, ModelRoute
+from honk.adapters.broker.model import ModelRoute
 from honk.adapters.broker.network import AllowList, NetworkRules, Outside
 from honk.adapters.broker.notices import Notices
 from honk.adapters.broker.proxy import ProxyRoute
@@ -138,7 +138,7 @@ class _Door:
     async def _serve(self, caller: Caller, *, full: bool) -> None:
         try:
             if full:
-                await caller.refuse(Refused(503, f"More than {CONNECTIONS} connections at once."))
+                await caller.refuse(Refused(503, f"More than {CONNECTIONS} connections at once."), last=True)
             else:
                 while await self._next(caller):
                     pass
@@ -152,8 +152,12 @@ class _Door:
         """Serves one request; False when none follows."""
         try:
             request = await caller.request()
-            if request is None:
-                return False
+        except Refused as refused:
+            await caller.refuse(refused, last=True)
+            return False
+        if request is None:
+            return False
+        try:
             await self._route(caller, request)
         except Refused as refused:
             await caller.refuse(refused)
@@ -168,4 +172,4 @@ class _Door:
             await self._model.serve(caller, request)
         else:
             await self._notices.denied("the model", "this sandbox may not call the model")
-            raise Refused(FOR_GOOD, "This sandbox may not call the model.")
+            raise Refused.for_good("This sandbox may not call the model.")

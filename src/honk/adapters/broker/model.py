@@ -24,10 +24,6 @@ from honk.adapters.broker.upstream import (
 from honk.adapters.broker.wire import JSON, Caller, Patience, Refused, Shelf, error_body, header
 from honk.errors import LimitReached
 
-#: How a request is refused for good. Claude Code 2.1.329 shows the words and does not try again (tried with the real
-#: binary in tests/e2e/test_broker_claude.py); it retries 401, 408, 409, 429 and 5xx.
-FOR_GOOD = 400
-
 
 class ModelRoute:
     """Serves `/v1/messages` and `/v1/messages/count_tokens` of one exit; nothing else of the API."""
@@ -58,7 +54,7 @@ class ModelRoute:
             asked = read(body)
             if reaching := asked.reaches_out():
                 await self._notices.denied(f"the model's {reaching}", "it would contact hosts that are not allowed")
-                raise Refused(FOR_GOOD, f"Honk does not allow {reaching} in requests to the model.")
+                raise Refused(400, f"Honk does not allow {reaching} in requests to the model.", "policy_blocked")
             await caller.while_there(self._admit(caller, request, body, asked))
 
     async def _unknown(self, caller: Caller, request: h11.Request) -> None:
@@ -79,11 +75,11 @@ class ModelRoute:
                 await self._forward(call, caller, request, body)
         except LimitReached as exc:
             self._ledger.end(exc.kind, f"{exc.message} {exc.remedy}")
-            raise Refused(FOR_GOOD, f"{exc.message} {exc.remedy}") from exc
+            raise Refused.for_good(f"{exc.message} {exc.remedy}") from exc
 
     async def _forward(self, call: Call, caller: Caller, request: h11.Request, body: bytes) -> None:
         if self._ledger.ended is not None:
-            raise Refused(FOR_GOOD, self._ledger.ended[1])
+            raise Refused.for_good(self._ledger.ended[1])
         outgoing = self._upstream.request(request, body, self._patience)
         scrubber = Scrubber(self._upstream.secrets())
         try:
@@ -106,7 +102,7 @@ class ModelRoute:
         if is_distrusted(error):
             sentence = f"{words}. Check ANTHROPIC_BASE_URL and the certificates that are trusted."
             self._ledger.end("model", sentence)
-            raise Refused(FOR_GOOD, sentence)
+            raise Refused.for_good(sentence)
         raise Refused(504 if isinstance(error, httpx.TimeoutException) else 502, words)
 
     async def _failed(self, caller: Caller, response: httpx.Response, scrubber: Scrubber) -> None:
@@ -118,5 +114,5 @@ class ModelRoute:
         await self._notices.failed(failure.status, failure.detail)
         if sentence := failure.for_good():
             self._ledger.end("model", sentence)
-            raise Refused(FOR_GOOD, sentence)
+            raise Refused.for_good(sentence)
         await caller.answer(failure.status, failure.headers, failure.body)

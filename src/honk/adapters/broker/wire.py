@@ -48,12 +48,22 @@ class Gone(Exception):
 
 
 class Refused(Exception):
-    """The request cannot be served; `status` and `words` are the answer."""
+    """The request cannot be served; `status`, `words` and `kind`, the type of an API error, are the answer."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(status, words)
+    def __init__(self, status: int, words: str, kind: str = "invalid_request_error") -> None:
+        super().__init__(status, words, kind)
         self.status = status
         self.words = words
+        self.kind = kind
+
+    @classmethod
+    def for_good(cls, words: str) -> "Refused":
+        """An answer after which Claude Code gives up at once and shows the words.
+
+        Tried with 2.1.329: a 400 of this type is asked once, an `invalid_request_error` six times, and 401, 408, 409,
+        429 and 5xx for minutes; 403 is shown as a failed login.
+        """
+        return cls(400, words, "billing_error")
 
 
 class Shelf:
@@ -144,11 +154,11 @@ class Caller:
             raise Gone from exc
         return b"".join(parts)
 
-    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer. A request whose body was not read to its end is the connection's last."""
+    async def answer(self, status: int, headers: Headers, body: bytes, *, last: bool = False) -> None:
+        """A whole answer. A request whose body was not read to its end is the connection's last in any case."""
         unread = not self._is_read()
         headers = [*headers, (b"content-length", str(len(body)).encode())]
-        if unread:
+        if unread or last:
             headers.append((b"connection", b"close"))
         await self._send(h11.Response(status_code=status, headers=headers))
         if body and self._method != b"HEAD":
@@ -157,14 +167,14 @@ class Caller:
         if unread and not self._wire.they_are_waiting_for_100_continue:
             await self._throw_away()
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: Refused, *, last: bool = False) -> None:
         """Answers with a sentence, in the shape that clients of the model's API understand."""
         if self._wire.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             raise Gone
         passing = refused.status >= 500
-        kind = "api_error" if passing else "invalid_request_error"
         headers = JSON if passing else [*JSON, (b"x-should-retry", b"false")]
-        await self.answer(refused.status, headers, error_body(kind, refused.words))
+        content = error_body("api_error" if passing else refused.kind, refused.words)
+        await self.answer(refused.status, headers, content, last=last)
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Begins an answer whose length is not known."""
@@ -282,7 +292,9 @@ def header(request: h11.Request, name: bytes) -> bytes:
 
 
 def _check(request: h11.Request) -> None:
-    """Refuses requests whose length two readers could see differently."""
+    """Refuses other versions, and requests whose length two readers could see differently."""
+    if request.http_version not in (b"1.0", b"1.1"):
+        raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
     if header(request, b"transfer-encoding"):
         if header(request, b"content-length"):
             raise Refused(400, "A request may not have both a length and a transfer encoding.")
