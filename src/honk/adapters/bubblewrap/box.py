@@ -21,7 +21,7 @@ from honk.adapters.bubblewrap.output import Filed, Kept
 from honk.adapters.bubblewrap.pipes import Inlet, memory_file
 from honk.adapters.bubblewrap.room import Room
 from honk.adapters.bubblewrap.tree import Call, Tree
-from honk.errors import Defect, SandboxUnusable
+from honk.errors import SandboxUnusable, Usage
 from honk.ports import Process, Ran
 
 LONGEST_LINE = 64 << 20
@@ -115,11 +115,10 @@ class BubblewrapSandbox:
             await self._guard
 
     async def _grow(self, argv: tuple[str, ...], environment: Mapping[str, str] | None) -> Tree:
-        if not argv:
-            raise Defect("a sandbox was given an empty command")
-        inside = self._inside
-        if environment:
-            inside = replace(inside, environment={**inside.environment, **environment})
+        inside = replace(self._inside, environment={**self._inside.environment, **(environment or {})})
+        if not argv or any("\0" in text for text in (*argv, *inside.environment, *inside.environment.values())):
+            # bwrap reads its options separated by such zeros: one in a value would begin another option.
+            raise Usage("A command in a sandbox, and its environment, must not be empty or contain zero characters.")
         binds = inside.binds()
         walls.check(binds)
         start = launch(binds, self._group.folders, self._machine.uid)

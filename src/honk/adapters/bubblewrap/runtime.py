@@ -40,7 +40,7 @@ def system_python() -> Path | None:
 
 def python(runtime: Path, uid: int | None) -> Path:
     """The system's interpreter, or a copy of Honk's own below `runtime`, made when it is missing."""
-    return system_python() or _own_python(runtime, uid)
+    return system_python() or own_python(runtime, uid)
 
 
 def agent(runtime: Path, uid: int | None) -> Path:
@@ -66,7 +66,7 @@ def agent(runtime: Path, uid: int | None) -> Path:
     return place / "claude"
 
 
-def _own_python(runtime: Path, uid: int | None) -> Path:
+def own_python(runtime: Path, uid: int | None) -> Path:
     prefix = Path(sys.base_prefix)
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     real = Path(os.path.realpath(prefix / "bin" / name))

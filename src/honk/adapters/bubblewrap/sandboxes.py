@@ -127,6 +127,9 @@ class Bubblewrap:
 
 
 def _find() -> Path:
+    """bwrap, with the programs of util-linux beside it that start it. Raises SandboxUnusable."""
+    if not Path(walls.PRLIMIT).exists():
+        raise SandboxUnusable(f"The sandbox needs {walls.PRLIMIT}.", "Install util-linux.")
     for place in _PLACES:
         if os.access(found := Path(place, "bwrap"), os.X_OK):
             return found

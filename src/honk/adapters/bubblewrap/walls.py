@@ -17,6 +17,8 @@ INBOUND = "/run/honk/in"
 RELAY = "/honk/relay.py"
 WORKSPACE = "/workspace"
 HOME = "/home/honk"
+#: of util-linux
+PRLIMIT = "/usr/bin/prlimit"
 #: what /dev/shm may hold; it counts as memory
 SHARED_MEMORY = 512 << 20
 
@@ -102,7 +104,7 @@ def check(binds: tuple[Mount, ...]) -> None:
     """
     for mount in binds:
         target = PurePosixPath(mount.target)
-        if not target.is_absolute() or ".." in target.parts:
+        if not target.is_absolute() or ".." in target.parts or "\0" in mount.target:
             raise SandboxUnusable(f"{mount.target!r} is no absolute path inside a sandbox.")
         if not mount.source.exists():
             raise SandboxUnusable(f"{mount.source} should be shown in the sandbox, but does not exist.")
@@ -177,4 +179,4 @@ def limits(bounds: Bounds, ceilings: Mapping[str, int]) -> list[str]:
     for name, value in wanted.items():
         number = min(value, ceilings.get(name, value))
         options.append(f"--{name}={number}:{number}")
-    return ["/usr/bin/prlimit", *options, "--"]
+    return [PRLIMIT, *options, "--"]
