@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from honk.domain.event import EVENT_TYPES, Event, EventData
 from honk.errors import Defect, HonkError
@@ -32,8 +33,14 @@ def _line(value: object) -> str:
 
 
 def dump(kind: type[T], value: T) -> str:
-    """The value as one line of JSON. `kind` is a noun, a builtin, or a union, tuple or list of them."""
-    return _line(_adapter(kind).dump_python(value, mode="json"))
+    """The value as one line of JSON. `kind` is a noun, a builtin, or a union, tuple or list of them.
+
+    Raises Defect when the value is not of that kind.
+    """
+    try:
+        return _line(_adapter(kind).dump_python(value, mode="json", warnings="error"))
+    except PydanticSerializationError as exc:
+        raise Defect(f"not a {getattr(kind, '__name__', kind)}: {exc}") from exc
 
 
 def load(kind: type[T], text: str) -> T:

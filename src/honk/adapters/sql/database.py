@@ -116,7 +116,10 @@ class Database:
 
     def _open(self) -> None:
         if self._url.get_backend_name() == "sqlite" and self._url.database not in (None, "", ":memory:"):
-            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = Path(self._url.database or "")
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite gives its side files the mode of this one
+            path.touch(mode=0o600, exist_ok=True)
         self._engine = _engine(self._url)
         if self._engine.dialect.name == "sqlite":
             _patiently(self._use_wal)

@@ -9,6 +9,7 @@ from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import lock_task
 from honk.adapters.sql.schema import (
     builds,
+    comments,
     deployments,
     findings_cache,
     pull_request_numbers,
@@ -20,7 +21,7 @@ from honk.domain.build import Build
 from honk.domain.codec import dump, load
 from honk.domain.deployment import Deployment
 from honk.domain.limits import Spending
-from honk.domain.pull_request import PullRequest
+from honk.domain.pull_request import Comment, PullRequest
 from honk.domain.task import TaskId
 from honk.domain.verdict import Verdict
 from honk.ports import Clock
@@ -123,6 +124,21 @@ class SqlRecords:
     async def pull_request(self, task: TaskId) -> PullRequest | None:
         text = await self._one(sa.select(pull_requests.c.pull_request).where(pull_requests.c.task == task))
         return None if text is None else load(PullRequest, text)
+
+    async def save_comment(self, comment: Comment) -> None:
+        def work(connection: sa.Connection) -> None:
+            lock_task(connection, comment.task)
+            same = sa.select(comments.c.number).where(comments.c.task == comment.task, comments.c.key == comment.key)
+            if connection.execute(same).first() is None:
+                values = {"task": comment.task, "key": comment.key, "comment": dump(Comment, comment)}
+                connection.execute(comments.insert().values(**values))
+
+        await self._database.write(work)
+
+    async def comments(self, task: TaskId) -> tuple[Comment, ...]:
+        query = sa.select(comments.c.comment).where(comments.c.task == task).order_by(comments.c.number)
+        rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return tuple(load(Comment, text) for text in rows)
 
     async def save_build(self, build: Build) -> None:
         def work(connection: sa.Connection) -> None:

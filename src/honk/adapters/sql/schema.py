@@ -175,6 +175,16 @@ pull_requests = sa.Table(
     sa.UniqueConstraint("repository", "number"),
 )
 
+comments = sa.Table(
+    "comments",
+    metadata,
+    _number(),
+    _task(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.UniqueConstraint("task", "key"),
+)
+
 builds = sa.Table(
     "builds",
     metadata,

@@ -142,6 +142,16 @@ def _what_was_made() -> None:
         sa.UniqueConstraint("repository", "number", name=op.f("uq_pull_requests_repository_number")),
     )
     op.create_table(
+        "comments",
+        sa.Column("number", sa.Integer(), sa.Identity(), nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["task"], ["tasks.id"], name=op.f("fk_comments_task")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_comments")),
+        sa.UniqueConstraint("task", "key", name=op.f("uq_comments_task_key")),
+    )
+    op.create_table(
         "builds",
         sa.Column("number", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),

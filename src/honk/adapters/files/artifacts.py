@@ -1,0 +1,92 @@
+"""Bytes by the SHA-256 of their content, as read-only files below one folder.
+
+A file appears under its final name whole and synced, or not at all: it is written beside it first.
+"""
+
+import asyncio
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from honk.errors import Defect
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PIECE = 1 << 20
+
+
+class FileArtifacts:
+    """Implements honk.ports.Artifacts in `<root>/<first two digits>/<digest>`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, content: bytes | Path) -> str:
+        """Raises OSError when the file cannot be read or the disk is full."""
+        return await asyncio.to_thread(self._put, content)
+
+    async def get(self, digest: str) -> bytes:
+        """Raises KeyError when there is nothing under it, Defect when the disk changed the bytes."""
+        return await asyncio.to_thread(self._get, digest)
+
+    def path(self, digest: str) -> Path:
+        """Raises KeyError when this is no digest; whether there is a file is not looked at."""
+        if not _DIGEST.fullmatch(digest):
+            raise KeyError(digest)
+        return self._root / digest[:2] / digest
+
+    def _put(self, content: bytes | Path) -> str:
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        arriving = self._root / f"arriving-{uuid4().hex}"
+        try:
+            with _opened(content) as source, arriving.open("xb") as target:
+                digest, size = _copy(source, target)
+                target.flush()
+                os.fchmod(target.fileno(), 0o444)
+                os.fsync(target.fileno())
+            self._keep(arriving, self.path(digest), size)
+        finally:
+            arriving.unlink(missing_ok=True)
+        return digest
+
+    @staticmethod
+    def _keep(arriving: Path, final: Path, size: int) -> None:
+        if final.exists() and final.stat().st_size == size:
+            return
+        final.parent.mkdir(exist_ok=True, mode=0o700)
+        arriving.replace(final)
+        for folder in (final.parent, final.parent.parent):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _get(self, digest: str) -> bytes:
+        try:
+            content = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise Defect(f"artifact {digest} is not what was stored: the disk, or somebody, changed it")
+        return content
+
+
+@contextmanager
+def _opened(content: bytes | Path) -> Iterator[BinaryIO]:
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+        yield source
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while piece := source.read(_PIECE):
+        digest.update(piece)
+        target.write(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
