@@ -27,7 +27,7 @@ from honk.adapters.command import Command
 from honk.domain.event import AgentStarted, AgentWrote, EventData
 from honk.domain.limits import Spending
 from honk.errors import SandboxUnusable, Usage
-from honk.ports import Box, Exit, Job, Process, Ran, Sandbox, Session, Tools
+from honk.ports import Box, Exit, Job, Process, Ran, Sandbox, Session, Tell, Tools
 
 pytestmark = pytest.mark.anyio
 
@@ -270,7 +270,7 @@ QUICK = Patience(start=0.2, quiet=0.05, grace=0.1)
 
 
 @asynccontextmanager
-async def claude(process: FakeClaude, *, exit: Exit | None = None, told: Told | None = None) -> AsyncIterator[Session]:
+async def claude(process: FakeClaude, *, exit: Exit | None = None, told: Tell | None = None) -> AsyncIterator[Session]:
     agent = ClaudeCode(lambda: Path("/x"), key=Key.API_KEY, patience=QUICK)
     sandbox: Sandbox = FakeSandbox(process)
     async with agent.open(JOB, sandbox, exit or Broker(), TOOLS, told or Told()) as session:
@@ -301,12 +301,33 @@ async def test_lines_that_are_no_messages_are_skipped() -> None:
 
 @pytest.mark.parametrize(
     "frame",
-    [{"type": "assistant"}, {"type": "assistant", "message": "x"}, {"type": "result"}, {"type": "user", "message": []}],
+    [
+        {"type": "assistant"},
+        {"type": "assistant", "message": "x"},
+        {"type": "assistant", "message": {"model": 1, "content": [{"type": "text", "text": 5}]}},
+        {"type": "stream_event", "uuid": "u", "session_id": "s", "event": "x"},
+        {"type": "result"},
+        {"type": "user", "message": []},
+        {"type": "result"}
+        | {"subtype": "x", "duration_ms": 1, "duration_api_ms": 1, "is_error": True}
+        | {"num_turns": 1, "session_id": "s", "errors": [1], "state": "idle"},
+    ],
 )
 async def test_a_forged_frame_ends_the_work_and_breaks_nothing(frame: Frame) -> None:
-    async with claude(FakeClaude([TEXT, frame])) as session:
+    process = FakeClaude([TEXT, DEALT_WITH, frame, IDLE])
+    async with claude(process) as session:
         report = await session.work("x")
+        assert process.killed.is_set(), "it would go on spending"
     assert (report.cut_short, report.summary) == ("agent", "half")
+
+
+async def test_an_error_of_honks_own_is_not_taken_for_the_agents() -> None:
+    async def tell(_: EventData) -> None:
+        raise KeyError("the store is broken")
+
+    with pytest.raises(KeyError, match="the store is broken"):
+        async with claude(FakeClaude([TEXT]), told=tell) as session:
+            await session.work("x")
 
 
 async def test_the_end_of_the_process_ends_the_work_with_its_last_words() -> None:
@@ -369,14 +390,14 @@ def _delta(text: str) -> StreamEvent:
     return StreamEvent(uuid="u", session_id="s", event=event)
 
 
-async def test_partial_text_comes_at_most_ten_times_a_second() -> None:
-    told, now = Told(), 0.0
-    narrator = Narrator(JOB, told, resumed=False, now=lambda: now)
+def test_partial_text_comes_at_most_ten_times_a_second() -> None:
+    events, now = [], 0.0
+    narrator = Narrator(JOB, resumed=False, now=lambda: now)
     for number in range(1000):
         now = number / 1000
-        await narrator.hear(_delta("x"))
-    assert 9 <= len(told.events) <= 11
-    assert all(event.partial for event in told.events if isinstance(event, AgentWrote))
+        events += narrator.hear(_delta("x"))
+    assert 9 <= len(events) <= 11
+    assert all(isinstance(event, AgentWrote) and event.partial for event in events)
 
 
 @pytest.mark.parametrize(

@@ -182,5 +182,5 @@ async def test_the_death_of_the_process_ends_the_work(claude: World) -> None:
 
         group.start_soon(kill)
         report = await session.work("[[text]]")
-        assert report.cut_short == "agent" and "ended unexpectedly" in report.reason
+        assert report.cut_short == "agent" and "it ended unexpectedly" in report.reason
         assert (await session.work("more")).cut_short == "agent"

@@ -75,8 +75,8 @@ class ClaudeCode:
             resume = False
             client, transport = await self._start(job, sandbox, tools, resume=False)
         try:
-            narrator = Narrator(job, tell, resumed=resume, now=anyio.current_time)
-            yield ClaudeSession(client, transport, narrator, exit, self._patience)
+            narrator = Narrator(job, resumed=resume, now=anyio.current_time)
+            yield ClaudeSession(client, transport, narrator, tell, exit, self._patience)
         finally:
             with anyio.CancelScope(shield=True):
                 await client.disconnect()

@@ -1,6 +1,7 @@
 """The SDK's messages as events of the task."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,14 +16,16 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from honk.domain.event import AgentCalledTool, AgentStarted, AgentToolAnswered, AgentWaits, AgentWrote
+from honk.domain.event import AgentCalledTool, AgentStarted, AgentToolAnswered, AgentWaits, AgentWrote, EventData
 from honk.domain.text import one_line
-from honk.ports import Job, Tell
+from honk.ports import Job
 
 #: Seconds between two pieces of partial text.
 _PACE = 0.1
 _SUMMARY = 160
 _OUTPUT = 1200
+#: Characters of one text.
+_LONGEST = 200_000
 #: The argument that says most, for each tool.
 _TELLING = {
     "Bash": "command",
@@ -42,89 +45,104 @@ _WAITS = {
 
 
 class Narrator:
-    """Tells what the agent does. Partial text is joined to at most ten pieces a second."""
+    """Turns messages into events. Partial text is joined to at most ten pieces a second.
 
-    def __init__(self, job: Job, tell: Tell, *, resumed: bool, now: Callable[[], float]) -> None:
+    Anything inside the sandbox may forge a message: texts are bounded, and what has not the expected
+    shape raises an ordinary error (AttributeError, TypeError, KeyError, ValueError).
+    """
+
+    def __init__(self, job: Job, *, resumed: bool, now: Callable[[], float]) -> None:
         """`now` is a monotonic clock in seconds."""
         self.model = job.model or ""
         #: the agent's latest whole text
         self.said = ""
         self._job = job
-        self._tell = tell
         self._resumed = resumed
         self._now = now
         self._started = False
         self._partial = ""
         self._told_at = float("-inf")
 
-    async def hear(self, message: Message) -> None:
+    def hear(self, message: Message) -> list[EventData]:
+        """What is to be told about the message."""
         match message:
             case StreamEvent(parent_tool_use_id=None):
-                await self._piece(message.event)
+                return self._piece(message.event)
             case AssistantMessage(parent_tool_use_id=None, error=None):
-                await self._turn(message)
+                return self._turn(message)
             case UserMessage(parent_tool_use_id=None) if isinstance(message.content, list):
-                for block in message.content:
-                    if isinstance(block, ToolResultBlock):
-                        await self._answer(block)
+                return [_answer(block) for block in message.content if isinstance(block, ToolResultBlock)]
             case SystemMessage(subtype="init"):
-                await self._start(message.data)
+                return self._start(message.data)
             case SystemMessage(subtype="api_retry"):
-                await self._wait(message.data)
+                return [_wait(message.data)]
+        return []
 
-    async def _start(self, data: Mapping[str, Any]) -> None:
-        self.model = str(data.get("model", self.model))
+    def _start(self, data: Mapping[str, Any]) -> list[EventData]:
+        self.model = _name(data.get("model", self.model))
         if self._started:
-            return
+            return []
         self._started = True
-        await self._tell(
+        return [
             AgentStarted(
                 agent="claude",
-                release=str(data.get("claude_code_version", "")),
+                release=_name(data.get("claude_code_version", "")),
                 model=self.model,
                 session=self._job.session,
                 resumed=self._resumed,
                 attempt=self._job.attempt,
             )
-        )
+        ]
 
-    async def _piece(self, event: Mapping[str, Any]) -> None:
+    def _piece(self, event: Mapping[str, Any]) -> list[EventData]:
         delta = event.get("delta") if event.get("type") == "content_block_delta" else None
         if not isinstance(delta, dict) or delta.get("type") != "text_delta":
-            return
-        self._partial += str(delta.get("text", ""))
-        if self._partial and self._now() - self._told_at >= _PACE:
-            piece, self._partial, self._told_at = self._partial, "", self._now()
-            await self._tell(AgentWrote(text=piece, partial=True))
+            return []
+        self._partial = (self._partial + str(delta.get("text", "")))[:_LONGEST]
+        if not self._partial or self._now() - self._told_at < _PACE:
+            return []
+        piece, self._partial, self._told_at = self._partial, "", self._now()
+        return [AgentWrote(text=piece, partial=True)]
 
-    async def _turn(self, message: AssistantMessage) -> None:
+    def _turn(self, message: AssistantMessage) -> list[EventData]:
         self._partial = ""
+        events: list[EventData] = []
         for block in message.content:
             if isinstance(block, TextBlock) and block.text.strip():
-                self.said = block.text
-                await self._tell(AgentWrote(text=block.text))
+                self.said = block.text[:_LONGEST]
+                events.append(AgentWrote(text=self.said))
             elif isinstance(block, ToolUseBlock):
-                name = block.name.removeprefix("mcp__honk__")
-                await self._tell(AgentCalledTool(call=block.id, tool=name, summary=summary(name, block.input)))
+                tool = _name(block.name).removeprefix("mcp__honk__")
+                events.append(AgentCalledTool(call=_name(block.id), tool=tool, summary=summary(tool, block.input)))
+        return events
 
-    async def _answer(self, block: ToolResultBlock) -> None:
-        output = shortened(_text(block.content))
-        await self._tell(AgentToolAnswered(call=block.tool_use_id, ok=not block.is_error, output=output))
 
-    async def _wait(self, data: Mapping[str, Any]) -> None:
-        status = data.get("error_status")
-        reason = _WAITS.get(str(data.get("error")), "the model cannot be reached")
-        if isinstance(status, int):
-            reason += f" (HTTP {status})"
-        delay = data.get("retry_delay_ms")
-        tries = f"{reason}; try {data.get('attempt', '?')} of {data.get('max_retries', '?')}"
-        await self._tell(AgentWaits(reason=tries, seconds=delay / 1000 if isinstance(delay, int | float) else None))
+def _answer(block: ToolResultBlock) -> AgentToolAnswered:
+    return AgentToolAnswered(
+        call=_name(block.tool_use_id), ok=not block.is_error, output=shortened(_text(block.content))
+    )
+
+
+def _wait(data: Mapping[str, Any]) -> AgentWaits:
+    status = data.get("error_status")
+    reason = _WAITS.get(str(data.get("error")), "the model cannot be reached")
+    if isinstance(status, int):
+        reason += f" (HTTP {status})"
+    delay = data.get("retry_delay_ms")
+    return AgentWaits(
+        reason=f"{reason}; try {_name(data.get('attempt', '?'))} of {_name(data.get('max_retries', '?'))}",
+        seconds=delay / 1000 if isinstance(delay, int | float) and math.isfinite(delay) else None,
+    )
+
+
+def _name(value: object) -> str:
+    return one_line(str(value)[:200])
 
 
 def summary(tool: str, input: Mapping[str, Any]) -> str:
     """A tool call in one short line."""
     if tool in _TELLING:
-        words = str(input.get(_TELLING[tool], ""))
+        words = str(input.get(_TELLING[tool], ""))[:_LONGEST]
         if tool in ("Read", "Write", "Edit"):
             words = words.removeprefix("/workspace/")
         elif tool != "Bash" and input.get("path"):

@@ -4,18 +4,18 @@ import base64
 import json
 import math
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import anyio
-from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ProcessError, ResultMessage, SystemMessage
+from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage, SystemMessage
 
 from honk.adapters.claude_code.narrator import Narrator
 from honk.adapters.claude_code.transport import SandboxTransport
 from honk.domain.text import one_line
-from honk.ports import Attachment, Exit, Report
+from honk.ports import Attachment, Exit, Report, Tell
 
 #: How the SDK answers a frame that is not what it expects; anything inside the sandbox may write one.
 _MALFORMED = (ClaudeSDKError, KeyError, TypeError, AttributeError, ValueError)
@@ -31,6 +31,18 @@ class Patience:
     quiet: float = 30.0
     #: the end of the work after an interrupt; then the process is killed
     grace: float = 15.0
+
+
+class _Broken(Exception):
+    """Claude Code ended, or says what it never says."""
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except _MALFORMED as exc:
+        raise _Broken(one_line(f"{type(exc).__name__} {exc}")[:300]) from exc
 
 
 class _Ledger:
@@ -72,12 +84,14 @@ class ClaudeSession:
         client: ClaudeSDKClient,
         transport: SandboxTransport,
         narrator: Narrator,
+        tell: Tell,
         exit: Exit,
         patience: Patience,
     ) -> None:
         self._client = client
         self._transport = transport
         self._narrator = narrator
+        self._tell = tell
         self._exit = exit
         self._patience = patience
         self._ledger = _Ledger()
@@ -98,18 +112,18 @@ class ClaudeSession:
             if self._interrupted:
                 await self._cut()
             await self._listen()
-        except _MALFORMED as exc:
-            return await self._broken(exc)
+            return self._report()
+        except _Broken as exc:
+            return await self._broken(str(exc))
         finally:
             self._done.set()
             self._done = None
-        return self._report()
 
     async def steer(self, words: str) -> None:
         if self._done is None or self._interrupted:
             self._later.append(words)
             return
-        with suppress(ClaudeSDKError):
+        with suppress(_Broken):
             await self._say(words)
 
     async def interrupt(self) -> None:
@@ -118,7 +132,7 @@ class ClaudeSession:
             return
         self._interrupted = True
         if self._told:
-            with suppress(ClaudeSDKError):
+            with suppress(_Broken):
                 await self._cut()
         with anyio.move_on_after(self._patience.grace):
             await done.wait()
@@ -138,44 +152,47 @@ class ClaudeSession:
                 "parent_tool_use_id": None,
             }
 
-        await self._client.query(stream())
+        with _guarded():
+            await self._client.query(stream())
 
     async def _cut(self) -> None:
         # Not the SDK's own interrupt: after it, messages that wait in line would still be worked on.
         request = {"subtype": "interrupt", "cancel_queued": True}
         frame = {"type": "control_request", "request_id": f"honk-{uuid.uuid4()}", "request": request}
-        await self._transport.write(json.dumps(frame) + "\n")
+        with _guarded():
+            await self._transport.write(json.dumps(frame) + "\n")
 
     async def _listen(self) -> None:
         async with aclosing(cast(AsyncGenerator[Message, None], self._client.receive_messages())) as messages:
             while not self._ledger.settled:
                 limit = self._patience.quiet if self._ledger.between else math.inf
-                with anyio.move_on_after(limit) as silence:
+                with _guarded(), anyio.move_on_after(limit) as silence:
                     message = await anext(messages, None)
                 if silence.cancelled_caught:
                     return
                 if message is None:
-                    raise ProcessError("Claude Code ended")
-                self._ledger.note(message)
-                await self._narrator.hear(message)
+                    raise _Broken(f"it ended unexpectedly (exit code {self._transport.exit_code})")
+                with _guarded():
+                    self._ledger.note(message)
+                    events = self._narrator.hear(message)
+                for event in events:
+                    await self._tell(event)
 
     def _report(self) -> Report:
         result = self._ledger.result
         if result is None:
-            return self._cut_short("agent", "Claude Code gave no result")
+            raise _Broken("it gave no result")
         if not result.is_error and not self._interrupted:
-            return Report(summary=result.result or self._narrator.said, model=self._narrator.model)
-        said = result.result or "; ".join(result.errors or ()) or result.terminal_reason or result.subtype
+            return Report(summary=str(result.result or self._narrator.said), model=self._narrator.model)
+        with _guarded():
+            said = result.result or "; ".join(result.errors or ()) or result.terminal_reason or result.subtype
         failed = result.api_error_status is not None or result.terminal_reason == "api_error"
-        return self._cut_short("model" if failed else "agent", said)
+        return self._cut_short("model" if failed else "agent", str(said))
 
-    async def _broken(self, error: Exception) -> Report:
-        code = error.exit_code if isinstance(error, ProcessError) else None
-        last = (await self._transport.complaints()).splitlines()[-5:]
-        how = (
-            f"Claude Code ended unexpectedly (exit code {code})" if code is not None else f"Claude Code failed: {error}"
-        )
-        return self._cut_short("agent", ": ".join([how, *filter(None, [one_line(" ".join(last))])]))
+    async def _broken(self, how: str) -> Report:
+        await self._transport.kill()
+        last = one_line(" ".join((await self._transport.complaints()).splitlines()[-5:]))
+        return self._cut_short("agent", f"Claude Code broke off: {how}" + (f": {last}" if last else ""))
 
     def _cut_short(self, kind: str, reason: str) -> Report:
         """Why the work ended early: the broker's word goes before an interrupt, and that before the agent's own."""

@@ -29,6 +29,9 @@ class SandboxTransport(Transport):
         self._environment = environment
         self._process: Process | None = None
         self._ready = False
+        self._greeted = False
+        #: how the process ended, once its output has
+        self.exit_code: int | None = None
         self._writing = anyio.Lock()
 
     async def connect(self) -> None:
@@ -51,10 +54,12 @@ class SandboxTransport(Transport):
         async for line in self._process.lines():
             frame = _frame(line)
             if frame is not None:
+                self._greeted = self._greeted or frame.get("type") == "control_response"
                 yield frame
         self._ready = False
-        code = await self._process.wait()
-        raise ProcessError("Claude Code ended", exit_code=code, stderr=await self.complaints())
+        self.exit_code = await self._process.wait()
+        if not self._greeted:  # only an error ends the SDK's wait for the handshake
+            raise ProcessError("Claude Code ended", exit_code=self.exit_code)
 
     async def complaints(self) -> str:
         """The end of what the binary wrote to its standard error."""
