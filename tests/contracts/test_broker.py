@@ -323,6 +323,26 @@ async def test_spending_that_cannot_be_recorded_ends_everything(world: World, up
     assert len(upstream.requests) == 1
 
 
+async def test_leaving_waits_for_what_is_still_being_recorded(world: World) -> None:
+    written: list[Spending] = []
+    writing = asyncio.Event()
+
+    async def tell(_: EventData) -> None: ...
+
+    async def spend(spending: Spending) -> None:
+        writing.set()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        written.append(spending)
+
+    async with world.broker().open(Pass(task=TaskId("t"), model=True), tell, spend) as exit:
+        inside = Inside(exit, [], [], httpx.AsyncClient())
+        _, writer = await inside.ask_raw()
+        await asyncio.wait_for(writing.wait(), 5)
+        writer.close()
+    assert len(written) == 1
+
+
 # ── the budget ─────────────────────────────────────────────────────────────────────────────────
 async def test_calls_are_limited_before_they_are_made(world: World, upstream: Server) -> None:
     async with world.open(limits=Limits(usd=None, calls=3, seconds=None), spent=Spending(calls=1)) as inside:
@@ -545,8 +565,14 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown() -> None:
     with pytest.raises(SettingsWrong) as refused:
         Upstream(base_url="https://model.example", api_key=Secret(KEY + "\n"))
     assert KEY not in str(refused.value)
-    with pytest.raises(SettingsWrong):
-        Upstream(base_url="model.example")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "model.example", "ftp://x", "http://", "http://u:p@x", "http://x?y", "http://x:port"]
+)
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(SettingsWrong, match="ANTHROPIC_BASE_URL"):
+        Upstream(base_url=address)
 
 
 # ── the socket ─────────────────────────────────────────────────────────────────────────────────

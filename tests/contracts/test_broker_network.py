@@ -56,6 +56,28 @@ async def test_bytes_pass_in_both_directions_until_both_have_ended(world: World)
         assert not inside.events
 
 
+async def test_what_is_sent_last_arrives_although_the_other_side_had_ended_before(world: World) -> None:
+    heard = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        await asyncio.wait_for(ended.wait(), 5)
+        heard.set_result(await reader.read())
+        writer.close()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, limit=1024)
+    port = server.sockets[0].getsockname()[1]
+    async with server, world.open(model=False, hosts=(f"mirror.example:{port}",)) as inside:
+        _, reader, writer = await connect(inside, f"mirror.example:{port}")
+        assert await reader.read() == b""
+        writer.write(b"z" * 5_000_000)
+        writer.write_eof()
+        ended.set()
+        assert len(await asyncio.wait_for(heard, 5)) == 5_000_000
+        writer.close()
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -84,9 +84,10 @@ class SocketBroker:
                 server.close()
                 path.unlink(missing_ok=True)
                 await door.close()
+                await ledger.close()
                 if model is not None:
                     await model.close()
-        await ledger.close()
+        ledger.check()
 
 
 class SocketExit:

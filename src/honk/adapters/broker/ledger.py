@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from honk.adapters.broker.budget import Budget
+from honk.adapters.broker.notices import printable
 from honk.domain.event import ModelCalled
 from honk.domain.limits import Spending
 from honk.ports import Tell
@@ -33,7 +34,7 @@ class Ledger:
         self._ended = self._ended or (kind, sentence)
 
     def fail(self, failure: BaseException) -> None:
-        """Something of Honk's own went wrong: nothing more may be spent, and `close` raises it."""
+        """Something of Honk's own went wrong: nothing more may be spent, and `check` raises it."""
         self._failure = self._failure or failure
         self.end("model", "Honk could not record what happened at the sandbox's exit.")
 
@@ -42,7 +43,7 @@ class Ledger:
         self.budget.add(spending)
         total = self.budget.spent
         called = ModelCalled(
-            model=model,
+            model=printable(model),
             input_tokens=spending.input_tokens,
             output_tokens=spending.output_tokens,
             cache_read_tokens=spending.cache_read_tokens,
@@ -57,8 +58,11 @@ class Ledger:
         await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Waits for what is still being recorded. Raises what went wrong."""
+        """Waits for what is still being recorded."""
         await asyncio.gather(*self._recording, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raises what went wrong."""
         if self._failure is not None:
             raise self._failure
 

@@ -52,9 +52,9 @@ class ModelRoute:
         with self._shelf.place() as place:
             body = await caller.body(place)
             asked = read(body)
-            if reaching := asked.reaches_out():
-                await self._notices.denied(f"the model's {reaching}", "it would contact hosts that are not allowed")
-                raise Refused(400, f"Honk does not allow {reaching} in requests to the model.", "policy_blocked")
+            if asked.reaching:
+                await self._notices.denied(f"the model's {asked.reaching}", "it would contact hosts of its own choice")
+                raise Refused(400, f"Honk does not allow {asked.reaching} in requests to the model.", "policy_blocked")
             await caller.while_there(self._admit(caller, request, body, asked))
 
     async def _unknown(self, caller: Caller, request: h11.Request) -> None:

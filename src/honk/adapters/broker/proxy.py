@@ -82,6 +82,8 @@ class ProxyRoute:
                     limit.reschedule(loop.time() + self._patience.tunnel)
 
                 await asyncio.gather(_pump(inner_reader, writer, alive), _pump(reader, inner_writer, alive))
+                writer.close()
+                await writer.wait_closed()
         except OSError as exc:
             caller.abort()
             raise Gone from exc
@@ -94,9 +96,13 @@ class ProxyRoute:
         headers = [(name, value) for name, value in request.headers if name not in _dropped(request)]
         headers.insert(0, (b"host", str(target).removesuffix(":80").encode()))
         timeout = httpx.Timeout(self._patience.tunnel, connect=self._patience.connect)
+        try:
+            url = httpx.URL(scheme="http", host=host, port=target.port, raw_path=path.encode("ascii"))
+        except httpx.InvalidURL as exc:
+            raise ValueError(str(exc)) from exc
         outgoing = httpx.Request(
             request.method.decode("ascii"),
-            httpx.URL(scheme="http", host=host, port=target.port, raw_path=path.encode("ascii")),
+            url,
             headers=headers,
             content=body or None,
             extensions={"timeout": timeout.as_dict()},

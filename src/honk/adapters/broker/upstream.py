@@ -54,10 +54,10 @@ class Upstream:
                     "The model's key contains characters that no key has (a line break?).",
                     "Check ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN.",
                 )
-        if not self.base_url.startswith(("http://", "https://")):
+        if not _is_address(self.base_url):
             raise SettingsWrong(
-                f"The model's address must begin with http:// or https://, not {self.base_url[:80]!r}.",
-                "Check ANTHROPIC_BASE_URL.",
+                "The model's address must be http://… or https://… with a host, and without a query or a password.",
+                "Check ANTHROPIC_BASE_URL; a password belongs into ANTHROPIC_AUTH_TOKEN.",
             )
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -89,6 +89,15 @@ class Upstream:
         address = self.base_url.rstrip("/") + path.decode("ascii") + (f"?{query.decode('ascii')}" if query else "")
         timeout = httpx.Timeout(patience.silence, connect=patience.connect, pool=patience.silence)
         return httpx.Request("POST", address, headers=headers, content=body, extensions={"timeout": timeout.as_dict()})
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    plain = not (url.query or url.fragment or url.userinfo)
+    return url.scheme in ("http", "https") and bool(url.host) and plain
 
 
 def is_usable_query(target: bytes) -> bool:
