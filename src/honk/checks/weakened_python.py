@@ -16,7 +16,7 @@ _SKIPS = frozenset(
 )
 #: calls that can fail a test: of unittest, pytest, mock, and helpers that are named like them
 _FAILS = re.compile(r"_*(assert|check|verify|expect)|(raises|warns|fail)$", re.IGNORECASE)
-_ALIKE = 0.85
+_ALIKE = 0.8
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -79,7 +79,7 @@ def _not_collected(node: ast.stmt) -> int:
 def _function(node: _FunctionNode) -> TestFunction:
     skips = sum(_is_skip(one) for decorator in node.decorator_list for one in ast.walk(decorator))
     skips += sum(_is_skip(one) for statement in node.body for one in ast.walk(statement))
-    body = "\n".join(ast.dump(statement) for statement in node.body)
+    body = "\n".join(ast.unparse(statement) for statement in node.body)
     return TestFunction(assertions=_assertions(node.body), skips=skips, body=body)
 
 
