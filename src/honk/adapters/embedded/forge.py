@@ -4,7 +4,7 @@ import shlex
 from contextlib import suppress
 from dataclasses import replace
 
-from honk.adapters.embedded.target import Target
+from honk.adapters.embedded.target import PullRequests, Target
 from honk.domain.pull_request import (
     Comment,
     Merged,
@@ -17,7 +17,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
 from honk.errors import Defect, ForgeRefused, RepositoryUnusable, Retryable
-from honk.ports import Clock, Records
+from honk.ports import Clock
 
 _OWN = "honk/"
 _TRIES = 2
@@ -26,7 +26,7 @@ _TRIES = 2
 class EmbeddedForge:
     """See `Forge`. Whether somebody may merge, and whether drafts may be merged, is for the caller to ask."""
 
-    def __init__(self, target: Target, records: Records, clock: Clock) -> None:
+    def __init__(self, target: Target, records: PullRequests, clock: Clock) -> None:
         self._target = target
         self._records = records
         self._clock = clock
@@ -96,10 +96,12 @@ class EmbeddedForge:
             landed = await self._target.landed(repository, wanted.head, tip, _mark(wanted))
             if landed is not None:
                 return await self._merged(repository, wanted, landed)
-            objection = await self._objection(repository, wanted, known, method)
-            if objection is not None:
-                return objection
-            made = await self._make(repository, wanted, tip, method, message)
+            moved = await self._moved(repository, wanted, known)
+            made = moved or await self._make(repository, wanted, tip, method, message)
+            if made == tip:
+                return await self._merged(repository, wanted, tip)
+            if not isinstance(made, Refused):
+                made = await self._held_back(repository, wanted, method) or made
             if isinstance(made, Refused):
                 return made
             await self._target.record(repository, _mark(wanted), made)
@@ -115,25 +117,28 @@ class EmbeddedForge:
                 )
         return Refused(reason=f"{wanted.base} moves faster than it can be merged to: {refusal}", remedy="merge again")
 
-    async def _objection(
-        self, repository: Repository, wanted: PullRequest, known: Sha, method: MergeMethod
-    ) -> Refused | None:
-        """Why the branch or its target forbid the merge before anything is made."""
+    async def _moved(self, repository: Repository, wanted: PullRequest, known: Sha) -> Refused | None:
+        """A refusal when the branch is not at the wanted commit, in the records or at the target."""
         published = await self._target.known_tip(repository, wanted.branch)
         now = published or await self._target.held(repository, wanted.branch)
         moved = next((other for other in (known, now) if other != wanted.head), wanted.head)
-        if moved != wanted.head:
-            where = f"is at {moved[:12]}" if moved else "is gone"
-            return Refused(
-                reason=f"the branch {wanted.branch} {where}, not at the verified {wanted.head[:12]}",
-                remedy="have it verified as it is now, by a reply to the task",
-            )
+        if moved == wanted.head:
+            return None
+        where = f"is at {moved[:12]}" if moved else "is gone"
+        return Refused(
+            reason=f"the branch {wanted.branch} {where}, not at the verified {wanted.head[:12]}",
+            remedy="have it verified as it is now, by a reply to the task",
+        )
+
+    async def _held_back(self, repository: Repository, wanted: PullRequest, method: MergeMethod) -> Refused | None:
+        """A refusal with the command for the person, when the base is checked out at a local target."""
         folder = await self._target.checked_out(repository, wanted.base)
         if folder is None:
             return None
+        published = await self._target.known_tip(repository, wanted.branch) is not None
         return Refused(
             reason=f"{wanted.base} is checked out in {folder}, and a checked-out branch is never pushed to",
-            remedy=self._by_hand(repository, wanted, str(folder), method, published=published is not None),
+            remedy=self._by_hand(repository, wanted, str(folder), method, published=published),
         )
 
     def _by_hand(
@@ -154,7 +159,7 @@ class EmbeddedForge:
     async def _make(
         self, repository: Repository, wanted: PullRequest, tip: Sha, method: MergeMethod, message: str
     ) -> Sha | Refused:
-        """The merge or squash commit, in the mirror only. The base's own tip when it has the change already."""
+        """The commit, in the mirror only; or the base's tip, when it has the change already (squashed by hand)."""
         tree = await self._target.merged_tree(repository, tip, wanted.head)
         if isinstance(tree, tuple):
             files = ", ".join(repr(name) for name in tree[:10])
@@ -162,10 +167,10 @@ class EmbeddedForge:
                 reason=f"{wanted.base} has moved and conflicts in {files}",
                 remedy=f"reply to the task: bring it up to date with {wanted.base}",
             )
-        if method is MergeMethod.MERGE:
-            return await self._target.commit(repository, tree, (tip, wanted.head), message, self._clock())
         if tree == await self._target.tree(repository, tip):
             return tip
+        if method is MergeMethod.MERGE:
+            return await self._target.commit(repository, tree, (tip, wanted.head), message, self._clock())
         whole = await self._target.with_trailers(repository, message, tip, wanted.head)
         return await self._target.commit(repository, tree, (tip,), whole, self._clock())
 

@@ -1,14 +1,29 @@
-"""What the embedded forge needs of git. The git adapter implements it; wiring brings them together."""
+"""What the embedded forge needs of git and of the store; wiring brings them together."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from honk.domain.pull_request import Comment, PullRequest
 from honk.domain.repository import Repository, Sha
+from honk.domain.task import TaskId
+
+
+class PullRequests(Protocol):
+    """The part of `Records` that keeps pull requests."""
+
+    async def save_pull_request(self, repository: str, pull_request: PullRequest) -> PullRequest: ...
+
+    async def pull_request(self, task: TaskId) -> PullRequest | None: ...
+
+    async def save_comment(self, comment: Comment) -> None: ...
 
 
 class Target(Protocol):
-    """The repository that a person named, and Honk's mirror of it. Marks are hidden refs of the mirror."""
+    """The repository that a person named, and Honk's mirror of it; the git adapter implements it.
+
+    Marks are hidden refs of the mirror.
+    """
 
     async def refresh(self, repository: Repository) -> None:
         """Brings the mirror up to date. Raises RepositoryUnusable or Unreachable."""
