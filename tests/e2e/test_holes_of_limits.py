@@ -21,7 +21,8 @@ from sandbox_place import ROOT, SOON, Place, shell
 
 import honk
 from honk.adapters.bubblewrap import Bubblewrap
-from honk.ports import Bounds
+from honk.adapters.bubblewrap.runtime import own_python
+from honk.ports import Bounds, Mount
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox, pytest.mark.e2e]
 
@@ -152,6 +153,18 @@ async def test_ending_threads_do_not_end_a_process(closed: Place) -> None:
         await asyncio.get_running_loop().shutdown_default_executor()
         await process.send(b"alive\n")
         assert await anext(process.lines()) == b"alive"
+
+
+async def test_a_copied_interpreter_runs_with_its_own_library(closed: Place) -> None:
+    """A shared build would otherwise load the system's library of the same name."""
+    interpreter = own_python(closed.home / "runtime")
+    if interpreter.copy is None or interpreter.prefix == Path("/usr"):
+        pytest.skip("Honk runs on the system's own interpreter")
+    mounts = (Mount(source=interpreter.copy, target=str(interpreter.prefix)),)
+    async with closed.open(mounts=mounts) as sandbox:
+        script = "import sys, ssl, ctypes; print(sys.version)"
+        ran = await sandbox.run((str(interpreter.path), "-c", script), seconds=SOON)
+    assert ran.stdout.decode().strip() == sys.version, ran.stderr
 
 
 @needs_root

@@ -183,13 +183,14 @@ def test_the_agent_is_copied_once_where_it_cannot_be_reached(tmp_path: Path) -> 
 def test_a_copied_interpreter_is_whole_and_readable(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        python = runtime.own_python(tmp_path / "runtime", 60_000)
+        interpreter = runtime.own_python(tmp_path / "runtime")
     finally:
         os.umask(before)
-    assert runtime.own_python(tmp_path / "runtime", 60_000) == python
-    shut = [path for path in (tmp_path / "runtime").rglob("*") if path.stat().st_mode & 0o004 == 0]
-    assert shut == []
-    library = python.parent.parent / "lib" / python.name
+    assert runtime.own_python(tmp_path / "runtime") == interpreter
+    copy = interpreter.copy
+    assert copy is not None
+    assert [path for path in copy.rglob("*") if path.stat().st_mode & 0o004 == 0] == []
+    library = copy / "lib" / interpreter.path.name
     assert (library / "ensurepip" / "_bundled").is_dir()
     assert [*(library / "site-packages").iterdir()] == []
 

@@ -32,8 +32,10 @@ def environment() -> str:
 
 
 def files(canary: str) -> str:
-    seen = [path for path in (canary, "/etc/shadow", "/root", "/var/lib", "/sys/kernel") if os.path.lexists(path)]
-    return ", ".join(seen)
+    looked_for = {canary, "/etc/shadow", "/root", "/var/lib", "/sys/kernel", "/mnt", "/boot"}
+    # A copied interpreter lies where its original does.
+    way = {str(folder) for folder in Path(sys.base_prefix).parents}
+    return ", ".join(path for path in sorted(looked_for - way) if os.path.lexists(path))
 
 
 def network(abstract: str) -> str:

@@ -20,6 +20,7 @@ from honk.adapters.bubblewrap.launch import launch
 from honk.adapters.bubblewrap.output import Filed, Kept
 from honk.adapters.bubblewrap.pipes import Inlet, memory_file
 from honk.adapters.bubblewrap.room import Room
+from honk.adapters.bubblewrap.runtime import Interpreter
 from honk.adapters.bubblewrap.tree import Call, Tree
 from honk.errors import SandboxUnusable, Usage
 from honk.ports import Process, Ran
@@ -35,8 +36,8 @@ class Machine:
 
     bwrap: Path
     features: frozenset[str]
-    #: an interpreter that can run inside, at the same path there
-    python: Path
+    #: runs what Honk itself needs inside
+    python: Interpreter
     #: the user that sandboxes run as; None when that is Honk's own
     uid: int | None
 
@@ -140,6 +141,7 @@ class BubblewrapSandbox:
                 options=(*start.prefix, str(self._machine.bwrap), "--args", str(listed)),
                 command=(*self._before(), *walls.limits(inside.bounds, _ceilings()), *argv),
                 descriptors=(*files.values(), rules, listed),
+                remedy=start.remedy,
             )
             tree = await Tree.grow(call)
         self._trees.add(tree)
@@ -149,7 +151,7 @@ class BubblewrapSandbox:
         if not self._proxy:
             return ()
         port = str(walls.PROXY_PORT)
-        return (str(self._machine.python), "-I", "-S", walls.RELAY, port, walls.EXIT_SOCKET)
+        return (str(self._machine.python.path), "-I", "-S", walls.RELAY, port, walls.EXIT_SOCKET)
 
     def _look(self) -> str:
         live = [tree for tree in tuple(self._trees) if not tree.over]

@@ -33,6 +33,7 @@ exec "$@"
 
 #: Places that may be covered in a private mount namespace; the first that hides no source is taken.
 _STAGES = ("/mnt", "/media", "/srv", "/opt", "/boot")
+_ELSEWHERE = "Set HONK_HOME to a folder that everybody may enter, such as /var/lib/honk."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,7 @@ class Launch:
     prefix: tuple[str, ...]
     #: the mounts, with sources as the started process reaches them
     binds: tuple[Mount, ...]
+    remedy: str = ""
 
 
 def launch(binds: tuple[Mount, ...], groups: Iterable[Path], uid: int | None) -> Launch:
@@ -66,7 +68,7 @@ def launch(binds: tuple[Mount, ...], groups: Iterable[Path], uid: int | None) ->
     if not procs and not stage:
         return Launch(prefix=drop, binds=binds)
     shell = ("/bin/sh", "-c", _SCRIPT, "honk", stage, *procs, "--", *pairs, "--")
-    return Launch(prefix=(*private, *shell, *drop), binds=binds)
+    return Launch(prefix=(*private, *shell, *drop), binds=binds, remedy=_ELSEWHERE if stage else "")
 
 
 def reachable(path: Path, uid: int) -> bool:
@@ -95,5 +97,5 @@ def _stage(binds: tuple[Mount, ...]) -> str:
             return stage
     raise SandboxUnusable(
         "Honk's folder lies where only root may enter, and there is no folder to cover instead.",
-        "Create an empty folder /mnt, or set HONK_HOME to a folder that everybody may enter, such as /var/lib/honk.",
+        _ELSEWHERE,
     )

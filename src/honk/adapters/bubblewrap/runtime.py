@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from honk.adapters.bubblewrap.launch import executable
@@ -38,9 +39,40 @@ def system_python() -> Path | None:
     return None
 
 
-def python(runtime: Path, uid: int | None) -> Path:
-    """The system's interpreter, or a copy of Honk's own below `runtime`, made when it is missing."""
-    return system_python() or own_python(runtime, uid)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interpreter:
+    #: the path inside every sandbox
+    path: Path
+    #: what is shown inside in place of the interpreter's own folder; None for one under /usr
+    copy: Path | None = None
+    #: that folder
+    prefix: Path = Path("/usr")
+
+
+def python(runtime: Path) -> Interpreter:
+    """The system's interpreter, or else a copy of Honk's own below `runtime`, made when it is missing."""
+    found = system_python()
+    return Interpreter(path=found) if found else own_python(runtime)
+
+
+def own_python(runtime: Path) -> Interpreter:
+    """A copy of the interpreter that runs Honk: standard library, libraries and headers, no packages.
+
+    Inside it lies where the original does, because a shared build finds its own library by that
+    path only, and would otherwise load another of the same name. Raises SandboxUnusable.
+    """
+    prefix = Path(os.path.realpath(sys.base_prefix))
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    path = prefix / "bin" / name
+    if not path.is_file() or not (prefix / "lib" / name / "os.py").is_file():
+        raise SandboxUnusable(
+            f"There is no Python for repositories: none under /usr has venv, and {prefix} cannot be copied.",
+            "Run: sudo apt-get install -y python3 python3-venv",
+        )
+    release = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    place = runtime / f"python-{release}-{path.stat().st_mtime_ns}"
+    _make_once(place, lambda folder: _copy_python(prefix, name, folder))
+    return Interpreter(path=path, copy=place, prefix=prefix)
 
 
 def agent(runtime: Path, uid: int | None) -> Path:
@@ -66,26 +98,9 @@ def agent(runtime: Path, uid: int | None) -> Path:
     return place / "claude"
 
 
-def own_python(runtime: Path, uid: int | None) -> Path:
-    prefix = Path(sys.base_prefix)
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    real = Path(os.path.realpath(prefix / "bin" / name))
-    if not real.is_file() or not (prefix / "lib" / name / "os.py").is_file():
-        raise SandboxUnusable(
-            f"There is no Python for repositories: none under /usr has venv, and {prefix} cannot be copied.",
-            "sudo apt-get install -y python3 python3-venv",
-        )
-    if uid is None and real.is_relative_to("/usr"):
-        return real
-    release = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-    place = runtime / f"python-{release}-{real.stat().st_mtime_ns}"
-    _make_once(place, lambda folder: _copy_python(prefix, real, name, folder))
-    return place / "bin" / name
-
-
-def _copy_python(prefix: Path, real: Path, name: str, into: Path) -> None:
+def _copy_python(prefix: Path, name: str, into: Path) -> None:
     (into / "bin").mkdir()
-    shutil.copy2(real, into / "bin" / name)
+    shutil.copy2(prefix / "bin" / name, into / "bin" / name)
     (into / "bin" / "python3").symlink_to(name)
     (into / "lib").mkdir()
     shutil.copytree(prefix / "lib" / name, into / "lib" / name, symlinks=True, ignore=_LEFT_OUT)

@@ -33,7 +33,7 @@ class Bubblewrap:
     name = "bubblewrap"
 
     def __init__(self, home: Path, *, service_uid: int = SERVICE_UID, program: Path | None = None) -> None:
-        self._home = home
+        self._home = home.absolute()
         self._uid = service_uid if os.geteuid() == 0 else None
         self._program = program
         self._machine: Machine | None = None
@@ -78,9 +78,9 @@ class Bubblewrap:
                 os.chown(name, self._uid, self._uid, dir_fd=descriptor, follow_symlinks=False)
 
     def runtime(self, program: str) -> Path:
-        """Also the path inside for "python", in every sandbox; "claude" must be mounted."""
+        """For "python" the path inside, where every sandbox has it; for "claude" what is to be mounted."""
         if program == "python":
-            return runtime.python(self._home / "runtime", self._uid)
+            return runtime.python(self._home / "runtime").path
         if program == "claude":
             return runtime.agent(self._home / "runtime", self._uid)
         raise Defect(f"no runtime is called {program!r}")
@@ -96,9 +96,8 @@ class Bubblewrap:
     def _inside(self, box: Box, place: room.Room, machine: Machine) -> walls.Inside:
         proxied = box.proxy and box.exit is not None
         mounts = box.mounts
-        if not machine.python.is_relative_to("/usr"):
-            folder = machine.python.parent.parent
-            mounts += (Mount(source=folder, target=str(folder)),)
+        if copy := machine.python.copy:
+            mounts += (Mount(source=copy, target=str(machine.python.prefix)),)
         return walls.Inside(
             workspace=box.workspace,
             home=box.home or place.home,
@@ -121,7 +120,7 @@ class Bubblewrap:
                 self._parents = cgroups.find()
                 for folder in room.leftovers(self._home / "run"):
                     await room.remove(folder)
-                python = await anyio.to_thread.run_sync(self.runtime, "python")
+                python = await anyio.to_thread.run_sync(runtime.python, self._home / "runtime")
                 self._machine = Machine(bwrap=program, features=features, python=python, uid=self._uid)
             return self._machine
 

@@ -10,6 +10,7 @@ netlink (vsock, for one, ignores network namespaces and reaches a virtual machin
 import errno
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 from honk.errors import SandboxUnusable
 
@@ -157,6 +158,7 @@ ARCHITECTURES = {
 }
 
 
+@cache
 def filter_program(machine: str) -> bytes:
     """The filter for `machine` (as `os.uname` names it), as an array of struct sock_filter.
 

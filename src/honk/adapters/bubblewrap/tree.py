@@ -24,6 +24,8 @@ class Call:
     command: tuple[str, ...]
     #: what bwrap inherits beside its standard streams
     descriptors: tuple[int, ...]
+    #: what to do when it cannot begin
+    remedy: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,11 +80,11 @@ class Tree:
                     start_new_session=True,
                 )
             except OSError as exc:
-                raise SandboxUnusable(f"{call.options[0]} could not be started: {exc.strerror}.") from exc
+                raise SandboxUnusable(f"{call.options[0]} could not be started: {exc.strerror}.", call.remedy) from exc
             tree = cls(process, ends.ours.copy())
             ends.ours.clear()
         try:
-            await tree._begin()
+            await tree._begin(call.remedy)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 process.kill()
@@ -92,11 +94,11 @@ class Tree:
         tree._end = asyncio.create_task(tree._follow())
         return tree
 
-    async def _begin(self) -> None:
+    async def _begin(self, remedy: str) -> None:
         while b"\n" not in self._reported:
             piece = await self._status.receive()
             if not piece:
-                raise SandboxUnusable("The sandbox could not be started: " + await self._said())
+                raise SandboxUnusable("The sandbox could not be started: " + await self._said(), remedy)
             self._reported += piece
         self.process_id = json.loads(self._reported.split(b"\n", 1)[0])["child-pid"]
         # It may have ended already; then there is nothing to wait for.

@@ -4,7 +4,7 @@ The root is an allow-list on an empty file system. See docs of bwrap(1) for each
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from honk.errors import SandboxUnusable
@@ -92,7 +92,9 @@ class Inside:
             Mount(source=self.inbound, target=INBOUND, writable=True),
         )
         way_out = () if self.exit is None else (Mount(source=self.exit, target=EXIT_SOCKET, writable=True),)
-        return tuple(sorted((*own, *way_out, *self.mounts), key=lambda mount: len(PurePosixPath(mount.target).parts)))
+        # bwrap is started in /, so a relative source would be another folder.
+        every = [replace(mount, source=mount.source.absolute()) for mount in (*own, *way_out, *self.mounts)]
+        return tuple(sorted(every, key=lambda mount: len(PurePosixPath(mount.target).parts)))
 
 
 def check(binds: tuple[Mount, ...]) -> None:
