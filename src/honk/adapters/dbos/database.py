@@ -1,0 +1,81 @@
+"""The journal's own database, prepared for several processes.
+
+Facts about DBOS 3.4 behind this: its own SQLite engine neither uses WAL nor takes the write lock
+before it counts and claims, so that two processes could claim the same place of a queue; and its
+client never creates the tables. Hence an engine of ours, and migrations before the first use.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from honk.errors import Unreachable
+
+#: DBOS takes over only workflows of its own version; ours must outlive every release
+VERSION = "honk-1"
+APPLICATION = "honk"
+#: JSON, because whoever can write a pickle into a database runs code where it is read
+SERIALIZER = DBOSPortableJSONSerializer()
+_BUSY_SECONDS = 60.0
+
+
+def prepare(url: str) -> sa.Engine:
+    """Creates and migrates the database, and opens it."""
+    # without a handler DBOS would install one that writes to the terminal
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
+    place = sa.make_url(url)
+    if place.get_backend_name() != "sqlite":
+        DBOS.migrate(url)
+        return sa.create_engine(place.set(drivername="postgresql+psycopg"))
+    path = Path(place.database or "")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=True)
+    _use_wal(path)
+    DBOS.migrate(url)
+    engine = sa.create_engine(place, pool_size=10, max_overflow=20)
+    sa.event.listen(engine, "connect", _prepare_connection)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def client(engine: sa.Engine) -> DBOSClient:
+    """What any process may start, ask and cancel workflows with."""
+    return DBOSClient(system_database_engine=engine, serializer=SERIALIZER, application_name=APPLICATION)
+
+
+def _use_wal(path: Path) -> None:
+    """SQLite reports the lock of another process that opens the file at once, whatever the timeout."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    pause = threading.Event()
+    while True:
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc):
+                raise
+            if time.monotonic() > deadline:
+                raise Unreachable(f"{path} was locked by another process for too long") from exc
+        finally:
+            connection.close()
+        pause.wait(0.02)
+
+
+def _prepare_connection(connection: DBAPIConnection, _: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

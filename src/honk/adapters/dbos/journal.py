@@ -1,0 +1,232 @@
+"""The Journal port on DBOS.
+
+Liveness is not DBOS's: whoever calls `serve` holds Honk's worker lock, so every workflow that is
+under way in the database when `serve` begins was left by a dead process, and is taken up again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import sqlalchemy as sa
+from dbos import DBOSClient, WorkflowStatus
+
+from honk.adapters.dbos.database import VERSION, client, prepare
+from honk.adapters.dbos.serving import Serving
+from honk.adapters.dbos.steps import RETRY_DELAYS, resolve
+from honk.errors import Defect, Stopped
+from honk.ports import Workflow
+
+T = TypeVar("T")
+QUEUE = "honk"
+_UNFINISHED = ["ENQUEUED", "PENDING", "DELAYED"]
+#: seconds between two looks at the database: for work, for cancelled work, for a result
+_WORK_POLL = 0.1
+_CANCEL_POLL = 0.5
+_RESULT_POLLS = (0.02, 0.5)
+#: seconds that a result may take to be written when `serve` is left
+_OUTCOME_SECONDS = 5.0
+
+
+class DbosJournal:
+    """Opened by `async with`, `await open()` or its first use; `close` lets go of the database.
+
+    `place` is the path of an SQLite file, or a database URL. Any process may start, wait for and cancel
+    workflows; one at a time may `serve`. A step is found by its name, so names are unique in a workflow.
+    """
+
+    def __init__(
+        self, place: Path | str, *, concurrency: int = 4, retry_delays: Sequence[float] = RETRY_DELAYS
+    ) -> None:
+        self._url = f"sqlite:///{place.absolute()}" if isinstance(place, Path) else place
+        self._concurrency = concurrency
+        self._retry_delays = retry_delays
+        self._thread: ThreadPoolExecutor | None = None
+        self._engine: sa.Engine | None = None
+        self._client: DBOSClient | None = None
+        self._serving: Serving | None = None
+
+    async def open(self) -> None:
+        """Creates the database where there is none."""
+        await self._ask(lambda _: None)
+
+    async def close(self) -> None:
+        """Closed already: no effect."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.wrap_future(thread.submit(self._disconnect))
+            thread.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def serve(self, workflows: Mapping[str, Workflow]) -> AsyncIterator[None]:
+        """Runs workflows here, on this event loop. The caller holds the worker lock of this journal.
+
+        Raises Defect when this process serves already. On leaving, steps under way get CancelledError and
+        are not recorded; the workflows go on when somebody serves again.
+        """
+        if self._serving is not None:
+            raise Defect("this journal is being served already")
+        kinds = list(workflows)
+        engine, asking = await self._ask(lambda asked: self._take_up(asked, kinds))
+        serving = Serving(engine, asking, workflows, queue_name=QUEUE, delays=self._retry_delays)
+        self._serving = serving
+        async with AsyncExitStack() as leaving:
+            leaving.push_async_callback(self._leave, serving)
+            await _uninterrupted(asyncio.to_thread(serving.launch))
+            watch = asyncio.create_task(self._watch_cancelled(serving), name="cancelled workflows")
+            leaving.push_async_callback(_end, watch)
+            yield
+
+    async def start(self, kind: str, id: str, payload: str) -> None:
+        await self._ask(
+            lambda asked: asked.enqueue(
+                {"queue_name": QUEUE, "workflow_name": kind, "workflow_id": id, "app_version": VERSION}, payload
+            )
+        )
+
+    async def wait(self, id: str) -> str:
+        """Raises Stopped when it was cancelled, Defect when there is no such workflow."""
+        pause = _RESULT_POLLS[0]
+        while True:
+            status = await self._ask(lambda asked: _status(asked, id))
+            if status is None:
+                raise Defect(f"there is no workflow {id}")
+            if status.status not in _UNFINISHED:
+                return _result(status)
+            ended_here = await self._pause(pause)
+            pause = _RESULT_POLLS[0] if ended_here else min(pause * 1.5, _RESULT_POLLS[1])
+
+    async def cancel(self, id: str) -> None:
+        await self._ask(lambda asked: asked.cancel_workflow(id))
+        if self._serving is not None:
+            self._serving.cut(id)
+
+    async def unfinished(self) -> tuple[str, ...]:
+        found = await self._ask(
+            lambda asked: asked.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
+        )
+        return tuple(one.workflow_id for one in found)
+
+    # ── asking the database, on one thread ─────────────────────────────────────────────────────
+    async def _ask(self, question: Callable[[DBOSClient], T]) -> T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="honk-journal")
+        return await asyncio.wrap_future(self._thread.submit(lambda: question(self._connected())))
+
+    def _connected(self) -> DBOSClient:
+        if self._client is None:
+            self._engine = prepare(self._url)
+            self._client = client(self._engine)
+        return self._client
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.destroy()
+        if self._engine is not None:
+            self._engine.dispose()
+        self._client = self._engine = None
+
+    # ── serving ────────────────────────────────────────────────────────────────────────────────
+    def _take_up(self, asked: DBOSClient, kinds: list[str]) -> tuple[sa.Engine, DBOSClient]:
+        asked.register_queue(QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_WORK_POLL)
+        left = asked.list_workflows(status="PENDING", name=kinds, load_input=False, load_output=False)
+        if left:
+            asked.resume_workflows([one.workflow_id for one in left], queue_name=QUEUE)
+        if self._engine is None:
+            raise Defect("the journal is not open")
+        return self._engine, asked
+
+    async def _leave(self, serving: Serving) -> None:
+        try:
+            await _uninterrupted(self._let_go(serving))
+        finally:
+            self._serving = None
+
+    async def _let_go(self, serving: Serving) -> None:
+        await serving.cut_all()
+        if serving.returned:
+            await self._written(list(serving.returned))
+        await asyncio.to_thread(serving.destroy)
+
+    async def _written(self, ids: list[str]) -> None:
+        """Waits until the outcomes of workflows that returned just now are in the database."""
+        with suppress(TimeoutError):  # then it is taken up again, and its recorded steps make it return the same
+            async with asyncio.timeout(_OUTCOME_SECONDS):
+                while True:
+                    if not await self._ask(lambda asked: _among(asked, ids, "PENDING")):
+                        return
+                    await asyncio.sleep(_RESULT_POLLS[0])
+
+    async def _watch_cancelled(self, serving: Serving) -> None:
+        """Another process may cancel what runs here."""
+        while True:
+            await asyncio.sleep(_CANCEL_POLL)
+            if ids := serving.ids:
+                for id in await self._ask(partial(_among, ids=ids, status="CANCELLED")):
+                    serving.cut(id)
+
+    async def _pause(self, seconds: float) -> bool:
+        """True when something ended in this process meanwhile."""
+        if self._serving is None:
+            await asyncio.sleep(seconds)
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._serving.ended.wait()
+            return True
+        return False
+
+
+def _status(asked: DBOSClient, id: str) -> WorkflowStatus | None:
+    found = asked.list_workflows(workflow_ids=[id], load_input=False)
+    return found[0] if found else None
+
+
+def _among(asked: DBOSClient, ids: Sequence[str], status: str) -> tuple[str, ...]:
+    """Those of the workflows that have this status."""
+    found = asked.list_workflows(workflow_ids=list(ids), status=status, load_input=False, load_output=False)
+    return tuple(one.workflow_id for one in found)
+
+
+def _result(status: WorkflowStatus) -> str:
+    if status.status == "SUCCESS":
+        return resolve(str, str(status.output))
+    if status.status == "CANCELLED":
+        raise Stopped("the work was cancelled")
+    raise Defect(f"workflow {status.workflow_id} could not be kept in the journal: {status.error}")
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _uninterrupted(work: Awaitable[object]) -> None:
+    """Runs it to its end even when the caller is cancelled meanwhile: half of it would leave threads behind."""
+    running = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not running.done():
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError as exc:
+                cancelled = exc
+    running.result()
+    if cancelled is not None:
+        raise cancelled
