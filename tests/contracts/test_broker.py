@@ -247,7 +247,13 @@ async def test_counting_tokens_is_no_call(world: World, upstream: Server) -> Non
         assert not inside.booked
 
 
-async def test_who_has_seen_the_end_of_an_answer_may_rely_on_it_being_recorded(world: World) -> None:
+async def test_who_has_seen_the_end_of_an_answer_may_rely_on_it_being_recorded(world: World, upstream: Server) -> None:
+    async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE.encode())
+        await send(writer, start() + end())
+        await asyncio.get_running_loop().create_future()
+
+    upstream.answer = answer
     async with world.open() as inside, inside.client.stream("POST", "/v1/messages", json=body()) as response:
         seen = b""
         async for piece in response.aiter_raw():

@@ -1,6 +1,7 @@
 """The broker's way to other hosts: names on the list, addresses that are not near, bytes that pass unseen."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -57,24 +58,28 @@ async def test_bytes_pass_in_both_directions_until_both_have_ended(world: World)
 
 
 async def test_what_is_sent_last_arrives_although_the_other_side_had_ended_before(world: World) -> None:
+    size = 12_000_000
     heard = asyncio.get_running_loop().create_future()
 
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def listen_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write_eof()
-        await asyncio.wait_for(ended.wait(), 5)
-        heard.set_result(await reader.read())
+        got = 0
+        while data := await reader.read(4096):
+            got += len(data)
+            await asyncio.sleep(0)
+        heard.set_result(got)
         writer.close()
 
-    ended = asyncio.Event()
-    server = await asyncio.start_server(listen, "127.0.0.1", 0, limit=1024)
-    port = server.sockets[0].getsockname()[1]
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    server = await asyncio.start_server(listen_slowly, sock=listening, limit=4096)
+    port = listening.getsockname()[1]
     async with server, world.open(model=False, hosts=(f"mirror.example:{port}",)) as inside:
         _, reader, writer = await connect(inside, f"mirror.example:{port}")
         assert await reader.read() == b""
-        writer.write(b"z" * 5_000_000)
+        writer.write(b"z" * size)
         writer.write_eof()
-        ended.set()
-        assert len(await asyncio.wait_for(heard, 5)) == 5_000_000
+        assert await asyncio.wait_for(heard, 10) == size
         writer.close()
 
 
