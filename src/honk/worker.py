@@ -7,15 +7,24 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import structlog
+
 from honk import flow
 from honk.app import App
 from honk.domain.codec import dump, load
 from honk.domain.person import PersonId
 from honk.domain.pull_request import MergeMethod
+from honk.domain.task import State
 from honk.domain.turn import Outcome
 from honk.flow import Landing
 from honk.ports import Once
-from honk.steps.settle import Ending
+from honk.steps.settle import Ending, settle
+
+_log = structlog.get_logger()
+
+
+def _defect(error: Exception) -> str:
+    return f"a defect of Honk: {type(error).__name__}: {error}"
 
 
 @contextmanager
@@ -52,7 +61,13 @@ class Worker:
         asked = json.loads(payload)
         ports = self._app.ports
         task = await ports.tasks.get(asked["task"])
-        ending = await flow.turn(task, await ports.tasks.turn(task.id, asked["turn"]), once, ports=ports)
+        turn = await ports.tasks.turn(task.id, asked["turn"])
+        try:
+            ending = await flow.turn(task, turn, once, ports=ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
+            _log.exception("a turn broke off", task=task.id, turn=turn.number)
+            broken = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=_defect(error))
+            ending = await settle(task, turn, broken, ports=ports)
         task = await ports.tasks.get(task.id)
         begun = await self._app.next_turn(task)
         if begun is None and ending.outcome is Outcome.PASS and task.options.merge:

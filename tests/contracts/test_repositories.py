@@ -56,6 +56,7 @@ async def test_a_url_is_kept_as_it_is(world: GitWorld, address: str, name: str) 
         "https://example.org/x?private_token=secret-canary",
         "http://[::1/x",
         "a\nb",
+        "-" * 3,
     ],
 )
 async def test_what_is_no_repository_or_holds_a_secret_is_refused_without_repeating_the_secret(
@@ -160,12 +161,51 @@ async def test_an_unknown_branch_names_near_ones(world: GitWorld) -> None:
             await world.repositories.base(repository, name)
 
 
+async def test_long_branch_names_do_not_share_a_store(world: GitWorld) -> None:
+    repository, _ = await world.fetched(world.make())
+    one, two = (world.repositories.layout.base(repository, "ü" * 60 + end) for end in "ab")
+    assert one != two and len(one.name) < 200
+
+
 async def test_no_such_repository(world: GitWorld) -> None:
     (world.root / "plain").mkdir()
     (world.root / "file").write_text("x")
     for path, words in (("nowhere", "no folder"), ("plain", "no git repository"), ("file", "is a file")):
         with pytest.raises(RepositoryUnusable, match=words):
             await world.fetched(world.root / path)
+
+
+async def test_a_server_that_never_answers_can_be_given_up(world: GitWorld) -> None:
+    repository = None
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    called = anyio.Event()
+
+    async def hold(stream: anyio.abc.SocketStream) -> None:
+        called.set()
+        async with stream:
+            # Ends when git is gone.
+            async for _ in stream:
+                pass
+        gone.set()
+
+    gone = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(listener.serve, hold)
+        repository = world.repositories.identify(f"http://127.0.0.1:{port}/music.git")
+        with anyio.CancelScope() as scope:
+
+            async def give_up() -> None:
+                await called.wait()
+                scope.cancel()
+
+            group.start_soon(give_up)
+            await world.repositories.refresh(repository, world.tell)
+        await gone.wait()
+        group.cancel_scope.cancel()
+    await listener.aclose()
+    with anyio.fail_after(5), pytest.raises(Unreachable):
+        await world.repositories.refresh(repository, world.tell)
 
 
 async def test_no_network_is_unreachable_and_may_pass(world: GitWorld) -> None:
@@ -268,6 +308,15 @@ async def test_progress_is_told(world: GitWorld) -> None:
 
 
 # ── uncommitted ────────────────────────────────────────────────────────────────────────────────
+async def test_uncommitted_changes_of_a_linked_worktree_are_its_own(world: GitWorld) -> None:
+    music = world.make()
+    world.git(music, "worktree", "add", "-q", "-b", "side", str(world.root / "linked"))
+    (world.root / "linked" / "README.md").write_text("changed")
+    count = world.repositories.uncommitted
+    assert await count(world.repositories.identify(str(world.root / "linked"))) == 1
+    assert await count(world.repositories.identify(str(music))) == 0
+
+
 async def test_uncommitted_changes_are_counted_and_left_alone(world: GitWorld) -> None:
     music = world.make()
     repository = world.repositories.identify(str(music))

@@ -122,6 +122,20 @@ async def test_a_base_that_is_behind_its_branch_can_be_opened(world: GitWorld) -
     assert (await world.inside(workspace, "git log -1 --format=%H")).stdout.decode().strip() == base.commit
 
 
+async def test_a_strict_umask_shuts_nobody_out(world: GitWorld) -> None:
+    before = os.umask(0o077)
+    try:
+        workspace = await world.opened(world.make())
+        world.commit(Path(workspace.repository.url), {"later": "1"})
+        second = await world.opened(workspace.repository.url, "t2")
+    finally:
+        os.umask(before)
+    for one in (workspace, second):
+        ran = await world.inside(one, "git fsck && git log && echo 2 > README.md")
+        assert ran.exit_code == 0, ran.stderr
+        assert paths(await world.take(one)) == {"README.md": "M"}
+
+
 @pytest.mark.parametrize("branch", ["honk", "feature/x.y", "ünï", "a%2fb"])
 async def test_any_branch_name_can_be_a_base(plain: GitWorld, branch: str) -> None:
     music = plain.make()

@@ -29,6 +29,7 @@ class Command:
 
     name = "command"
     corrects = False
+    calls_model = False
 
     async def requirements(self) -> None:
         return

@@ -46,11 +46,12 @@ class Steps:
         self._record = record
         self._delays = delays
         self._named: set[str] = set()
-        self._cut = False
+        #: whether nothing is recorded any more
+        self.is_cut = False
 
     def cut(self) -> None:
         """Nothing is recorded from now on: what ends after this was ended by the cut."""
-        self._cut = True
+        self.is_cut = True
 
     async def __call__(self, name: str, returns: type[T], step: Callable[[], Awaitable[T]]) -> T:
         """Implements honk.ports.Once. Raises Defect for a name that this run has used already."""
@@ -76,6 +77,6 @@ class Steps:
         return await step()
 
     async def _keep(self, name: str, outcome: str) -> None:
-        if self._cut:
+        if self.is_cut:
             raise asyncio.CancelledError
         await self._record(name, outcome)

@@ -34,7 +34,7 @@ def identify(address: str) -> Repository:
         return _local(unquote(urlsplit(address).path))
     if _URL.match(address):
         return _remote(address)
-    if _SHORT_SSH.match(address) and not Path(address).exists():
+    if _SHORT_SSH.match(address) and not _exists(address):
         return _named(address, address.split(":", 1)[1])
     return _local(address)
 
@@ -82,9 +82,16 @@ def _root(path: Path) -> Path:
                 return folder
             if (folder / "objects").is_dir() and (folder / "refs").is_dir() and (folder / "HEAD").exists():
                 return folder.parent if folder.name == ".git" else folder
-        except PermissionError:
+        except OSError:
             continue
     return path
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def _named(url: str, path: str) -> Repository:

@@ -235,6 +235,8 @@ class HandBack:
     async def _check_links(self, git: Git, quarantine: Path, links: dict[str, str], sizes: dict[str, int]) -> None:
         _refuse([f"the link {shown(path)} is too long" for path, name in links.items() if sizes[name] > _LONGEST_LINK])
         names = sorted(set(links.values()))
+        if not names:
+            return
         answer = await git(quarantine, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode())
         targets, rest = {}, answer.stdout
         for name in names:

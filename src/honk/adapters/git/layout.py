@@ -1,5 +1,7 @@
 """Where git's folders lie below Honk's home."""
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -26,7 +28,10 @@ class Layout:
 
     def base(self, repository: Repository, branch: str) -> Path:
         """The bare store of one base branch: all that a sandbox may see of the repository's history."""
-        return self.repository(repository) / "base" / f"{quote(branch, safe='')[:_LONGEST_NAME]}.git"
+        name = quote(os.fsencode(branch), safe="")
+        if len(name) > _LONGEST_NAME:
+            name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(os.fsencode(branch)).hexdigest()[:10]}"
+        return self.repository(repository) / "base" / f"{name}.git"
 
     def task(self, task: TaskId) -> Path:
         return self.home / "tasks" / task

@@ -28,6 +28,15 @@ _FETCH = (
     *("fetch", "--progress", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"),
     "--update-shallow",
 )
+#: Also where the operator's configuration counts: no hook of theirs, and nothing that others borrow is cleaned up.
+_SETTINGS = """\
+[gc]
+\tauto = 0
+[core]
+\thooksPath = /dev/null
+[uploadpack]
+\tallowAnySHA1InWant = true
+"""
 _QUICK = 120.0
 _LONG = 3600.0
 _TELL_EVERY = 2.0
@@ -70,7 +79,7 @@ class Mirrors:
 
     @asynccontextmanager
     async def locked(self, repository: Repository, tell: Tell | None = None) -> AsyncIterator[int]:
-        """Alone with the repository's mirror and base stores. Leftover locks of a killed git are removed."""
+        """Alone with the repository's mirror and base stores. What a killed git left there is removed."""
 
         async def waiting() -> None:
             if tell is not None:
@@ -80,8 +89,9 @@ class Mirrors:
 
         async with exclusive(self.layout.repository(repository) / "lock", waiting) as descriptor:
             for store in (self.layout.mirror(repository), *(self.layout.repository(repository) / "base").glob("*.git")):
-                for stale in (*store.glob("*.lock"), *(store / "refs").rglob("*.lock")):
-                    stale.unlink(missing_ok=True)
+                stale = (*store.glob("*.lock"), *(store / "refs").rglob("*.lock"), *store.glob("objects/pack/tmp_*"))
+                for leftover in stale:
+                    leftover.unlink(missing_ok=True)
             yield descriptor
 
     async def advertised(self, repository: Repository) -> Advertised:
@@ -122,7 +132,7 @@ class Mirrors:
 
     def head(self, repository: Repository) -> str:
         """The target's default branch when it was last fetched. Raises RepositoryUnusable when it has none."""
-        kind, _, value = (self.layout.repository(repository) / "head").read_text().strip().partition(" ")
+        kind, _, value = _read(self.layout.repository(repository) / "head").strip().partition(" ")
         if kind == "branch":
             return value
         if kind == "detached":
@@ -141,7 +151,7 @@ class Mirrors:
         mirror = self.layout.mirror(repository)
         async with self.locked(repository) as lock:
             if not store.exists():
-                await self._create(store, len(commit), ("core.sharedRepository", "0644"))
+                await self.create(store, commit, shared=True)
             git = replace(self.git, inherit=(lock,))
             tip = (await git(mirror, "rev-parse", "--verify", "--quiet", f"{TARGET}/{branch}", allowed=(0, 1))).text
             if tip:
@@ -150,22 +160,20 @@ class Mirrors:
                 await git(store, *_FETCH, "--", str(mirror), f"+{commit}:refs/honk/base/{commit}", seconds=_LONG)
         return store
 
-    async def create(self, path: Path, like: Sha, *settings: tuple[str, str]) -> None:
-        """A bare repository in an absent folder, of the object format of `like`."""
-        await self._create(path, len(like), *settings)
+    async def create(self, path: Path, like: Sha, *, shared: bool = False) -> None:
+        """A bare repository in an absent folder, of the object format of `like`.
 
-    async def _create(self, path: Path, length: int, *settings: tuple[str, str]) -> None:
+        A shared one can be read by every user, whatever the umask.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
         try:
-            object_format = "sha256" if length == 64 else "sha1"
+            object_format = "sha256" if len(like) == 64 else "sha1"
             made.chmod(0o755)
-            shared = [f"--shared={value}" for name, value in settings if name == "core.sharedRepository"]
-            await self.git(
-                made, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", *shared
-            )
-            for name, value in (("gc.auto", "0"), ("core.hooksPath", "/dev/null"), *settings):
-                await self.git(made, "config", name, value)
+            flags = ("--quiet", "--bare", "--template=", f"--object-format={object_format}")
+            await self.git(made, "init", *flags, *(("--shared=0644",) if shared else ()))
+            with (made / "config").open("a") as config:
+                config.write(_SETTINGS)
             made.rename(path)
         finally:
             shutil.rmtree(made, ignore_errors=True)
@@ -177,13 +185,13 @@ class Mirrors:
         if shown.branch is not None and shown.branch in shown.heads:
             borrowed = self.layout.base(repository, shown.branch)
             if not borrowed.exists():
-                await self._create(borrowed, len(first), ("core.sharedRepository", "0644"))
+                await self.create(borrowed, first, shared=True)
             await self._fetch(
                 borrowed, repository, (f"+refs/heads/{shown.branch}:refs/heads/{shown.branch}",), tell, lock
             )
         made = mirror.with_name("mirror.new")
         shutil.rmtree(made, ignore_errors=True)
-        await self._create(made, len(first), ("uploadpack.allowAnySHA1InWant", "true"))
+        await self.create(made, first)
         if borrowed is not None:
             # Relative, so that Honk's home can be moved.
             target = os.path.relpath(borrowed / "objects", mirror / "objects")
@@ -245,13 +253,19 @@ def _watch(repository: Repository, tell: Tell) -> Callable[[str], Awaitable[None
         now = time.monotonic()
         if "%" in line and now - last >= _TELL_EVERY:
             last = now
-            await tell(StepProgressed(step="prepare", detail=f"fetching {repository.name}: {line}"))
+            await tell(
+                StepProgressed(step="prepare", detail=f"fetching {repository.name}: {line.removeprefix('remote: ')}")
+            )
 
     return watch
 
 
+def _read(path: Path) -> str:
+    return os.fsdecode(path.read_bytes())
+
+
 def _replace(path: Path, content: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(content)
+    with os.fdopen(handle, "wb") as file:
+        file.write(os.fsencode(content))
     Path(name).replace(path)

@@ -17,7 +17,7 @@ from honk.domain.attempt import Change
 from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
-from honk.errors import Defect
+from honk.errors import Defect, NeedsHuman
 from honk.ports import Mount, Sandbox
 
 _HALF_MADE = ".new-*"
@@ -64,15 +64,24 @@ class GitWorkspaces:
         await self._remove(self._folder(task))
 
     async def collect(self, keep: frozenset[TaskId]) -> int:
-        """Of checkouts that name no task, those younger than an hour stay: another process may be using them."""
+        """Of checkouts that name no task, those younger than an hour stay: another process may be using them.
+
+        Raises NeedsHuman, after removing all others, when something cannot be removed.
+        """
         freed = await anyio.to_thread.run_sync(partial(removal.empty, self._layout.trash))
-        for folder in _entries(self._layout.tasks):
-            if folder.name not in keep:
-                freed += await self._remove(folder)
+        gone = [folder for folder in _entries(self._layout.tasks) if folder.name not in keep]
         for folder in _entries(self._layout.checkouts):
             named = any(folder.name == task or folder.name.startswith(f"{task}-") for task in keep)
             if not named and time.time() - folder.lstat().st_mtime > _IN_USE:
+                gone.append(folder)
+        stuck: list[str] = []
+        for folder in gone:
+            try:
                 freed += await self._remove(folder)
+            except OSError as exc:
+                stuck.append(f"{folder} ({exc.strerror})")
+        if stuck:
+            raise NeedsHuman(f"could not remove {', '.join(stuck)}", "remove it as the user that owns it")
         return freed
 
     def _folder(self, task: TaskId) -> Path:
