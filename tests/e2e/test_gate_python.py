@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from gate_world import GateWorld, finding
 
 from honk.domain.event import VerifierFinished, VerifierStarted
 from honk.domain.verdict import Answer, Kind
-from gate_world import GateWorld, finding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 

@@ -6,7 +6,7 @@ changed is unsure, because nobody can tell a new truth from a lost one; a delete
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from honk.checks import paths, weakened_javascript, weakened_python
@@ -26,8 +26,8 @@ class Weakened:
 
     blocking: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
-    #: last parts of the names of tests that were moved or renamed
-    moved: set[str] = field(default_factory=set)
+    #: the new name by the old one, of test functions that were moved or renamed
+    moved: dict[str, str] = field(default_factory=dict)
 
 
 async def look(base: Tree, change: Tree, files: Iterable[FileChange]) -> Weakened:
@@ -57,7 +57,7 @@ async def _python(base: Tree, change: Tree, changed: list[str], found: Weakened)
             if module is not None and path in tree:
                 modules[path] = module
     gone, moved = weakened_python.removed(old, new)
-    found.moved |= {name.rpartition(".")[2] for _, name in moved}
+    found.moved |= moved
     by_file: dict[str, list[str]] = {}
     for path, name in gone:
         by_file.setdefault(path, []).append(name)
@@ -81,7 +81,7 @@ async def _javascript(base: Tree, change: Tree, path: str, found: Weakened) -> N
     found.blocking += weakened_javascript.weaker(paths.shown(path), old, weakened_javascript.read_text(after))
 
 
-def no_longer_run(base: Tally, change: Tally, moved: set[str]) -> list[str]:
+def no_longer_run(base: Tally, change: Tally, moved: Mapping[str, str]) -> list[str]:
     """Tests that passed on the base and on the change did not run, by what the runner said."""
     if base.passed is None or change.passed is None or change.failed is None:
         return []
@@ -90,8 +90,11 @@ def no_longer_run(base: Tally, change: Tally, moved: set[str]) -> list[str]:
     # A module that could not be collected is red by itself; its tests are not missing for another reason.
     broken = {name for name in change.failed if "::" not in name}
     fresh = {_last(name) for name in now - {_function(name) for name in (*base.passed, *(base.failed or ()))}}
+    # A moved test is excused only by its new self, seen to run.
     missing = [
-        name for name in sorted(before - now) if _last(name) not in fresh | moved and name.split("::")[0] not in broken
+        name
+        for name in sorted(before - now)
+        if moved.get(_last(name), _last(name)) not in fresh and name.split("::")[0] not in broken
     ]
     # A title is free text: that of a renamed JavaScript test cannot be told from a removed one's, but their number can.
     return missing if len(now) < len(before) else [name for name in missing if " " not in name]

@@ -140,15 +140,16 @@ def _calls(node: ast.AST) -> int:
 
 def removed(
     old: Mapping[str, TestModule], new: Mapping[str, TestModule]
-) -> tuple[list[tuple[str, str]], set[tuple[str, str]]]:
-    """((path, name) of removed tests, (path, name) of those that were only moved or renamed)."""
+) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """((path, name) of removed tests, the new function's name by the old one's for those only moved or renamed)."""
     fresh = {
         (path, name): function
         for path, module in new.items()
         for name, function in module.functions.items()
         if path not in old or name not in old[path].functions
     }
-    gone, moved = [], set()
+    gone: list[tuple[str, str]] = []
+    moved: dict[str, str] = {}
     for path, module in old.items():
         now = new[path].functions if path in new else {}
         for name, function in module.functions.items():
@@ -159,7 +160,7 @@ def removed(
                 gone.append((path, name))
             else:
                 del fresh[match]
-                moved.add((path, name))
+                moved[name.rpartition(".")[2]] = match[1].rpartition(".")[2]
     return gone, moved
 
 

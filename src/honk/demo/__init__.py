@@ -28,7 +28,7 @@ def add_demo(cli: typer.Typer) -> None:
         from honk.demo.journey import journey
         from honk.settings import Settings
 
-        out = Output()
+        out = Output(watched=True)
 
         async def go() -> int:
             return await journey(Settings.load(), out, lan=lan)

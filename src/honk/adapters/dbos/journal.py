@@ -20,6 +20,7 @@ from dbos import DBOSClient, WorkflowStatus
 from honk.adapters.dbos.database import VERSION, client, prepare
 from honk.adapters.dbos.serving import Serving
 from honk.adapters.dbos.steps import RETRY_DELAYS, resolve
+from honk.domain.codec import dump
 from honk.errors import Defect, Stopped
 from honk.ports import Workflow
 
@@ -95,7 +96,8 @@ class DbosJournal:
     async def start(self, kind: str, id: str, payload: str) -> None:
         await self._ask(
             lambda asked: asked.enqueue(
-                {"queue_name": QUEUE, "workflow_name": kind, "workflow_id": id, "app_version": VERSION}, payload
+                {"queue_name": QUEUE, "workflow_name": kind, "workflow_id": id, "app_version": VERSION},
+                dump(str, payload),
             )
         )
 

@@ -22,6 +22,7 @@ from dbos import error as dbos_errors
 
 from honk.adapters.dbos.database import APPLICATION, SERIALIZER, VERSION
 from honk.adapters.dbos.steps import Steps, error_outcome, value_outcome
+from honk.domain.codec import load
 from honk.errors import Defect
 from honk.ports import Workflow
 
@@ -166,7 +167,7 @@ class Serving:
     # ── on DBOS's threads ──────────────────────────────────────────────────────────────────────
     def _function(self, workflow: Workflow) -> Callable[[str], str]:
         def run_workflow(payload: str) -> str:
-            return self._run(workflow, payload)
+            return self._run(workflow, load(str, payload))
 
         return run_workflow
 

@@ -18,17 +18,23 @@ from honk.errors import HonkError
 from honk.views import Card, as_json, sentence, settled_json
 
 _COLOURS = {"pass": "green", "fail": "red", "unsure": "yellow"}
+#: width of the names before a card's values
+_NAMES = 14
 _QUIET_STYLES = {"agent.wrote": "default", "verdict.given": "bold", "pull_request.opened": "bold"}
 
 
 class Output:
-    """Writes results to stdout and trouble to stderr. `json_lines` turns every line into JSON."""
+    """Writes results to stdout and trouble to stderr.
 
-    def __init__(self, *, json_lines: bool = False) -> None:
+    `json_lines` turns every line into JSON. Progress is shown on a terminal, or always when `watched`.
+    """
+
+    def __init__(self, *, json_lines: bool = False, watched: bool = False) -> None:
         self.json = json_lines
+        self._watched = watched
         self._out = Console(highlight=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._live = self._out.is_terminal and not json_lines
+        self._live = (self._out.is_terminal or watched) and not json_lines
 
     def silence(self) -> None:
         """Says nothing from now on but errors."""
@@ -37,8 +43,8 @@ class Output:
 
     @property
     def terminal(self) -> bool:
-        """Whether a person watches."""
-        return self._live
+        """Whether a person sits before it."""
+        return self._out.is_terminal and not self.json
 
     def line(self, text: str, style: str = "") -> None:
         """One line for a person; nothing with --json."""
@@ -95,7 +101,7 @@ class Output:
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
         """A moving sign that something is at work."""
-        if self._live:
+        if self.terminal and self._live:
             with self._out.status(escape(text), spinner="dots"):
                 yield
         else:
@@ -113,12 +119,10 @@ class Output:
         if self.json:
             self.data(as_json(card))
             return
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
         for name, value in _rows(card):
-            table.add_row(name, value if isinstance(value, Text) else Text(_printable(value)))
-        self._out.print(table)
+            text = value if isinstance(value, Text) else Text(_printable(value))
+            for number, line in enumerate(text.split("\n", allow_blank=True)):
+                self._out.print(Text(f"{'' if number else name:<{_NAMES}}", style="dim") + line)
 
     def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Aligned columns for people; tab-separated when piped."""
