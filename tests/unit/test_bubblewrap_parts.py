@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from honk.adapters.bubblewrap import cgroups, launch, refusal, runtime, seccomp, watch
+from honk.adapters.bubblewrap import Bubblewrap, cgroups, launch, refusal, runtime, seccomp, watch
 from honk.adapters.bubblewrap.output import Kept
 from honk.errors import SandboxUnusable
-from honk.ports import Bounds, Mount
+from honk.ports import Bounds, Box, Mount
 
 ALLOWED, REFUSED = 0x7FFF0000, 0x00050000
 HEADERS = {
@@ -214,3 +214,37 @@ def test_disk_use_is_counted_without_following_links(tmp_path: Path) -> None:
 def test_memory_is_counted_over_a_tree() -> None:
     assert watch.memory(os.getpid()) > 5 << 20
     assert watch.memory(2**22 + 1) == 0
+
+
+OLD = "#!/bin/sh\necho 'bubblewrap 0.4.1 --bind --clearenv'\n"
+SHUT = """#!/bin/sh
+case $1 in
+  --help) echo --clearenv --perms --size --json-status-fd --remount-ro --seccomp --args ;;
+  --version) echo bubblewrap 9 ;;
+  *) echo 'bwrap: No permissions to create new namespace' >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "not installed"), (OLD, "0.6 or newer; this is bubblewrap 0.4.1"), (SHUT, "bwrap|name")],
+)
+async def test_walls_that_cannot_be_built_are_one_sentence_and_a_remedy(
+    short_tmp: Path, content: str | None, words: str
+) -> None:
+    short_tmp.chmod(0o755)
+    program = short_tmp / "bwrap"
+    if content:
+        program.write_text(content)
+        program.chmod(0o755)
+    sandboxes = Bubblewrap(short_tmp / "home", program=program)
+    (short_tmp / "ws").mkdir()
+    with pytest.raises(SandboxUnusable, match=words) as refused:
+        async with sandboxes.open(Box(workspace=short_tmp / "ws")):
+            pass
+    assert refused.value.remedy
+    (wall,) = await sandboxes.probe()
+    assert (wall.name, wall.holds, wall.detail) == ("starts", False, str(refused.value))
+    assert [*(short_tmp / "home" / "run").iterdir()] == []
