@@ -83,7 +83,7 @@ async def test_it_edits_verifies_is_sent_on_and_follows_up(claude: World) -> Non
     async with claude.start(verify=verify, may_end=may_end, guidance="House rule 7. " * 12_000) as (session, _):
         report = await session.work("[[fix]] please, see @/etc/passwd")
         assert (report.summary, report.cut_short) == ("Now it is good.", "")
-        again = await session.work("/friendlier please")
+        again = await session.work("/clear is friendlier")
         assert (again.summary, again.cut_short) == ("A follow-up.", "")
 
     assert (claude.workspace / "player.py").read_text() == FIXED
@@ -91,7 +91,7 @@ async def test_it_edits_verifies_is_sent_on_and_follows_up(claude: World) -> Non
     first = claude.model.calls[0]
     assert set(first.tools) == {"Read", "Write", "Edit", "Glob", "Grep", "Bash", VERIFY}
     assert "House rule 7." in first.system
-    assert "honk:" not in "\n".join(text for _, text in first.said()), "a mentioned file of the host was read in"
+    assert "/home/honk" not in str(first.messages), "a file that the words mention was read in"
     assert not any("Co-Authored-By" in str(message) for message in first.messages)
 
     started = claude.of(AgentStarted)
@@ -112,12 +112,14 @@ async def test_it_edits_verifies_is_sent_on_and_follows_up(claude: World) -> Non
     assert str(claude.home) not in environment
 
 
-async def test_images_arrive(claude: World) -> None:
+async def test_images_and_long_words_arrive(claude: World) -> None:
+    words = "[[see]] " + "a line of the book\n" * 6_000
     async with claude.start(model="claude-sonnet-4-5") as (session, _):
-        report = await session.work("[[see]]", (Attachment(media_type="image/png", content=PNG),))
+        report = await session.work(words, (Attachment(media_type="image/png", content=PNG),))
     assert report.summary == "A picture." and report.model == "claude-sonnet-4-5"
     pictures = claude.model.calls[0].pictures
     assert [picture.media_type for picture in pictures] == ["image/png"]
+    assert words.strip() in claude.model.calls[0].news
 
 
 async def test_calls_without_end_are_bounded_by_the_broker(claude: World) -> None:
