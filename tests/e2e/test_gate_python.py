@@ -74,7 +74,7 @@ async def test_breaking_a_test_fails(world: GateWorld) -> None:
 
 
 async def test_a_removed_test_blocks_unless_asked_for(world: GateWorld) -> None:
-    empty = "import unittest\n\nclass TestOther(unittest.TestCase):\n    def test_x(self):\n        self.assertTrue(len('a'))\n"
+    empty = "import unittest\n\nclass T(unittest.TestCase):\n    def test_x(self):\n        self.assertTrue(len('a'))\n"
     verdict = await world.verify({"test_player.py": empty, "player.py": FIXED}, "Make it simple")
     assert verdict.answer is Answer.FAIL
     assert "test_one" in finding(verdict, "weakened tests").summary
@@ -167,7 +167,8 @@ async def test_a_verifier_that_changes_the_tree_fails(short_tmp: Path) -> None:
 
 async def test_a_timeout_and_a_crash_are_unsure(short_tmp: Path) -> None:
     world = GateWorld(short_tmp)
-    config = '[[verify]]\nname = "slow"\ncommand = "sleep 60"\ntimeout = 0.5\n[[verify]]\nname = "gone"\ncommand = "kill -9 $$"\n'
+    config = '[[verify]]\nname = "slow"\ncommand = "sleep 60"\ntimeout = 0.5\n'
+    config += '[[verify]]\nname = "gone"\ncommand = "kill -9 $$"\n'
     world.commit({".honk.toml": config, "a": "1"})
     verdict = await world.verify({"a": "2"}, "Change a")
     assert verdict.answer is Answer.UNSURE
@@ -192,8 +193,10 @@ async def test_set_up_that_fails_breaks_the_base(short_tmp: Path) -> None:
 
 async def test_what_set_up_makes_in_the_tree_is_given_to_verifiers(short_tmp: Path) -> None:
     world = GateWorld(short_tmp)
-    config = 'setup = ["mkdir -p node_modules/a && echo 1 > node_modules/a/x && echo 2 > made.txt"]\nverify = ["sh check.sh"]\n'
-    check = "test \"$(cat node_modules/a/x made.txt | tr -d '\\n')\" = 12 && touch node_modules/.cache/y && ! touch node_modules/z\n"
+    config = 'setup = ["mkdir -p node_modules/a && echo 1 > node_modules/a/x && echo 2 > made.txt"]\n'
+    config += 'verify = ["sh check.sh"]\n'
+    check = "test \"$(cat node_modules/a/x made.txt | tr -d '\\n')\" = 12"
+    check += " && touch node_modules/.cache/y && ! touch node_modules/z\n"
     world.commit({".honk.toml": config, "check.sh": check, ".gitignore": "node_modules\nmade.txt\n"})
     verdict = await world.verify({"a": "2"}, "Change a")
     assert verdict.answer is Answer.PASS, verdict

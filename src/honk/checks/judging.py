@@ -78,11 +78,11 @@ def _tests(base: Result | None, change: Result) -> tuple[Answer, str, tuple[str,
             return Answer.FAIL, f"{len(new)} failing: {named(new)}", tuple(n for n in tally.failed if n in set(known))
         if tally.passed == () or not tally.ran or tally.ran <= len(tally.failed):
             return Answer.UNSURE, "every test was failing before and still is", tally.failed
-        return (
-            Answer.PASS,
-            f"{tally.ran - len(tally.failed)} passed; failing before: {named(tally.failed)}",
-            tally.failed,
-        )
+        passed = tally.ran - len(tally.failed)
+        return Answer.PASS, f"{passed} passed; failing before: {named(tally.failed)}", tally.failed
+    if red_before and tally.passed and tally.failed == () and known == ():
+        # Red for a reason beside the tests, such as a threshold of coverage.
+        return Answer.PASS, f"{_passed(change)}; ends with {change.evidence.exit_code} as on the base", ()
     if red_before:
         return Answer.UNSURE, "red as on the base, and which tests fail cannot be compared", ()
     if tally.failed:
@@ -105,11 +105,9 @@ def _messages(verifier: Verifier, base: Result | None, change: Result) -> tuple[
     new = list((Counter(change.messages) - Counter(base.messages)).elements())
     if not new:
         return Answer.PASS, "nothing new; red as on the base", tuple(dict.fromkeys(change.messages))
-    return (
-        Answer.FAIL,
-        f"new: {named(new)}",
-        tuple(dict.fromkeys(message for message in change.messages if message not in new)),
-    )
+    # Of an unknown program's output nobody can tell whether another line is another finding.
+    answer = Answer.FAIL if verifier.reader == "findings" else Answer.UNSURE
+    return answer, f"new: {named(new)}", tuple(dict.fromkeys(one for one in change.messages if one not in new))
 
 
 def named(names: Iterable[str], most: int = _SHOWN) -> str:

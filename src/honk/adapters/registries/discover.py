@@ -112,11 +112,18 @@ def _use_pip(found: _Found, pip: Pip) -> None:
 def _use_uv(found: _Found, uv: Uv, pip: Pip) -> None:
     """uv has no eyes for pip's configuration; where its own is silent it gets pip's."""
     default = uv.index_url or pip.index_url
-    found.set("UV_DEFAULT_INDEX", found.inside(default, "uv's default index", index=True) if default else None)
+    whose = "uv's default index" if uv.index_url else "pip's index-url"
+    found.set("UV_DEFAULT_INDEX", found.inside(default, whose, index=True) if default else None)
     extra = uv.extra_index_urls or pip.extra_index_urls
-    found.set("UV_INDEX", " ".join(found.all_inside(extra, "uv's index", index=True)))
+    found.set(
+        "UV_INDEX",
+        " ".join(found.all_inside(extra, "uv's index" if uv.extra_index_urls else "pip's extra-index-url", index=True)),
+    )
     links = uv.find_links or pip.find_links
-    found.set("UV_FIND_LINKS", ",".join(found.all_inside(links, "uv's find-links", index=False)))
+    found.set(
+        "UV_FIND_LINKS",
+        ",".join(found.all_inside(links, "uv's find-links" if uv.find_links else "pip's find-links", index=False)),
+    )
     if len(extra) > 1 or (extra and default is None):
         # pip takes the best version of all indexes; uv's own default takes the first index that knows the name.
         found.set("UV_INDEX_STRATEGY", "unsafe-best-match")
