@@ -192,9 +192,8 @@ async def _verify_for_agent(work: _Work) -> str:
             return f"These files may not be handed back: {refusal}"
         if change.empty:
             return "Nothing differs from the base, so there is nothing to verify."
-            verdict: Verdict | None = await work.ports.gate.verify(
-                replace(work.exam, change=change, on="agent"), work.tell
-            )
+        exam = replace(work.exam, change=change, on="agent")
+        verdict: Verdict | None = await work.ports.gate.verify(exam, work.tell)
         work.verified = change.tree
         return work.ports.gate.words(verdict) if verdict else "Verification is pending elsewhere."
 

@@ -63,7 +63,7 @@ def _(data: events.AgentWrote) -> str | None:
 
 @_say.register
 def _(data: events.AgentCalledTool) -> str:
-    return f"· {_short(data.summary, 160)}"
+    return f"· {_short(f'{data.tool} {data.summary}', 160)}"
 
 
 @_say.register
