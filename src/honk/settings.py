@@ -70,7 +70,7 @@ class SandboxSettings(_Section):
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     processes: Annotated[int, Field(ge=16)] = 512
     #: user id under which sandboxes run when Honk is root
-    uid: Annotated[int, Field(ge=1000)] = 64198
+    uid: Annotated[int, Field(ge=1000)] = 60978
 
 
 class WorkSettings(_Section):

@@ -11,6 +11,7 @@ from honk.domain.repository import Sha
 from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryConfig, parse
 from honk.domain.task import Task
 from honk.domain.turn import Turn
+from honk.domain.workspace import Workspace
 from honk.ports import Box, Exam, Ports, Ran
 
 #: A build larger than this is refused.
@@ -63,7 +64,8 @@ async def _make(
         await ports.repositories.checkout(task.repository, exam.base, commit, tree)
         tell = partial(ports.events.record, task.id, 0)
         mounts, environment = await ports.gate.environment(exam, tell)
-        box = Box(workspace=tree, mounts=mounts, environment=environment)
+        place = Workspace(task=task.id, repository=task.repository, base=exam.base, path=str(tree))
+        box = Box(workspace=tree, mounts=(*ports.workspaces.mounts(place), *mounts), environment=environment)
         async with ports.sandboxes.open(box) as sandbox:
             ran = await sandbox.run(("sh", "-c", config.command), seconds=config.timeout)
             if ran.exit_code != 0:

@@ -20,6 +20,7 @@ from honk.domain.policy import Act
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import CONFIG_PATH, DeployConfig, parse
 from honk.domain.task import State, Task
+from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman
 from honk.ports import Box, Mount, Ports, Ran
 
@@ -151,9 +152,11 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
         ports.sandboxes.own(Path(name))
         tree = Path(name) / "tree"
         await ports.repositories.checkout(task.repository, release.base, release.commit, tree)
+        place = Workspace(task=task.id, repository=task.repository, base=release.base, path=str(tree))
         box = Box(
             workspace=tree,
             mounts=(
+                *ports.workspaces.mounts(place),
                 Mount(source=ports.artifacts.path(release.digest), target="/honk/artifact.tar"),
                 Mount(source=target, target="/honk/production", writable=True),
             ),
