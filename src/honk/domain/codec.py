@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from honk.domain.event import EVENT_TYPES, Event, EventData
@@ -78,7 +78,7 @@ def load_event(type_: str, version: int, text: str) -> EventData:
     if kind is not None and version <= kind.version:
         try:
             data: EventData = _adapter(kind).validate_python(json.loads(text))
-        except ValidationError:
+        except ValueError:
             return _unknown(type_, version)(json=text)
         return data
     return _unknown(type_, version)(json=text)
@@ -96,9 +96,17 @@ def event_line(event: Event) -> str:
             "actor": event.actor,
             "type": event.type,
             "version": event.data.version,
-            "data": json.loads(dump_event(event.data)),
+            "data": _shown(event.data),
         }
     )
+
+
+def _shown(data: EventData) -> object:
+    text = dump_event(data)
+    try:
+        return json.loads(text)
+    except ValueError:  # only in an event that this release could not read
+        return text
 
 
 # ── errors ─────────────────────────────────────────────────────────────────────────────────────
