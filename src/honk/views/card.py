@@ -159,6 +159,7 @@ def pull_request_json(pull_request: PullRequest | None) -> dict[str, Any] | None
         "url": pull_request.url,
         "state": str(pull_request.state),
         "title": pull_request.title,
+        "body": pull_request.body,
     }
 
 

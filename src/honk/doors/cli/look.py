@@ -65,12 +65,22 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
 
 def _add_show(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="honk show fix-the-crash --json")
-    def show(task: TaskName, json: Json = False) -> None:
-        """Show a task: state, verdict with its evidence, pull request, build, cost, and what can be done next."""
+    def show(
+        task: TaskName,
+        text: Annotated[bool, typer.Option("--text", help="Print the pull request's text instead.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Show a task: state, verdict, pull request, build, cost, and what can be done next."""
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            out.card(await card(await find(house, task), ports=house.app.ports))
+            shown = await card(await find(house, task), ports=house.app.ports)
+            if not text:
+                out.card(shown)
+            elif shown.pull_request is None:
+                raise Usage(f"task {shown.task.id} has no pull request", f"honk show {shown.task.id}")
+            else:
+                out.raw(f"# {shown.pull_request.title}\n\n{shown.pull_request.body}")
             return 0
 
         run(open_house, out, command)

@@ -20,7 +20,8 @@ _IMAGE_LIMIT = 5 << 20
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
 ImageFiles = Annotated[
-    list[Path] | None, typer.Option("--image", help="A picture that belongs to the words. May be repeated.")
+    list[Path] | None,
+    typer.Option("--image", help="A picture that belongs to the words. May be repeated.", metavar="FILE"),
 ]
 
 

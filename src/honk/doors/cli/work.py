@@ -39,19 +39,33 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
     def run_(  # noqa: PLR0913 - one parameter an option
         repository: Annotated[str, typer.Argument(help="A local path or a git URL.", metavar="REPO")],
         instruction: Annotated[
-            str, typer.Argument(help='What should be different afterwards; "-" reads it from standard input.')
+            str,
+            typer.Argument(
+                help='What should be different afterwards; "-" reads it from standard input.', metavar="INSTRUCTION"
+            ),
         ],
-        base: Annotated[str | None, typer.Option(help="Branch to start from. Default: the repository's own.")] = None,
+        base: Annotated[
+            str | None, typer.Option(help="Branch to start from. Default: the repository's own.", metavar="BRANCH")
+        ] = None,
         agent: Annotated[
-            str, typer.Option(help='"claude", or "command": the instruction is a shell command that makes the change.')
+            str,
+            typer.Option(
+                help='"claude", or "command": the instruction is a shell command that makes the change.',
+                metavar="claude|command",
+            ),
         ] = "claude",
-        model: Annotated[str | None, typer.Option(help="Model for this task.")] = None,
-        max_usd: Annotated[float | None, typer.Option(min=0, help="Most that the model may cost, estimated.")] = None,
-        max_calls: Annotated[int | None, typer.Option(min=0, help="Most calls of the model.")] = None,
-        timeout: Annotated[float | None, typer.Option(min=1, help="Seconds that the agent may work a turn.")] = None,
+        model: Annotated[str | None, typer.Option(help="Model for this task.", metavar="NAME")] = None,
+        max_usd: Annotated[
+            float | None, typer.Option(min=0, help="Most that the model may cost, estimated.", metavar="USD")
+        ] = None,
+        max_calls: Annotated[int | None, typer.Option(min=0, help="Most calls of the model.", metavar="N")] = None,
+        timeout: Annotated[
+            float | None, typer.Option(min=1, help="Seconds that the agent may work a turn.", metavar="SECONDS")
+        ] = None,
         image: ImageFiles = None,
         verify: Annotated[
-            list[str] | None, typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.")
+            list[str] | None,
+            typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.", metavar="CMD"),
         ] = None,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
