@@ -109,7 +109,10 @@ def settled_json(shown: Card) -> dict[str, Any]:
         *("task", "state", "reason", "outcome", "verdict", "pull_request", "build", "production_url"),
         *("cost_usd", "model_calls", "seconds", "seconds_verifying", "notes"),
     )
-    return {"event": TaskSettled.type, **{key: facts[key] for key in keys}}
+    line = {"event": TaskSettled.type, **{key: facts[key] for key in keys}}
+    if line["pull_request"] is not None:
+        line["pull_request"].pop("body")
+    return line
 
 
 def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ def add_care_commands(cli: typer.Typer, open_house: Open, caretaker: Caretaker) 
 
 
 def _add_init(cli: typer.Typer, caretaker: Caretaker) -> None:
-    @cli.command(epilog="honk init && $EDITOR ~/.local/share/honk/honk.toml")
+    @cli.command(epilog="Example: honk init && $EDITOR ~/.local/share/honk/honk.toml")
     def init(
         path: Annotated[
             Path | None, typer.Argument(help="Where to write it. Default: where Honk looks for it.")
@@ -47,7 +47,7 @@ def _add_init(cli: typer.Typer, caretaker: Caretaker) -> None:
 
 
 def _add_doctor(cli: typer.Typer, caretaker: Caretaker) -> None:
-    @cli.command(epilog="honk doctor --json")
+    @cli.command(epilog="Example: honk doctor --json")
     def doctor(json: Json = False) -> None:
         """Try the sandbox's walls and everything else that can fail later, and say what is enforced."""
         out = Output(json_lines=json)
@@ -72,7 +72,7 @@ def _tell(out: Output, one: Diagnosis) -> None:
 
 
 def _add_gc(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk gc --days 3")
+    @cli.command(epilog="Example: honk gc --days 3")
     def gc(
         days: Annotated[
             float, typer.Option(min=0, help="Also workspaces of stopped and failed tasks untouched for so long.")

@@ -27,7 +27,7 @@ def add_looking_commands(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk tasks --state proposed --state draft")
+    @cli.command(epilog="Example: honk tasks --state proposed --state draft")
     def tasks(
         state: Annotated[list[State] | None, typer.Option(help="Only tasks in this state. May be repeated.")] = None,
         limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 30,
@@ -64,7 +64,7 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_show(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk show fix-the-crash --json")
+    @cli.command(epilog="Example: honk show fix-the-crash --json")
     def show(
         task: TaskName,
         text: Annotated[bool, typer.Option("--text", help="Print the pull request's text instead.")] = False,
@@ -85,7 +85,7 @@ def _add_show(cli: typer.Typer, open_house: Open) -> None:
 
         run(open_house, out, command)
 
-    @cli.command(epilog="honk follow fix-the-crash --json")
+    @cli.command(epilog="Example: honk follow fix-the-crash --json")
     def follow(
         task: TaskName,
         start: Annotated[int, typer.Option("--from", min=0, help="Begin after the event with this number.")] = 0,
@@ -107,7 +107,7 @@ def _add_show(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_log(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk log fix-the-crash --json")
+    @cli.command(epilog="Example: honk log fix-the-crash --json")
     def log(
         task: TaskName,
         start: Annotated[int, typer.Option("--from", min=0, help="Begin after the event with this number.")] = 0,
@@ -126,7 +126,7 @@ def _add_log(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_diff(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk diff fix-the-crash | git apply --check")
+    @cli.command(epilog="Example: honk diff fix-the-crash | git apply --check")
     def diff(task: TaskName, json: Json = False) -> None:
         """Print what a task changed, as a unified diff against its base."""
         out = Output(json_lines=json)

@@ -35,7 +35,7 @@ def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_run(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command("run", epilog='honk run . "fix the crash when a playlist is empty" --max-usd 2')
+    @cli.command("run", epilog='Example: honk run . "fix the crash when a playlist is empty" --max-usd 2')
     def run_(  # noqa: PLR0913 - one parameter an option
         repository: Annotated[str, typer.Argument(help="A local path or a git URL.", metavar="REPO")],
         instruction: Annotated[
@@ -124,7 +124,7 @@ class _Request:
 
 
 def _add_reply(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog='honk reply fix-the-crash "make the empty state friendlier"')
+    @cli.command(epilog='Example: honk reply fix-the-crash "make the empty state friendlier"')
     def reply(
         task: TaskName,
         words: Annotated[str, typer.Argument(help="What should be different now.")],
@@ -149,7 +149,7 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_retry(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk retry fix-the-crash")
+    @cli.command(epilog="Example: honk retry fix-the-crash")
     def retry(task: TaskName, json: Json = False) -> None:
         """Go on where a crash or Ctrl-C cut a task off, or send the agent to work on it again."""
         out = Output(json_lines=json)
@@ -166,7 +166,7 @@ def _add_retry(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_landing(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk merge fix-the-crash --squash")
+    @cli.command(epilog="Example: honk merge fix-the-crash --squash")
     def merge(
         task: TaskName,
         squash: Annotated[bool, typer.Option("--squash", help="All of the pull request as one commit.")] = False,
@@ -191,7 +191,7 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
 
         run(open_house, out, command, kept=_KEPT.format(task))
 
-    @cli.command(epilog="honk undo fix-the-crash")
+    @cli.command(epilog="Example: honk undo fix-the-crash")
     def undo(task: TaskName, json: Json = False) -> None:
         """Deploy again what was live before this task."""
         out = Output(json_lines=json)
@@ -210,7 +210,7 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_stop(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk stop fix-the-crash")
+    @cli.command(epilog="Example: honk stop fix-the-crash")
     def stop(task: TaskName, json: Json = False) -> None:
         """Stop the work on a task, whichever process does it. What was done is kept."""
         out = Output(json_lines=json)
@@ -235,7 +235,7 @@ def _add_stop(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _add_serve(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="honk serve --port 8000")
+    @cli.command(epilog="Example: honk serve --port 8000")
     def serve(
         host: Annotated[str | None, typer.Option(help="Address to listen on. Default: this machine only.")] = None,
         port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
