@@ -93,7 +93,7 @@ class Tasks(Protocol):
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""
 
     async def add_turn(self, task: TaskId, message: Message) -> Turn:
-        """The next turn. The same message id again returns the turn it made."""
+        """The next turn; a queued message leaves the mailbox. The same message id again returns the turn it made."""
 
     async def turn(self, task: TaskId, number: int) -> Turn: ...
 
@@ -103,7 +103,7 @@ class Tasks(Protocol):
         """Keeps a message that arrived while a turn was at work. Redelivery: no effect."""
 
     async def next_message(self, task: TaskId) -> Message | None:
-        """Takes the oldest queued message."""
+        """The oldest queued message. It stays queued until `add_turn` makes it a turn, so that no crash loses it."""
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
         """Asks whoever works on the task, in any process, to stop."""

@@ -1,6 +1,6 @@
 """One of several processes that use one store at once: `python store_child.py URL TASK PERSON`.
 
-It opens the store, records a hundred events, spends and takes messages, and prints the messages it took.
+It opens the store, records a hundred events, spends, and prints the turns that it made of queued messages.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ async def main(url: str, task: TaskId, name: str) -> None:
             if number % 10 == 0:
                 await store.records.add_spending(task, Spending(usd=0.25, calls=1))
         while message := await store.tasks.next_message(task):
-            sys.stdout.write(f"{message.id}\n")
+            turn = await store.tasks.add_turn(task, message)
+            sys.stdout.write(f"{turn.number} {message.id}\n")
 
 
 if __name__ == "__main__":

@@ -127,14 +127,24 @@ async def test_a_message_of_another_task_is_not_a_turn_of_this_one(store: SqlSto
         await store.tasks.add_turn(T1, a_message(person, "m2"))
 
 
-async def test_the_mailbox_gives_each_message_once_in_order(store: SqlStore) -> None:
+async def test_a_queued_message_stays_until_it_is_a_turn(store: SqlStore) -> None:
     task = await with_task(store)
     person = await store.tasks.get_person(task.requested_by)
     for id in ("m3", "m2", "m3"):
         await store.tasks.queue_message(T1, a_message(person, id))
     assert await store.tasks.next_message(T1) == a_message(person, "m3")
+    assert await store.tasks.next_message(T1) == a_message(person, "m3")
+    await store.tasks.add_turn(T1, a_message(person, "m3"))
     await store.tasks.queue_message(T1, a_message(person, "m3"))
     assert await store.tasks.next_message(T1) == a_message(person, "m2")
+    await store.tasks.add_turn(T1, a_message(person, "m2"))
+    assert await store.tasks.next_message(T1) is None
+
+
+async def test_a_message_that_is_a_turn_is_not_queued_again(store: SqlStore) -> None:
+    task = await with_task(store, "t1", "m1")
+    person = await store.tasks.get_person(task.requested_by)
+    await store.tasks.queue_message(T1, a_message(person, "m1"))
     assert await store.tasks.next_message(T1) is None
 
 

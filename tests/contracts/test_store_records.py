@@ -171,12 +171,15 @@ async def test_several_processes_share_one_store(tmp_path: Path) -> None:
             )
             for name in ("a", "b", "c")
         ]
-        taken: list[str] = []
+        turns: set[str] = set()
         for child in children:
             stdout, stderr = await child.communicate()
             assert (child.returncode, stderr) == (0, b"")
-            taken += stdout.decode().split()
-        assert sorted(taken) == sorted(ids)
+            turns |= set(stdout.decode().splitlines())
+        made = [await store.tasks.turn(T1, number) for number in range(2, 32)]
+        assert {turn.message.id for turn in made} == ids
+        assert turns == {f"{turn.number} {turn.message.id}" for turn in made}
+        assert (await store.tasks.get("t1")).turn == 31
         assert [event.seq for event in await store.events.read(T1)] == list(range(1, 401))
         assert await store.records.spent(T1) == Spending(usd=7.5, calls=30)
 

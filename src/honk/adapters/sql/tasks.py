@@ -155,6 +155,8 @@ class SqlTasks:
     async def add_turn(self, task: TaskId, message: Message) -> Turn:
         def work(connection: sa.Connection) -> Turn:
             row = lock_task(connection, task)
+            queued = mailbox.c.task == task, mailbox.c.message_id == message.id
+            connection.execute(mailbox.update().where(*queued).values(taken=True))
             before = _turn_of(connection, message.id)
             if before is not None:
                 if before.task != task:
@@ -183,7 +185,7 @@ class SqlTasks:
         def work(connection: sa.Connection) -> None:
             lock_task(connection, task)
             same = sa.select(mailbox.c.number).where(mailbox.c.task == task, mailbox.c.message_id == message.id)
-            if connection.execute(same).first() is None:
+            if connection.execute(same).first() is None and _turn_of(connection, message.id) is None:
                 connection.execute(
                     mailbox.insert().values(task=task, message_id=message.id, message=dump(Message, message))
                 )
@@ -191,21 +193,14 @@ class SqlTasks:
         await self._database.write(work)
 
     async def next_message(self, task: TaskId) -> Message | None:
-        def work(connection: sa.Connection) -> Message | None:
-            lock_task(connection, task)
-            oldest = (
-                sa.select(mailbox)
-                .where(mailbox.c.task == task, mailbox.c.taken.is_(sa.false()))
-                .order_by(mailbox.c.number)
-                .limit(1)
-            )
-            row = connection.execute(oldest).first()
-            if row is None:
-                return None
-            connection.execute(mailbox.update().where(mailbox.c.number == row.number).values(taken=True))
-            return load(Message, row.message)
-
-        return await self._database.write(work)
+        query = (
+            sa.select(mailbox.c.message)
+            .where(mailbox.c.task == task, mailbox.c.taken.is_(sa.false()))
+            .order_by(mailbox.c.number)
+            .limit(1)
+        )
+        text = await self._database.read(lambda connection: connection.execute(query).scalar())
+        return None if text is None else load(Message, text)
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
         await self._set_stop(task, by)
