@@ -112,6 +112,10 @@ async def test_one_process_serves_once_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(Defect, match="already"):
             async with journal.serve({}):
                 pass
+        async with DbosJournal(tmp_path / "other.db") as other:
+            with pytest.raises(Defect, match="only one"):
+                async with other.serve({}):
+                    pass
 
 
 async def test_the_loop_keeps_its_own_threads(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 QUEUE = "honk"
 _UNFINISHED = ["ENQUEUED", "PENDING", "DELAYED"]
 #: seconds between two looks at the database: for work, for cancelled work, for a result
-_WORK_POLL = 0.1
+_WORK_POLL = 0.2
 _CANCEL_POLL = 0.5
 _RESULT_POLLS = (0.02, 0.5)
 #: seconds that a result may take to be written when `serve` is left
@@ -36,7 +36,7 @@ _OUTCOME_SECONDS = 5.0
 
 
 class DbosJournal:
-    """Opened by `async with`, `await open()` or its first use; `close` lets go of the database.
+    """Opens the database at its first use; `async with` or `close` lets go of it.
 
     `place` is the path of an SQLite file, or a database URL. Any process may start, wait for and cancel
     workflows; one at a time may `serve`. A step is found by its name, so names are unique in a workflow.
@@ -53,10 +53,6 @@ class DbosJournal:
         self._client: DBOSClient | None = None
         self._serving: Serving | None = None
 
-    async def open(self) -> None:
-        """Creates the database where there is none."""
-        await self._ask(lambda _: None)
-
     async def close(self) -> None:
         """Closed already: no effect."""
         thread, self._thread = self._thread, None
@@ -65,7 +61,6 @@ class DbosJournal:
             thread.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
-        await self.open()
         return self
 
     async def __aexit__(

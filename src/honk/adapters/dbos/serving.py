@@ -10,6 +10,7 @@ workflow stays unfinished.
 import asyncio
 import contextvars
 import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from honk.ports import Workflow
 
 #: seconds after which a record's thread looks whether its loop is still there
 _LOOP_CHECK = 1.0
+#: DBOS is one object a process, and a second one would silently be the first
+_DBOS = threading.Lock()
 
 
 class _CutOff(BaseException):
@@ -111,6 +114,7 @@ class Serving:
         self._delays = delays
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
+        self._launched = False
         self._closing = False
         self._runs: dict[str, _Run] = {}
         #: set, for an instant, whenever a workflow ends here
@@ -124,7 +128,13 @@ class Serving:
         return tuple(self._runs)
 
     def launch(self) -> None:
-        """Blocks; on a thread without an event loop, so that DBOS leaves ours alone."""
+        """Blocks; on a thread without an event loop, so that DBOS leaves ours alone.
+
+        Raises Defect when another journal is served in this process.
+        """
+        if not _DBOS.acquire(blocking=False):
+            raise Defect("a process can serve only one journal at a time")
+        self._launched = True
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_engine": self._engine,
@@ -145,10 +155,14 @@ class Serving:
         DBOS.listen_queues([self._queue_name])
         DBOS.launch()
 
-    @staticmethod
-    def destroy() -> None:
-        """Blocks until DBOS's threads are gone."""
-        DBOS.destroy(destroy_registry=True)
+    def destroy(self) -> None:
+        """Blocks until DBOS's threads are gone. Not launched: no effect."""
+        if self._launched:
+            try:
+                DBOS.destroy(destroy_registry=True)
+            finally:
+                self._launched = False
+                _DBOS.release()
 
     def cut(self, id: str) -> None:
         """Cuts one workflow off. Not under way here: no effect."""
