@@ -17,5 +17,7 @@ class Build:
     #: SHA-256 of the artifact (a tar archive of the built files)
     digest: str
     size: int
+    #: what to open first, below the build's root; may carry a query and a fragment
+    first_page: str = ""
     #: None while no server shows previews
     preview_url: str | None = None

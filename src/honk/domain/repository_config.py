@@ -3,7 +3,7 @@
     setup = ["pip install -e .[test]"]      # instead of the detected set-up
     verify = ["make test"]                  # instead of the detected verifiers; or [[verify]] tables
     [build]    command, output, kind        # what people hold in their hands
-    [preview]  start, path                  # how a build is looked at
+    [preview]  path                         # the page of a build to open first
     [deploy]   command, environment, undo   # how a merged commit gets to people
     [scope]    paths, protected             # what a change may touch
 
@@ -70,12 +70,10 @@ class BuildConfig(_Table):
 
 
 class PreviewConfig(_Table):
-    """How a build is looked at. Without `start` its files are served as they are."""
+    """How a build is looked at: its files are served as they are."""
 
-    #: a server that listens on the unix socket named by $HONK_SOCKET
-    start: Command | None = None
-    #: page to open first
-    path: str = "/"
+    #: page to open first, below the build's root; may carry a query and a fragment
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~/?#=&%+-]*$")] = ""
 
 
 class DeployConfig(_Table):

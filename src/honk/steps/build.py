@@ -16,6 +16,11 @@ from honk.ports import Box, Exam, Ports, Ran
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
+#: Sorted names and fixed owners and dates: the same files give the same digest.
+_PACK = """
+if [ -d "$0" ]; then root=$0; what=.; else root=$(dirname "$0"); what=./$(basename "$0"); fi
+exec tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu -C "$root" -cf - "$what"
+"""
 
 
 async def configuration(task: Task, commit: Sha, *, ports: Ports) -> RepositoryConfig:
@@ -47,6 +52,7 @@ async def build(task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports
         kind=config.build.kind,
         digest=digest,
         size=size,
+        first_page=config.preview.path if config.preview else "",
     )
     await ports.records.save_build(made)
     return made
@@ -71,11 +77,7 @@ async def _make(
             if ran.exit_code != 0:
                 return "", 0, ran
             archive = root / f"{Path(name).name}.tar"
-            # Sorted names and fixed owners and dates: the same files give the same digest.
-            pack = (
-                *("tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"),
-                *("-C", config.output, "-cf", "-", "."),
-            )
+            pack = ("sh", "-c", _PACK, config.output)
             try:
                 packed = await sandbox.run(pack, seconds=300, stdout_to=archive, output_limit=_ARTIFACT_LIMIT)
                 if packed.exit_code != 0 or packed.cut:

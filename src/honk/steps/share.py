@@ -23,7 +23,7 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             digest=shared.digest,
             size=shared.size,
             preview_url=shared.preview_url,
-            hint="" if shared.preview_url else f"to see it: honk preview {task.id}",
+            hint="" if shared.preview_url else "to see it: honk serve",
         ),
         key=f"build/{turn.number}/{shared.id}",
     )

@@ -1,6 +1,6 @@
 """A task as it is now: the card, the settled line, and both as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,13 +56,17 @@ async def card(task: Task, *, ports: Ports) -> Card:
     live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]
     taken = [e.data for e in log if isinstance(e.data, events.ChangeTaken)]
     person = await ports.tasks.get_person(task.requested_by)
+    build = await ports.records.build(task.id)
+    if build is not None:
+        # Where it is shown now: a server may have begun or ended since it was made.
+        build = replace(build, preview_url=await ports.previews.show(build))
     return Card(
         task=task,
         requested_by=person.name,
         base=Base(branch=base.branch, commit=base.commit) if base else None,  # type: ignore[arg-type]
         verdict=await ports.records.verdict(task.id),
         pull_request=await ports.records.pull_request(task.id),
-        build=await ports.records.build(task.id),
+        build=build,
         spent=await ports.records.spent(task.id),
         settled=settled[-1] if settled else None,
         notes=tuple(e.data.text for e in log if isinstance(e.data, events.TaskNoted)),

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
-from honk.adapters.files import FileArtifacts
 from starlette.routing import Route
 
 from honk.adapters.broker import NetworkRules, SocketBroker, Upstream
@@ -19,6 +18,7 @@ from honk.adapters.claude_code import ClaudeCode, Key
 from honk.adapters.command import Command
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.embedded.forge import EmbeddedForge
+from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
 from honk.adapters.git.targets import GitTargets
 from honk.adapters.git.workspaces import GitWorkspaces

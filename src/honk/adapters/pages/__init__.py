@@ -27,7 +27,8 @@ class Addresses:
 
     async def show(self, build: Build) -> str | None:
         """The preview's address, or None while nobody serves."""
-        return self._address("preview", build.digest)
+        address = self._address("preview", build.digest)
+        return address and address + build.first_page.lstrip("/")
 
     def production(self, repository: Repository, environment: str) -> str | None:
         """The address of what is live, or None while nobody serves."""
