@@ -1,6 +1,7 @@
 """An opened Honk: every port with its vendor, as the settings say."""
 
 import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -48,7 +49,7 @@ class OpenHonk:
     app: App
     person: Person
     addresses: Addresses
-    sandboxes: Bubblewrap
+    gate: LocalGate
 
     @property
     def home(self) -> Path:
@@ -105,14 +106,20 @@ class OpenHonk:
         return folder if folder.is_dir() else None
 
     async def collect(self, days: float) -> int:
-        """Removes workspaces of finished tasks, and of failed and stopped ones that are old."""
+        """Removes workspaces of finished tasks and of old failed ones, expired environments, former releases."""
         tasks = await self.app.ports.tasks.list(limit=100_000)
         old = self.app.ports.clock() - timedelta(days=days)
         done = {State.MERGED, State.DEPLOYED}
         given_up = {State.STOPPED, State.FAILED}
         gone = {t.id for t in tasks if t.state in done or (t.state in given_up and t.created_at < old)}
         keep: frozenset[TaskId] = frozenset(task.id for task in tasks if task.id not in gone)
-        return await self.app.ports.workspaces.collect(keep)
+        freed = await self.app.ports.workspaces.collect(keep)
+        await self.gate.collect()
+        for current in self.home.glob("production/*/*/current"):
+            for release in (current.parent / "releases").iterdir():
+                if release != current.resolve():
+                    shutil.rmtree(release, ignore_errors=True)
+        return freed
 
 
 @asynccontextmanager
@@ -162,7 +169,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
         journal = DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency)
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
         app = App(ports=ports, journal=journal)
-        yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, sandboxes=sandboxes)
+        yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate)
 
 
 def _now() -> datetime:
