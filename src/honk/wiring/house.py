@@ -111,7 +111,11 @@ class OpenHonk:
         old = self.app.ports.clock() - timedelta(days=days)
         done = {State.MERGED, State.DEPLOYED}
         given_up = {State.STOPPED, State.FAILED}
-        gone = {t.id for t in tasks if t.state in done or (t.state in given_up and t.created_at < old)}
+        gone = {task.id for task in tasks if task.state in done}
+        for task in tasks:
+            if task.state in given_up:
+                events = await self.app.ports.events.read(task.id)
+                gone |= {task.id} if max((e.at for e in events), default=task.created_at) < old else set()
         keep: frozenset[TaskId] = frozenset(task.id for task in tasks if task.id not in gone)
         freed = await self.app.ports.workspaces.collect(keep)
         await self.gate.collect()
