@@ -1,9 +1,11 @@
 """Addresses under which builds and deployed versions are shown: unguessable, and known only while served."""
 
+import base64
 import fcntl
 import hmac
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +15,23 @@ from pathlib import Path
 from honk.domain.build import Build
 from honk.domain.repository import Repository
 
+#: 96 bits in lower-case letters and digits: unguessable, and short enough for a line, a chat and a QR code.
+_TOKEN_BYTES = 12
+_TOKEN = re.compile(r"[a-z2-7]{20}")
+
 
 class Addresses:
-    """Implements honk.ports.Previews. An address is `<origin>/<kind>/<id>-<signature>/`.
+    """Implements honk.ports.Previews. An address is `<origin>/<kind>/<token>/`.
 
-    The key lies in `home`, so an address stays the same over restarts. Whoever serves announces the
-    origin; a lock shows to other processes whether that announcement is still true.
+    A token is the signature of what it stands for; a file below `home`/pages, made when the address is
+    given out, says what that is. Key and files lie in `home`, so an address stays the same over
+    restarts. Whoever serves announces the origin; a lock shows to other processes whether that
+    announcement is still true.
     """
 
     def __init__(self, home: Path) -> None:
         self._key_file = home / "pages.key"
+        self._given_out = home / "pages"
         self._announcement = home / "run" / "pages.json"
 
     async def show(self, build: Build) -> str | None:
@@ -35,13 +44,25 @@ class Addresses:
         return self._address("live", f"{repository.key}.{environment}")
 
     def resolve(self, kind: str, token: str) -> str | None:
-        """The id in a token whose signature is right for this kind; None otherwise."""
-        id, _, signature = token.rpartition("-")
-        return id if id and hmac.compare_digest(signature, self._sign(kind, id)) else None
+        """What a token of this kind stands for; None when it was never given out."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        try:
+            id = (self._given_out / f"{kind}.{token}").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return id if hmac.compare_digest(token, self._sign(kind, id)) else None
 
     def path(self, kind: str, id: str) -> str:
-        """The address without its origin, such as "/preview/…/"."""
-        return f"/{kind}/{id}-{self._sign(kind, id)}/"
+        """Gives out the address without its origin, such as "/preview/…/"."""
+        token = self._sign(kind, id)
+        self._given_out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = self._given_out / f"{kind}.{token}"
+        if not known.exists():
+            aside = known.with_name(f".{known.name}.{os.getpid()}")
+            aside.write_text(id, encoding="utf-8")
+            aside.replace(known)
+        return f"/{kind}/{token}/"
 
     @contextmanager
     def announced(self, origin: str) -> Iterator[None]:
@@ -77,7 +98,8 @@ class Addresses:
         return None if origin is None else origin + self.path(kind, id)
 
     def _sign(self, kind: str, id: str) -> str:
-        return hmac.new(self._key(), f"{kind}:{id}".encode(), sha256).hexdigest()[:32]
+        signature = hmac.new(self._key(), f"{kind}:{id}".encode(), sha256).digest()[:_TOKEN_BYTES]
+        return base64.b32encode(signature).decode().rstrip("=").lower()
 
     def _key(self) -> bytes:
         if not self._key_file.exists():
