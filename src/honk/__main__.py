@@ -3,24 +3,38 @@
 import logging
 import sys
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import structlog
 
 from honk.demo import add_demo
 from honk.doors.cli import command_line
-from honk.doors.cli.house import House
+from honk.doors.cli.house import Diagnosis, House
 from honk.settings import Settings
-from honk.wiring import Doctor, open_honk
+
+
+class _Doctor:
+    """The doctor, called when needed: `honk --help` should not wait for a database and an agent's SDK to load."""
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        from honk.wiring import Doctor
+
+        return await Doctor().diagnose()
+
+    def settings_path(self) -> Path:
+        return Settings.locate()
 
 
 def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
     def open_house() -> AbstractAsyncContextManager[House]:
+        from honk.wiring import open_honk
+
         return open_honk(Settings.load())
 
     _quiet_log()
-    cli = command_line(open_house, Doctor())
+    cli = command_line(open_house, _Doctor())
     add_demo(cli)
     cli()
 

@@ -92,7 +92,7 @@ class App:
             if rest.split("/")[0] == task.id:
                 await self.journal.start(kind, workflow, "")
                 return True
-        if task.state in BUSY and task.turn and (await self.ports.tasks.turn(task.id, task.turn)).outcome is None:
+        if task.turn and (await self.ports.tasks.turn(task.id, task.turn)).outcome is None:
             await self._start_turn(task, task.turn)
             return True
         return False

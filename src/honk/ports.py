@@ -55,7 +55,8 @@ class Journal(Protocol):
     def serve(self, workflows: Mapping[str, Workflow]) -> AbstractAsyncContextManager[None]:
         """Runs started workflows of these kinds in this process while the context is open.
 
-        On leaving, workflows under way are cut off and can be resumed later.
+        On leaving, workflows under way are cut off; like those that a crash cut off, they go on when
+        somebody starts them again.
         """
 
     async def start(self, kind: str, id: str, payload: str) -> None:

@@ -123,6 +123,23 @@ async def test_work_cut_off_by_leaving_goes_on_after_its_finished_steps(opened: 
     assert diary.lines == ["a", "b", "b cut off", "b again"]
 
 
+async def test_work_cut_off_goes_on_only_when_it_is_started_again(opened: Open) -> None:
+    journal, diary = await opened(), Diary()
+
+    async def work(payload: str, once: Once) -> str:
+        return await once("a", str, diary.endless("a") if payload == "first" else diary.step("b"))
+
+    async with journal.serve({"work": work}):
+        await journal.start("work", "first", "first")
+        await diary.until("a")
+    journal = await opened()
+    async with journal.serve({"work": work}):
+        await journal.start("work", "second", "second")
+        await journal.wait("second")
+        assert await journal.unfinished() == ("first",)
+    assert diary.lines == ["a", "a cut off", "b"]
+
+
 async def test_a_step_that_turns_the_cut_into_a_result_runs_again(opened: Open) -> None:
     diary, journal = Diary(), await opened()
 
@@ -145,6 +162,7 @@ async def test_a_step_that_turns_the_cut_into_a_result_runs_again(opened: Open) 
         await diary.until("stubborn")
     journal = await opened()
     async with journal.serve({"work": second_try}):
+        await journal.start("work", "id", "")
         assert await journal.wait("id") == "all of it"
 
 
@@ -164,6 +182,7 @@ async def test_another_release_may_add_remove_and_reorder_steps(opened: Open) ->
         await diary.until("d")
     journal = await opened()
     async with journal.serve({"work": new}):
+        await journal.start("work", "id", "")
         assert await journal.wait("id") == "xcad"
     assert diary.lines == ["a", "b", "c", "d", "d cut off", "new x", "new d"]
 
@@ -190,6 +209,7 @@ async def test_nouns_survive_whole(opened: Open) -> None:
     diary.lines.clear()
     journal = await opened()
     async with journal.serve({"work": work}):
+        await journal.start("work", "id", "")
         await diary.until("end")
     assert seen == [attempt, attempt]
 
@@ -216,6 +236,7 @@ async def test_errors_come_back_as_what_they_were(opened: Open) -> None:
         await diary.until("pause")
     journal = await opened()
     async with journal.serve({"work": work}):
+        await journal.start("work", "id", "")
         with pytest.raises(LimitReached) as raised:
             await journal.wait("id")
     assert diary.lines == ["asked", "pause", "pause cut off"]
@@ -381,6 +402,7 @@ async def test_the_memory_journal_crashes_where_it_is_told(hook: dict[str, str],
             await journal.wait("id")
     after = journal.restarted()
     async with after.serve({"work": work}):
+        await after.start("work", "id", "")
         assert await after.wait("id") == "abc"
     assert diary.lines == ["a", *runs_of_b, "c"]
     assert after.recorded("id") == ("a", "b", "c")

@@ -24,6 +24,8 @@ class _Kept:
     steps: dict[str, str] = field(default_factory=dict)
     outcome: str | None = None
     cancelled: bool = False
+    #: cut-off work goes on only when it is started again
+    begun: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -63,7 +65,8 @@ class MemoryJournal:
             raise Defect("this journal is being served already")
         self._workflows = workflows
         for id in await self.unfinished():
-            self._begin(id)
+            if not self._kept[id].begun:
+                self._begin(id)
         try:
             yield
         finally:
@@ -107,6 +110,7 @@ class MemoryJournal:
             return
         steps = Steps(dict(kept.steps), partial(self._record, id), delays=(0.0, 0.0, 0.0))
         task = asyncio.get_running_loop().create_task(self._drive(id, steps), name=f"workflow {id}")
+        kept.begun = True
         self._running[id] = (task, steps)
         task.add_done_callback(lambda _: self._running.pop(id, None))
 

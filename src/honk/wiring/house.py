@@ -3,19 +3,17 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import uvicorn
 from starlette.routing import Route
 
 from honk.adapters.broker import NetworkRules, SocketBroker, Upstream
 from honk.adapters.bubblewrap import Bubblewrap
-from honk.adapters.claude_code import ClaudeCode, Key
 from honk.adapters.command import Command
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.embedded.forge import EmbeddedForge
@@ -89,6 +87,8 @@ class OpenHonk:
     @asynccontextmanager
     async def serve_on(self, listener: socket.socket, extra: Sequence[Route] = ()) -> AsyncIterator[None]:
         """Serves the pages, and `extra` ones, on a socket that listens already."""
+        import uvicorn  # only who serves pays for it
+
         pages = preview_app(self.addresses, self.app.ports.artifacts.path, self._live)
         pages.router.routes.extend(extra)
         server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False, lifespan="off"))
@@ -170,10 +170,10 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             policy=LocalPolicy(),
             home=settings.home,
         )
-        journal = DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency)
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
-        app = App(ports=ports, journal=journal)
-        yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate)
+        async with DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency) as journal:
+            app = App(ports=ports, journal=journal)
+            yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate)
 
 
 def _now() -> datetime:
@@ -220,9 +220,36 @@ def registries_of(settings: Settings) -> Registries:
     )
 
 
-def _agents(settings: Settings, sandboxes: Bubblewrap) -> dict[str, Agent]:
-    key = Key.API_KEY if settings.api_key else Key.AUTH_TOKEN if settings.auth_token else Key.NONE
-    return {"claude": ClaudeCode(partial(sandboxes.runtime, "claude"), key=key), "command": Command()}
+class _Agents(Mapping[str, Agent]):
+    """Agents by name, made when asked for: loading one's SDK takes a second that `honk tasks` need not pay."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Agent]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Agent] = {}
+
+    def __getitem__(self, name: str) -> Agent:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def _agents(settings: Settings, sandboxes: Bubblewrap) -> Mapping[str, Agent]:
+    def claude() -> Agent:
+        from honk.adapters.claude_code import ClaudeCode, Key
+
+        key = Key.API_KEY if settings.api_key else Key.AUTH_TOKEN if settings.auth_token else Key.NONE
+        return ClaudeCode(partial(sandboxes.runtime, "claude"), key=key)
+
+    return _Agents({"claude": claude, "command": Command})
 
 
 def _listen(host: str, port: int) -> socket.socket:

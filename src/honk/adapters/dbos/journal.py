@@ -1,7 +1,9 @@
 """The Journal port on DBOS.
 
 Liveness is not DBOS's: whoever calls `serve` holds Honk's worker lock, so every workflow that is
-under way in the database when `serve` begins was left by a dead process, and is taken up again.
+under way in the database when `serve` begins was left by a dead process. It is put on a queue that
+nobody serves, and goes on when somebody starts it again: work costs money, so it never goes on merely
+because Honk was used for something else.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ from honk.ports import Workflow
 
 T = TypeVar("T")
 QUEUE = "honk"
+#: nobody listens to it
+LEFT = "honk-left"
 _UNFINISHED = ["ENQUEUED", "PENDING", "DELAYED"]
 #: seconds between two looks at the database: for work, for cancelled work, for a result
 _WORK_POLL = 0.2
@@ -73,7 +77,7 @@ class DbosJournal:
         """Runs workflows here, on this event loop. The caller holds the worker lock of this journal.
 
         Raises Defect when this process serves already. On leaving, steps under way get CancelledError and
-        are not recorded; the workflows go on when somebody serves again.
+        are not recorded; a workflow goes on when somebody serves again and starts it again.
         """
         if self._serving is not None:
             raise Defect("this journal is being served already")
@@ -89,12 +93,7 @@ class DbosJournal:
             yield
 
     async def start(self, kind: str, id: str, payload: str) -> None:
-        await self._ask(
-            lambda asked: asked.enqueue(
-                {"queue_name": QUEUE, "workflow_name": kind, "workflow_id": id, "app_version": VERSION},
-                dump(str, payload),
-            )
-        )
+        await self._ask(lambda asked: _start(asked, kind, id, payload))
 
     async def wait(self, id: str) -> str:
         """Raises Stopped when it was cancelled, Defect when there is no such workflow."""
@@ -143,7 +142,7 @@ class DbosJournal:
         asked.register_queue(QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_WORK_POLL)
         left = asked.list_workflows(status="PENDING", name=kinds, load_input=False, load_output=False)
         if left:
-            asked.resume_workflows([one.workflow_id for one in left], queue_name=QUEUE)
+            asked.resume_workflows([one.workflow_id for one in left], queue_name=LEFT)
         if self._engine is None:
             raise Defect("the journal is not open")
         return self._engine, asked
@@ -187,6 +186,16 @@ class DbosJournal:
                 await self._serving.ended.wait()
             return True
         return False
+
+
+def _start(asked: DBOSClient, kind: str, id: str, payload: str) -> None:
+    known = _status(asked, id)
+    if known is not None and known.status in _UNFINISHED and known.queue_name == LEFT:
+        asked.resume_workflows([id], queue_name=QUEUE)
+        return
+    asked.enqueue(
+        {"queue_name": QUEUE, "workflow_name": kind, "workflow_id": id, "app_version": VERSION}, dump(str, payload)
+    )
 
 
 def _status(asked: DBOSClient, id: str) -> WorkflowStatus | None:
