@@ -19,7 +19,7 @@ from honk.ports import Journal, Ports
 
 #: An instruction longer than this is refused; 100 kB must work.
 _INSTRUCTION_LIMIT = 1_000_000
-_LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.MERGED, State.DEPLOYED})
+_LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGED, State.DEPLOYED})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,10 @@
 """Looks at what Honk did from outside: exit code, output and the target repository, nothing of its inside."""
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recipe import Trial
@@ -10,6 +12,7 @@ from sources import Cut, git
 
 #: `honk run`'s exit codes for a proposed and for a refused change
 PROPOSED, REFUSED = 0, 3
+_SETTLED = ("event", "task", "state", "verdict", "pull_request", "cost_usd", "seconds", "seconds_verifying")
 _TRAILERS = ("Honk-Task", "Requested-by", "Assisted-by")
 
 
@@ -27,7 +30,7 @@ class Output:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
-def faults(trial: Trial, cut: Cut, output: Output, *, refused: bool, secret: str) -> list[str]:
+def faults(trial: Trial, cut: Cut, output: Output, *, refused: bool) -> list[str]:
     """One sentence for everything that is not as promised; none when all is well."""
     try:
         lines = output.lines()
@@ -36,8 +39,7 @@ def faults(trial: Trial, cut: Cut, output: Output, *, refused: bool, secret: str
     if not lines or lines[-1].get("event") != "task.settled":
         return [f"exit {output.exit_code}; the last line is not task.settled"]
     found = _settled(lines[-1], output, refused=refused)
-    if secret in output.stdout or secret in output.stderr:
-        found.append("the key stands in the output")
+    found += _events(lines[:-1])
     found += _target(cut, lines[-1], refused=refused)
     if not refused:
         found += _proof(trial, lines)
@@ -48,14 +50,54 @@ def _settled(last: dict[str, Any], output: Output, *, refused: bool) -> list[str
     answer = (last.get("verdict") or {}).get("answer")
     expected = (REFUSED, "fail", "draft") if refused else (PROPOSED, "pass", "proposed")
     real = (output.exit_code, answer, last.get("state"))
-    if real == expected:
-        return []
-    return [f"exit, verdict and state are {real}, not {expected}{_why(last)}"]
+    found = [] if real == expected else [f"exit, verdict and state are {real}, not {expected}{_why(last)}"]
+    missing = [key for key in _SETTLED if key not in last]
+    missing += [key for key in ("branch", "head", "base", "url") if key not in (last.get("pull_request") or {})]
+    if missing:
+        found.append(f"the last line lacks {missing}")
+    return found
 
 
 def _why(last: dict[str, Any]) -> str:
-    reason = last.get("reason") or (last.get("verdict") or {}).get("findings") or ""
-    return f": {json.dumps(reason)[:600]}" if reason else ""
+    verdict = last.get("verdict") or {}
+    return f": {json.dumps([last.get('reason'), verdict.get('findings'), verdict.get('not_proven')])[:1200]}"
+
+
+def _events(lines: list[dict[str, Any]]) -> list[str]:
+    found = []
+    if [line.get("seq") for line in lines] != list(range(1, len(lines) + 1)):
+        found.append("the events are not numbered without a gap")
+    data = [(line.get("type") or line.get("event"), line.get("data") or line) for line in lines]
+    calls = {one["call"]: one["tool"] for kind, one in data if kind == "agent.called_tool"}
+    answers = {calls.get(one["call"]): one for kind, one in data if kind == "agent.tool_answered"}
+    for tool, answer in answers.items():
+        if not answer["ok"]:
+            found.append(f"the agent's tool {tool} failed: {answer['output'][:300]}")
+    if "verify" not in answers:
+        found.append("the agent's own verify did not answer")
+    return found
+
+
+def leaks(folder: Path, secret: str) -> list[str]:
+    """Where the key stands: in files of Honk, in the output, or in the agent's home."""
+    found = []
+    for path in folder.rglob("*"):
+        # copies of interpreter and agent, which are what they were before there was a key
+        if path.is_file() and not path.is_symlink() and "runtime" not in path.relative_to(folder).parts[:2]:
+            if secret.encode() in path.read_bytes():
+                found.append(f"the key stands in {path.relative_to(folder)}")
+    return found
+
+
+def alive(folder: Path) -> list[str]:
+    """Processes that work for this trial although `honk run` has ended."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in words:
+                found.append(f"process {process.parent.name} is still there: {words[:200]}")
+    return found
 
 
 def _target(cut: Cut, last: dict[str, Any], *, refused: bool) -> list[str]:

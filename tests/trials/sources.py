@@ -58,7 +58,8 @@ def cut(trial: Trial, folder: Path, archives: Path) -> Cut:
     git(folder, "clone", "-q", str(repository), str(truth))
     fix = _branch(trial, truth, new, "fix", trial.paths)
     tests_only = _branch(trial, truth, new, "tests-only", trial.tests)
-    shutil.rmtree(new)
+    for release in (trial.old, trial.new):
+        shutil.rmtree(folder / f"raw-{release.version}")
     base = git(truth, "rev-parse", "main")
     return Cut(repository=repository, base=base, truth=truth, fix=fix, tests_only=tests_only)
 

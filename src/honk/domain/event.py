@@ -298,6 +298,8 @@ class VerdictGiven(EventData):
     #: names of the tests that are red without the change and green with it
     proof: tuple[str, ...]
     seconds: float
+    #: those of the findings that refuse the change
+    refusing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,8 @@ NEXT: dict[State, frozenset[State]] = {
     State.MERGED: frozenset({State.DEPLOYING, State.WAITING}),
     State.DEPLOYING: frozenset({State.DEPLOYED, State.MERGED, State.WAITING}),
     State.DEPLOYED: frozenset({State.DEPLOYING, State.MERGED}),
-    State.STOPPED: _NEW_TURN,
+    # an earlier turn's pull request can still be merged
+    State.STOPPED: _NEW_TURN | {State.MERGING},
     State.FAILED: _NEW_TURN,
 }
 

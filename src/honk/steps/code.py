@@ -206,7 +206,7 @@ async def _may_end(work: _Work) -> str:
     except HandBackRefused as refusal:
         work.reminders += 1
         return f"These files may not be handed back: {refusal}"
-    if change.empty or change.tree == work.verified:
+    if change.empty or change.commit == change.parent or change.tree == work.verified:
         return ""
     work.reminders += 1
     return prompts.render("before_ending")

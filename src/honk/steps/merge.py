@@ -29,7 +29,7 @@ async def merge(
             await ports.tasks.move(task.id, State.MERGED)
         case Refused(reason=reason, remedy=remedy):
             await tell(MergeRefused(reason=reason, remedy=remedy), actor=person.id)
-            back = before if before in {State.PROPOSED, State.DRAFT, State.WAITING} else State.PROPOSED
+            back = before if before in {State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED} else State.PROPOSED
             await ports.tasks.move(task.id, back, reason)
         case Queued():
             await ports.tasks.move(task.id, State.MERGING, "in the forge's merge queue")

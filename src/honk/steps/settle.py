@@ -1,10 +1,11 @@
 """work → rest: the state in which a task is left, why, and what it has cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from honk.domain.attempt import Attempt
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
+from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Answer, Verdict
@@ -53,7 +54,14 @@ def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
 
 
 async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> Ending:
-    """Leaves the turn. The event is the last one that a follower waits for."""
+    """Leaves the turn. The event is the last one that a follower waits for.
+
+    A turn with nothing to show leaves an earlier turn's pull request as it was.
+    """
+    before = await ports.records.pull_request(task.id)
+    if ending.state is State.FAILED and before is not None:
+        ready = before.state is PullRequestState.OPEN
+        ending = replace(ending, state=State.PROPOSED if ready else State.DRAFT)
     await ports.tasks.move(task.id, ending.state, ending.reason)
     await ports.tasks.end_turn(task.id, turn.number, ending.outcome)
     await ports.tasks.clear_stop(task.id)

@@ -7,7 +7,7 @@ from honk.domain.attempt import Attempt
 from honk.domain.event import VerdictGiven
 from honk.domain.task import State, Task
 from honk.domain.turn import Turn
-from honk.domain.verdict import Verdict
+from honk.domain.verdict import Answer, Verdict
 from honk.errors import Defect
 from honk.ports import Exam, Ports
 
@@ -36,6 +36,9 @@ async def verify(task: Task, turn: Turn, attempt: Attempt, exam: Exam, *, ports:
             not_proven=verdict.not_proven,
             proof=verdict.proof.tests if verdict.proof else (),
             seconds=verdict.seconds,
+            refusing=tuple(
+                f"{f.verifier}: {f.summary}" for f in verdict.findings if f.counts and f.answer is Answer.FAIL
+            ),
         ),
         key=f"verdict/{turn.number}/{attempt.number}",
     )

@@ -113,6 +113,7 @@ def _(data: events.VerdictGiven) -> str:
     shown = f"verdict: {data.answer}"
     if data.proof:
         shown += f"; red without the change, green with it: {_short(', '.join(data.proof), 160)}"
+    shown += "".join(f"\n  refused: {_short(one, 200)}" for one in data.refusing)
     return shown + "".join(f"\n  not proven: {_short(one, 200)}" for one in data.not_proven)
 
 
