@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from honk.doors.cli.output import Output
 from honk.doors.cli.session import guarded
+
+_KEPT = "nothing is left running; the same command begins anew"
 
 
 def add_demo(cli: typer.Typer) -> None:
     """Adds the command to the command line."""
 
-    @cli.command(epilog="honk demo --lan")
+    @cli.command(epilog="Example: honk demo --lan")
     def demo(
         lan: Annotated[
             bool, typer.Option("--lan", help="Open the app to the local network at once, with a QR code for a phone.")
@@ -26,11 +27,12 @@ def add_demo(cli: typer.Typer) -> None:
         session is replayed. On a terminal it stays up until Ctrl-C and takes further instructions.
         """
         from honk.demo.journey import journey
+        from honk.demo.telling import Telling
         from honk.settings import Settings
 
-        out = Output(watched=True)
+        out = Telling()
 
         async def go() -> int:
             return await journey(Settings.load(), out, lan=lan)
 
-        raise typer.Exit(guarded(go, out))
+        raise typer.Exit(guarded(go, out, kept=_KEPT))

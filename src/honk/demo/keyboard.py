@@ -1,33 +1,61 @@
 """Lines that a person types, without blocking what runs meanwhile."""
 
 import asyncio
-import sys
+import os
+import select
 from types import TracebackType
 from typing import Self
 
+_CHUNK = 1 << 16
+
 
 class Keyboard:
-    """Standard input by lines, on the event loop."""
+    """A terminal by lines, on the event loop.
 
-    def __init__(self) -> None:
-        self._reader = asyncio.StreamReader()
-        self._transport: asyncio.ReadTransport | None = None
+    It is read only when it is readable and never made non-blocking: that would hold for whatever else
+    shares the terminal, the person's shell among it.
+    """
 
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(self._reader)
-        self._transport, _ = await loop.connect_read_pipe(lambda: protocol, sys.stdin)
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._typed = b""
+        self._ended = False
+        self._arrived = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        asyncio.get_running_loop().remove_reader(self._descriptor)
 
-    async def line(self) -> str:
-        """The next line. At the end of input it waits for Ctrl-C."""
-        typed = await self._reader.readline()
+    async def line(self) -> str | None:
+        """The next line without its end; None at the end of input."""
+        while b"\n" not in self._typed and not self._ended:
+            self._arrived.clear()
+            await self._arrived.wait()
+        line, found, rest = self._typed.partition(b"\n")
+        if not found:
+            return None
+        self._typed = rest
+        return line.decode("utf-8", "replace")
+
+    def forget(self) -> str:
+        """Drops what was typed before it was asked for, so that it cannot be taken for an answer; returns it."""
+        while not self._ended and select.select([self._descriptor], [], [], 0)[0]:
+            self._read()
+        early, self._typed = self._typed, b""
+        return " ".join(early.decode("utf-8", "replace").split())
+
+    def _read(self) -> None:
+        try:
+            typed = os.read(self._descriptor, _CHUNK)
+        except OSError:
+            typed = b""  # the terminal is gone
         if not typed:
-            await asyncio.get_running_loop().create_future()
-        return typed.decode("utf-8", "replace").rstrip("\n")
+            self._ended = True
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        self._typed += typed
+        self._arrived.set()

@@ -49,12 +49,12 @@ class Output:
     def line(self, text: str, style: str = "") -> None:
         """One line for a person; nothing with --json."""
         if not self.json:
-            self._out.print(Text(_printable(text), style=style))
+            self._out.print(Text(printable(text), style=style))
 
     def progress(self, text: str) -> None:
         """A line that only someone who watches wants."""
         if self._live:
-            self._out.print(Text(_printable(text), style="dim"))
+            self._out.print(Text(printable(text), style="dim"))
 
     def data(self, value: Any) -> None:
         """One JSON document on one line."""
@@ -67,9 +67,9 @@ class Output:
             kind = type(error).__name__
             self.data({"event": "error", "kind": kind, "message": error.message, "remedy": error.remedy})
             return
-        self._err.print(f"[bold red]error:[/] {escape(_printable(error.message))}")
+        self._err.print(f"[bold red]error:[/] {escape(printable(error.message))}")
         if error.remedy:
-            self._err.print(escape(_printable(f"  {error.remedy}")))
+            self._err.print(escape(printable(f"  {error.remedy}")))
 
     def event(self, event: Event) -> None:
         """An event as it happens: a line when somebody watches, JSON when asked for, nothing when piped."""
@@ -89,14 +89,14 @@ class Output:
             return
         text = sentence(event)
         if text:
-            self._out.print(Text(f"{event.seq:>4} {event.at:%H:%M:%S} ", style="dim") + Text(_printable(text)))
+            self._out.print(Text(f"{event.seq:>4} {event.at:%H:%M:%S} ", style="dim") + Text(printable(text)))
 
     def _styled(self, event: Event, text: str) -> Text:
         if isinstance(event.data, VerdictGiven):
-            return Text(_printable(text), style=f"bold {_COLOURS[event.data.answer]}")
+            return Text(printable(text), style=f"bold {_COLOURS[event.data.answer]}")
         if isinstance(event.data, TaskMoved):
-            return Text(_printable(text), style="yellow")
-        return Text(_printable(text), style=_QUIET_STYLES.get(event.type, "dim"))
+            return Text(printable(text), style="yellow")
+        return Text(printable(text), style=_QUIET_STYLES.get(event.type, "dim"))
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
@@ -120,7 +120,7 @@ class Output:
             self.data(as_json(card))
             return
         for name, value in _rows(card):
-            text = value if isinstance(value, Text) else Text(_printable(value))
+            text = value if isinstance(value, Text) else Text(printable(value))
             for number, line in enumerate(text.split("\n", allow_blank=True)):
                 self._out.print(Text(f"{'' if number else name:<{_NAMES}}", style="dim") + line)
 
@@ -134,12 +134,12 @@ class Output:
         for column in columns:
             table.add_column(column, overflow="ellipsis", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(_printable(cell)) for cell in row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self._out.print(table)
 
     def raw(self, text: str) -> None:
         """Text as it is, such as a diff; terminal control characters are shown, not sent."""
-        sys.stdout.write(_printable(text) if sys.stdout.isatty() else text.encode("utf-8", "replace").decode())
+        sys.stdout.write(printable(text) if sys.stdout.isatty() else text.encode("utf-8", "replace").decode())
         sys.stdout.flush()
 
 
@@ -177,7 +177,7 @@ def _verdict(verdict: Verdict) -> Text:
         text.append(f"\nred without the change, green with it: {', '.join(verdict.proof.tests)[:300]}", style="default")
     for line in verdict.not_proven:
         text.append(f"\nnot proven: {line[:300]}", style="default")
-    return Text(_printable(text.plain), spans=text.spans)
+    return Text(printable(text.plain), spans=text.spans)
 
 
 def _next(card: Card) -> str:
@@ -194,6 +194,6 @@ def _next(card: Card) -> str:
     return f"honk follow {id}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Foreign text without terminal control sequences."""
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
