@@ -98,12 +98,19 @@ def change(*files: FileChange) -> Change:
 
 
 def runs(red: Result | None, green: Result = GREEN, base: Result | None = None) -> list[red_green.Runs]:
-    return [red_green.Runs(base=base or ran(0, ("a",)), red=red, green=green)]
+    return [red_green.Runs(base=base or ran(0, ("a",)), red=red, green=green, passed=True)]
 
 
 def test_a_new_test_that_fails_without_the_change_proves_it() -> None:
     proof = red_green.proof(runs(ran(1, ("a",), ("b",))), ("test_x.py",))
     assert proof is not None and proof.tests == ("b",)
+
+
+def test_older_tests_that_a_new_one_takes_down_show_nothing() -> None:
+    proof = red_green.proof(runs(ran(1, (), ("a", "b"))), ("t.js",))
+    assert proof is not None and proof.tests == ("b",)
+    changed = red_green.proof(runs(ran(1, ("b",), ("a",))), ("t.js",))
+    assert changed is not None and changed.tests == ("a",)
 
 
 def test_a_module_that_cannot_be_imported_without_the_change_is_red() -> None:

@@ -61,6 +61,26 @@ ok 3 - alone
 # skipped 1
 """
 
+TAPE = """TAP version 13
+# plays
+ok 1 should be equal
+ok 2 should be equal
+# stops
+not ok 3 plan != count
+  ---
+    operator: fail
+  ...
+# SKIP later
+# never ended
+not ok 4 test exited without ending: never ended
+not ok 5 test exited without ending: never begun
+
+1..5
+# tests 5
+# pass  2
+# fail  3
+"""
+
 SPEC = """▶ suite
   ✔ one (0.5ms)
   ✖ two (1.2ms)
@@ -152,7 +172,7 @@ def test_unittest() -> None:
 
 def test_unittest_that_cannot_import() -> None:
     name = "test_x (unittest.loader._FailedTest.test_x)"
-    text = f"{name} ... ERROR\n\n{'=' * 70}\nERROR: {name}\n{'-' * 70}\nImportError: no\n\n{'-' * 70}\nRan 1 test in 0.0s\n"
+    text = f"{name} ... ERROR\n\n{'=' * 70}\nERROR: {name}\n{'-' * 70}\nImportError: no\n\nRan 1 test in 0.0s\n"
     assert read_tests("unittest", text, b"").failed == ("test_x",)
 
 
@@ -160,6 +180,7 @@ def test_unittest_that_cannot_import() -> None:
     ("text", "ran", "passed", "failed"),
     [
         (TAP, 3, ("suite > one", "alone"), ("suite > two",)),
+        (TAPE, 4, ("plays",), ("stops", "never ended", "never begun")),
         (SPEC, 3, ("one", "alone"), ("two",)),
         (MOCHA, 2, ("plays",), ("stops",)),
         (JEST, 3, None, ("suite › two",)),

@@ -69,6 +69,12 @@ async def test_weaker_python_tests_are_named(old: str, new: str, word: str) -> N
         assert found == []
 
 
+async def test_assertions_that_moved_into_a_helper_are_still_there() -> None:
+    moved = BASE.replace("        assert f(1) == 1\n        assert f(2) == 2\n", "        both(1)\n        both(2)\n")
+    helper = "def both(x):\n    assert f(x) == x\n"
+    assert (await look({"test_a.py": BASE}, {"test_a.py": moved + helper})).blocking == []
+
+
 async def test_a_later_definition_of_the_same_name_hides_the_test() -> None:
     found = await look({"test_a.py": BASE}, {"test_a.py": BASE + "\ndef test_two():\n    pass\n"})
     assert found.blocking == ["test_a.py: test_two makes 0 assertions instead of 2"]

@@ -80,7 +80,9 @@ class Examination:
             await tell_answer(self.tell, self.exam.on, finding, result)
             self.findings.append(finding)
             if verifier.kind is Kind.TEST:
-                runs[verifier.name] = red_green.Runs(base=base, red=None, green=result)
+                runs[verifier.name] = red_green.Runs(
+                    base=base, red=None, green=result, passed=finding.answer is Answer.PASS
+                )
         return runs
 
     async def on_base(self, verifier: Verifier, environment: Environment) -> Result:
@@ -100,7 +102,7 @@ class Examination:
         failed = any(one.answer is Answer.FAIL and one.counts for one in self.findings)
         if wanted and paths and not failed:
             place = replace(self._place(ours), commit=await self._tests_on_base(paths))
-            tests = [one for one in self.plan.verifiers if one.name in runs and runs[one.name].green.green]
+            tests = [one for one in self.plan.verifiers if one.name in runs and runs[one.name].passed]
             for verifier in tests:
                 red = await self._red(red_green.narrowed(verifier, self.change), place)
                 runs[verifier.name] = replace(runs[verifier.name], red=red)

@@ -36,6 +36,16 @@ _NO_DOWNLOADS = {
 }
 
 
+#: there is no network where scripts run: an audit must not try for minutes
+_RUN = {
+    "CI": "true",
+    "NO_COLOR": "1",
+    "FORCE_COLOR": "0",
+    "npm_config_fetch_retries": "0",
+    "npm_config_update_notifier": "false",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Manager:
     name: str
@@ -96,7 +106,7 @@ def _verifiers(package: Mapping[str, Any], manager: _Manager) -> list[Verifier]:
                 kind=kind,
                 argv=(manager.name, "run", name, *(_report_arguments(lines[name]) if kind is Kind.TEST else ())),
                 reader="javascript" if kind is Kind.TEST else "lines",
-                environment={"CI": "true", "NO_COLOR": "1", "FORCE_COLOR": "0"},
+                environment=_RUN,
                 definition=("package.json",),
             )
         )

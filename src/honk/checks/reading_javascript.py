@@ -1,6 +1,6 @@
-"""Results of node:test (TAP and spec), tape, jest, vitest and mocha.
+"""Results of node:test, tape, jest, vitest and mocha.
 
-Formats: TAP 13/14 with node's four-space subtests; the JSON that jest and vitest share
+Formats: TAP (see reading_tap); the JSON that jest and vitest share
 (`testResults[].assertionResults[]`); the closing lines of each for people.
 """
 
@@ -9,12 +9,9 @@ import re
 
 from pydantic import BaseModel, ValidationError
 
+from honk.checks.reading_tap import read_tap
 from honk.checks.tally import UNREAD, Tally, numbered
 
-_TAP = re.compile(r"^( *)(not )?ok\b(?: \d+)?(?: - | )?(.*?)(?:\s+#\s*(skip|todo)\b.*)?$", re.IGNORECASE)
-_SUBTEST = re.compile(r"^( *)# Subtest: (.*)$")
-_TAP_TOTAL = re.compile(r"^# tests (\d+)", re.MULTILINE)
-_TAP_PLAN = re.compile(r"^\d+\.\.\d+", re.MULTILINE)
 _SPEC_TOTAL = re.compile(r"^ℹ (tests|pass|fail|skipped|todo|cancelled) (\d+)", re.MULTILINE)
 _SPEC_LINE = re.compile(r"^ *([✔✖﹣▶]) (.*?)(?: \([\d.]+m?s\))?(?: # .*)?$")
 _JEST_TOTAL = re.compile(r"^ *Tests:? +((?:\d+ \w+(?:, | \| )?)+)(?:\(\d+\))?(?:, \d+ total)?", re.MULTILINE)
@@ -60,35 +57,11 @@ def read_jest_json(report: bytes) -> Tally:
 
 def read_javascript_text(text: str) -> Tally:
     """The first format that is recognised; UNREAD when none is."""
-    for reader in (_read_tap, _read_spec, _read_jest, _read_mocha):
+    for reader in (read_tap, _read_spec, _read_jest, _read_mocha):
         tally = reader(text)
         if tally is not UNREAD:
             return tally
     return UNREAD
-
-
-def _read_tap(text: str) -> Tally:
-    if not (_TAP_TOTAL.search(text) or text.lstrip().startswith("TAP version") or _TAP_PLAN.search(text)):
-        return UNREAD
-    titles: dict[int, str] = {}
-    #: results that were seen below each depth since its last result
-    below: dict[int, list[bool]] = {}
-    outcomes: dict[str, list[str]] = {"passed": [], "failed": [], "skipped": []}
-    for line in text.splitlines():
-        if subtest := _SUBTEST.match(line):
-            titles[len(subtest[1]) // 4] = subtest[2].strip()
-        elif result := _TAP.match(line):
-            depth, failed = len(result[1]) // 4, bool(result[2]) and not result[4]
-            children = below.pop(depth, [])
-            below.setdefault(depth - 1, []).append(failed)
-            if children and (not failed or any(children)):
-                continue
-            name = " > ".join([*(titles.get(level, "") for level in range(depth)), result[3].strip()])
-            outcomes["skipped" if result[4] else "failed" if failed else "passed"].append(name)
-    passed, failed_names = numbered(outcomes["passed"]), numbered(outcomes["failed"])
-    return Tally(
-        ran=len(passed) + len(failed_names), passed=passed, failed=failed_names, skipped=numbered(outcomes["skipped"])
-    )
 
 
 def _read_spec(text: str) -> Tally:

@@ -33,6 +33,8 @@ class Runs:
     base: Result | None
     red: Result | None
     green: Result
+    #: whether the change's run passed by comparison with the base
+    passed: bool
 
 
 def test_paths(change: Change) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ def proof(runs: Iterable[Runs], changed: tuple[str, ...]) -> Proof | None:
     """The first verifier that shows it, preferring tests of the change to ones that were red before."""
     found = list(runs)
     for one in found:
-        if one.red is not None and one.green.green and (tests := _shown(one.base, one.red, one.green, changed)):
+        if one.red is not None and one.passed and (tests := _shown(one.base, one.red, one.green, changed)):
             return Proof(tests=tests, red=one.red.evidence, green=one.green.evidence)
     for one in found:
         passed = set(one.green.tally.passed or ())
@@ -67,18 +69,21 @@ def proof(runs: Iterable[Runs], changed: tuple[str, ...]) -> Proof | None:
 
 
 def _shown(base: Result | None, red: Result, green: Result, changed: tuple[str, ...]) -> tuple[str, ...]:
-    if red.problem or red.evidence.exit_code == 0:
+    if red.problem:
         return ()
     failed, passed = red.tally.failed, green.tally.passed
     if failed is None or passed is None:
-        # Without names only a wholly green base tells that nothing else is red.
-        return changed if base is not None and base.green else ()
-    already = set(base.tally.passed or ()) if base is not None else set()
+        # Without names only wholly green runs tell that nothing else is red.
+        alone = base is not None and base.green and green.green and red.evidence.exit_code != 0
+        return changed if alone else ()
+    before = set(base.tally.passed or ()) if base is not None else set()
     # A module that cannot be imported without the change is red as a whole.
     modules = tuple(f"{name}::" for name in failed if "::" not in name and name.endswith(".py"))
-    return tuple(
-        name for name in passed if name in set(failed) or (modules and name.startswith(modules) and name not in already)
+    shown = tuple(
+        name for name in passed if name in set(failed) or (modules and name.startswith(modules) and name not in before)
     )
+    # A new test that ends the whole run takes older ones down with it; these show nothing.
+    return tuple(name for name in shown if name not in before) or shown
 
 
 def finding(
