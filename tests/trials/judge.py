@@ -83,9 +83,9 @@ def leaks(folder: Path, secret: str) -> list[str]:
     found = []
     for path in folder.rglob("*"):
         # copies of interpreter and agent, which are what they were before there was a key
-        if path.is_file() and not path.is_symlink() and "runtime" not in path.relative_to(folder).parts[:2]:
-            if secret.encode() in path.read_bytes():
-                found.append(f"the key stands in {path.relative_to(folder)}")
+        copied = "runtime" in path.relative_to(folder).parts[:2]
+        if not copied and path.is_file() and not path.is_symlink() and secret.encode() in path.read_bytes():
+            found.append(f"the key stands in {path.relative_to(folder)}")
     return found
 
 
