@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from honk.adapters.git.removal import remove
 from honk.demo import script
 from honk.demo.example import plant
-from honk.demo.keyboard import Keyboard
+from honk.demo.keyboard import Keyboard, in_hand
 from honk.demo.local_network import LocalNetwork
 from honk.demo.talk import Talk
 from honk.demo.telling import Telling
@@ -87,7 +87,7 @@ class Demo:
         self.out.gap()
         self.out.say("you", f"“{script.INSTRUCTION}”", "bold")
         task = await self.verbs.ask(script.INSTRUCTION)
-        if not (self.out.terminal and sys.stdin.isatty()):
+        if not (self.out.terminal and in_hand(sys.stdin.fileno())):
             return await self._land(task, before)
         with Keyboard(sys.stdin.fileno()) as keyboard:
             talk = Talk(verbs=self.verbs, out=self.out, keyboard=keyboard, network=network, before=before)

@@ -9,6 +9,14 @@ from typing import Self
 _CHUNK = 1 << 16
 
 
+def in_hand(descriptor: int) -> bool:
+    """Whether a person can type here: a terminal, and this process in its foreground."""
+    try:
+        return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+
+
 class Keyboard:
     """A terminal by lines, on the event loop.
 

@@ -51,10 +51,15 @@ class Telling(Output):
         self._paragraph(label, text, style)
 
     def link(self, label: str, url: str, style: str = "") -> None:
-        """An address, never broken over lines by Honk."""
+        """An address, never broken over lines where it fits on one."""
         self._say_tools()
-        self._label = label
-        self._out.print(Text(f"{label:<{_LABELS}}", style="bold") + Text(url, style=style), soft_wrap=True)
+        shown, self._label = ("" if label == self._label else label), label
+        name = Text(f"{shown:<{_LABELS}}", style="bold")
+        if self.terminal and _LABELS + len(url) > self._out.width:
+            if shown:
+                self._out.print(name)
+            name = Text("  " if len(url) + 2 <= self._out.width else "")
+        self._out.print(name + Text(url, style=style), soft_wrap=True)
 
     def gap(self) -> None:
         """An empty line; the next paragraph shows its label again."""
@@ -179,10 +184,11 @@ class Telling(Output):
         if data.on == "base" and self._state in {State.CODING, State.VERIFYING}:
             # Without the change its tests are to be red. What the agent had tried is tried again for the verdict.
             if self._state == State.VERIFYING:
-                self.say("verify", f"{'✓ red' if data.answer == 'fail' else '? not red'} without the change: {line}")
+                found = f"{data.verifier.split(' (')[0]}, {_short(data.summary.split(':')[0], 80)}"
+                self.say("verify", f"{'✓ red' if data.answer == 'fail' else '? not red'} without the change: {found}")
         elif data.on == "base":
             self.say("prepare", f"{mark} {line}", "dim" if data.answer == "pass" else style)
-        else:
+        elif data.on == "agent" or data.answer == "pass":  # what refuses is said with the verdict
             self.say("code" if data.on == "agent" else "verify", f"{mark} {line}", style)
 
     @_tell.register
@@ -197,11 +203,10 @@ class Telling(Output):
     @_tell.register
     def _(self, data: events.VerdictGiven) -> None:
         mark, style = _MARKS[data.answer]
-        self.say("verify", f"verdict {mark} {data.answer}", f"bold {style}")
-        for one in data.not_proven:
-            self.say("verify", f"not proven: {one}", style)
-        if data.proof:
-            self.say("verify", "proven: red without the change and green with it", style)
+        proven = ": red without the change, green with it" if data.proof else ""
+        self.say("verify", f"{mark} verdict: {data.answer}{proven}", f"bold {style}")
+        for one in (*data.refusing, *(f"not proven: {one}" for one in data.not_proven)):
+            self.say("verify", f"  {_short(one, 240)}", style)
 
     @_tell.register
     def _(self, data: events.PullRequestOpened) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,6 +37,9 @@ from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
 from honk.settings import Settings
 from honk.worker import Worker, worker_lock
+
+#: seconds that a page under way has when the server ends
+_PATIENCE = 1
 
 
 @dataclass(kw_only=True)
@@ -91,8 +94,12 @@ class OpenHonk:
 
         pages = preview_app(self.addresses, self.app.ports.artifacts.path, self._live)
         pages.router.routes.extend(extra)
-        server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False, lifespan="off"))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        config = uvicorn.Config(
+            pages, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_PATIENCE
+        )
+        server = uvicorn.Server(config)
+        # Signals are for whoever serves; uvicorn would take them, and raise them again when it has ended.
+        server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
         running = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:
             yield
