@@ -1,13 +1,15 @@
 """Environments with packages of this machine's own registries, through the broker, by real pip."""
 
+import os
 from pathlib import Path
 
 import pytest
-from gate_world import GateWorld, finding, host_registries
 
+from honk.adapters.registries import discover
 from honk.domain.event import EnvironmentReady
 from honk.domain.verdict import Answer
 from honk.ports import Registries
+from honk.testing.gate_world import GateWorld, finding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox, pytest.mark.e2e]
 
@@ -32,7 +34,7 @@ def test_first(tracks):
 
 
 async def test_pytest_from_an_index_and_a_proof_by_its_report(short_tmp: Path) -> None:
-    world = GateWorld(short_tmp, registries=host_registries())
+    world = GateWorld(short_tmp, registries=discover(os.environ, home=Path.home()))
     world.commit(
         {"pyproject.toml": PYPROJECT, "player.py": "def first(t):\n    return t[0]\n", "tests/test_player.py": TESTS}
     )

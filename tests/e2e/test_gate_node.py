@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from gate_world import GateWorld, finding
 
 from honk.domain.verdict import Answer
+from honk.testing.gate_world import GateWorld, finding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 

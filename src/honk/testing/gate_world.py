@@ -9,19 +9,19 @@ import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from honk.adapters.broker import NetworkRules, SocketBroker
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.git.repositories import GitRepositories
 from honk.adapters.git.workspaces import GitWorkspaces
-from honk.adapters.registries import discover
 from honk.checks.gate import LocalGate
 from honk.domain.attempt import Change
 from honk.domain.event import EventData
 from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.verdict import Finding, Verdict
-from honk.ports import Exam, Registries
+from honk.ports import Artifacts, Exam, Records, Registries
 
 
 class Kept:
@@ -55,9 +55,7 @@ class GateWorld:
         self.events: list[EventData] = []
         home = folder / "home"
         self.sandboxes = Bubblewrap(home)
-        self.repositories = GitRepositories(
-            home, self.sandboxes, operator={"PATH": os.environ["PATH"], "HOME": str(folder)}
-        )
+        self.repositories = GitRepositories(home, self.sandboxes, operator={"PATH": os.defpath, "HOME": str(folder)})
         self.workspaces = GitWorkspaces(self.repositories)
         self.broker = SocketBroker(home / "run", None, NetworkRules(), own=self.sandboxes.own)
         self.gate = LocalGate(
@@ -65,8 +63,8 @@ class GateWorld:
             workspaces=self.workspaces,
             sandboxes=self.sandboxes,
             broker=self.broker,
-            records=self.kept,  # type: ignore[arg-type]
-            artifacts=self.kept,  # type: ignore[arg-type]
+            records=cast(Records, self.kept),
+            artifacts=cast(Artifacts, self.kept),
             registries=registries or Registries(),
             home=home,
             clock=lambda: datetime.now(UTC),
@@ -76,7 +74,7 @@ class GateWorld:
 
     def _git(self, *arguments: str) -> str:
         environment = {
-            **{"PATH": os.environ["PATH"], "HOME": str(self.folder), "GIT_CONFIG_NOSYSTEM": "1"},
+            **{"PATH": os.defpath, "HOME": str(self.folder), "GIT_CONFIG_NOSYSTEM": "1"},
             **{
                 f"GIT_{who}_{what}": f"{who}@example.org"
                 for who in ("AUTHOR", "COMMITTER")
@@ -144,11 +142,6 @@ class GateWorld:
 
     async def baseline(self, *verify: str) -> Verdict:
         return await self.gate.baseline(await self.exam(None, "", *verify), self.tell)
-
-
-def host_registries() -> Registries:
-    """As this machine is configured."""
-    return discover(os.environ, home=Path.home())
 
 
 def finding(verdict: Verdict, name: str) -> Finding:

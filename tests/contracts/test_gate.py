@@ -1,12 +1,12 @@
-"""The gate on small Python repositories, with real git and real sandboxes."""
+"""What every implementation of the `Gate` port promises, on small Python repositories with real git and sandboxes."""
 
 from pathlib import Path
 
 import pytest
-from gate_world import GateWorld, finding
 
 from honk.domain.event import VerifierFinished, VerifierStarted
 from honk.domain.verdict import Answer, Kind
+from honk.testing.gate_world import GateWorld, finding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 
