@@ -81,7 +81,7 @@ class Demo:
     async def run(self, stack: AsyncExitStack, *, lan: bool) -> int:
         """The journey once; then, on a terminal, whatever the person asks."""
         before = await self._first_version()
-        network = LocalNetwork(house=self.house, out=self.out, stack=stack, before=before)
+        network = LocalNetwork(house=self.house, out=self.out, verbs=self.verbs, stack=stack, before=before)
         if lan:
             await network.open()
         self.out.gap()

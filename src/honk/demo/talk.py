@@ -67,14 +67,13 @@ class Talk:
     async def _offer(self, task: Task) -> str:
         match task.state:
             case State.PROPOSED:
-                return (
-                    "Open both links. Enter merges and deploys exactly this change; "
-                    f"or type what should be different, such as: {_SUCH_AS}"
-                )
+                such_as = "" if self._played == set(_RECORDED) else f", such as: {_SUCH_AS}"
+                merge = "Open both links. Enter merges and deploys exactly this change"
+                return f"{merge}; or type what should be different{such_as}"
             case State.DEPLOYED:
                 return "It is live: reload the page. Type what to do next, and a new task begins"
             case State.MERGED:
-                return f"Merged. {task.reason or 'Type what to do next, and a new task begins'}"
+                return "Reload the page. Type what to do next, and a new task begins"
         merge = "; or m merges it although not all is proven" if await self._unsure(task) else ""
         return f"The task is {task.state}: {task.reason}. Type what should be different{merge}"
 
@@ -99,7 +98,7 @@ class Talk:
             self.out.say("undo", "there is nothing to undo: this change is not live")
             return task
         task = await self.verbs.undo(task)
-        self.out.say("undo", task.reason or f"the task is {task.state}")
+        self.out.say("undo", task.reason.removeprefix("undone: ") or f"the task is {task.state}")
         return task
 
     async def _merge(self, task: Task, *, anyway: bool) -> Task:

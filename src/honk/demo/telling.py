@@ -40,6 +40,8 @@ class Telling(Output):
         #: whether the model's answers are replayed
         self.replay = False
         self._state = ""
+        #: whether what is deployed is the version before
+        self._back = False
         self._label = ""
         self._tool: tuple[str, list[str]] = ("", [])
         self._now = _Now()
@@ -128,7 +130,7 @@ class Telling(Output):
 
     @_tell.register
     def _(self, data: events.TaskMoved) -> None:
-        self._state = data.state
+        self._state, self._back = data.state, data.reason == "undo"
         if data.state in _NOW:
             self._now.does(_NOW[State(data.state)])
         if data.state == State.QUEUED and data.reason:
@@ -231,7 +233,10 @@ class Telling(Output):
 
     @_tell.register
     def _(self, data: events.DeploymentStarted) -> None:
-        self.say("deploy", f"{data.commit[:12]} to {data.environment}; {data.undo}")
+        if self._back:
+            self.say("undo", f"the version before, {data.commit[:12]}, goes to {data.environment} again")
+        else:
+            self.say("deploy", f"{data.commit[:12]} to {data.environment}; {data.undo}")
 
     @_tell.register
     def _(self, data: events.DeploymentFinished) -> None:

@@ -61,7 +61,11 @@ class Verbs:
             self.out.say("diff", "nothing was changed")
             return
         base = await chosen_base(task, ports=ports)
-        self.out.shape(Syntax(await ports.repositories.diff(task.repository, base.commit, pull_request.head), "diff"))
+        self.out.shape(
+            Syntax(
+                await ports.repositories.diff(task.repository, base.commit, pull_request.head), "diff", word_wrap=True
+            )
+        )
 
     async def compare(self, task: Task, before: str) -> None:
         """The addresses at which to see what has changed."""
@@ -72,9 +76,17 @@ class Verbs:
             self.out.link("live now", at_page(shown.production), "bold green")
         elif shown.build and shown.build.preview_url:
             self.out.link("build", at_page(shown.build.preview_url), "bold green")
+        if task.state in {State.MERGED, State.DEPLOYED}:
+            return  # it was said with the build
         took = f"{shown.settled.seconds:.0f} s, " if shown.settled else ""
         price = "nothing paid: a replay" if self.out.replay else f"${shown.spent.usd:.2f}"
         self.out.say("cost", f"{took}{shown.spent.calls} model calls, {price}", "dim")
+
+    async def live(self) -> str | None:
+        """The address of what is in production now."""
+        ports = self.house.app.ports
+        repository = ports.repositories.identify(str(self.repository))
+        return ports.previews.production(repository, "production")
 
     async def card(self, task: Task) -> Card:
         """Everything about the task now."""
