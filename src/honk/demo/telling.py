@@ -1,12 +1,12 @@
 """The journey as a story: one label a step, the agent's tools in few lines, what matters in full."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import singledispatchmethod
 
 from rich.console import RenderableType
-from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -45,7 +45,6 @@ class Telling(Output):
         self._label = ""
         self._tool: tuple[str, list[str]] = ("", [])
         self._now = _Now()
-        self._status: Status | None = None
 
     def say(self, label: str, text: str, style: str = "") -> None:
         """A paragraph under a label, which is shown once where several follow each other."""
@@ -96,11 +95,12 @@ class Telling(Output):
             yield
             return
         self._now.does(text)
-        with self._out.status(self._now, spinner="dots") as self._status:
+        with self._out.status(self._now, spinner="dots"):
             try:
                 yield
-            finally:
-                self._status = None
+            except asyncio.CancelledError:
+                self._out.print(Text("ending …", style="dim"))
+                raise
 
     def _paragraph(self, label: str, text: str, style: str = "") -> None:
         shown, self._label = ("" if label == self._label else label), label

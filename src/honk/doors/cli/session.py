@@ -12,6 +12,8 @@ from honk.errors import Defect, HonkError, Usage
 
 #: Exit codes besides those of a turn's outcome.
 USAGE, ERROR, INTERRUPTED = 2, 1, 130
+#: seconds within which a second signal is the first one again
+_SAME_SIGNAL = 0.3
 
 
 class Interrupted(Exception):
@@ -49,14 +51,16 @@ async def _interruptible(work: Callable[[], Awaitable[int]]) -> int:
     """Cancels the work on the first signal, so that every context is left properly."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work())
-    asked: list[int] = []
+    asked: list[float] = []
 
-    def stop(number: int) -> None:
-        asked.append(number)
-        task.cancel()
+    def stop() -> None:
+        # One Ctrl-C may come twice: from the terminal, and from a supervisor such as `timeout` that passes it on.
+        if not asked or loop.time() - asked[-1] > _SAME_SIGNAL:
+            task.cancel()
+        asked.append(loop.time())
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, stop)
     try:
         return await task
     except asyncio.CancelledError:
