@@ -105,6 +105,15 @@ async def test_requirements_that_pip_tools_wrote_are_a_lock() -> None:
     assert steps(made)[1].argv[-1] == "requirements.txt" and "--no-deps" in steps(made)[2].argv
 
 
+async def test_plugins_that_the_configured_options_need() -> None:
+    files = {
+        "test_a.py": PLAIN,
+        "pyproject.toml": PROJECT + '[tool.pytest.ini_options]\naddopts = "-q --cov=a -n auto"\n',
+    }
+    titles = [step.title for step in (await plan(files)).recipes[0].afterwards]
+    assert titles == ["pytest", "pytest-cov", "pytest-xdist"]
+
+
 async def test_nothing_to_install_needs_no_network() -> None:
     made = await plan({"test_a.py": UNIT, "a.py": ""})
     assert not made.recipes[0].network and "--without-pip" in steps(made)[0].argv

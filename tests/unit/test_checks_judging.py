@@ -143,8 +143,11 @@ def test_a_test_that_was_red_before_and_is_green_now_proves_it() -> None:
         ("fix the crash", (file("a.py"),), True, Answer.UNSURE),
         ("fix the crash", (file("a.py"),), False, None),
         ("fix the typo", (file("README.md"),), True, None),
+        ("fix the typo", (file("README.md"), file("a.py")), True, Answer.UNSURE),
+        ("fix the crash", (file("README.md"),), True, Answer.UNSURE),
         ("add a theme", (file("a.py"),), True, None),
-        ("fix the crash", (file("tests/test_a.py"),), True, None),
+        ("fix the crash", (file("tests/test_a.py"),), True, Answer.UNSURE),
+        ("fix the flaky test", (file("tests/test_a.py"),), True, None),
     ],
 )
 def test_who_needs_a_proof(words: str, files: tuple[FileChange, ...], has_tests: bool, answer: Answer | None) -> None:
@@ -164,6 +167,8 @@ def test_tests_only() -> None:
     only = change(file("tests/test_a.py"))
     assert red_green.tests_only(only, Instruction("make it fast")).answer is Answer.UNSURE  # type: ignore[union-attr]
     assert red_green.tests_only(only, Instruction("add tests")) is None
+    assert red_green.tests_only(only, Instruction("fix the flaky test")) is None
+    assert red_green.tests_only(only, Instruction("fix the crash, and add a test")) is not None
     assert red_green.tests_only(change(file("tests/test_a.py"), file("a.py")), Instruction("x")) is None
 
 

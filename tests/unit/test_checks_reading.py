@@ -1,10 +1,12 @@
 """Output of test runners and linters, as captured from them."""
 
 import json
+import time
 
 import pytest
 
-from honk.checks.reading import plain, read_messages, read_tests
+from honk.checks.condense import condense
+from honk.checks.reading import plain, read_messages, read_tests, readable
 from honk.checks.tally import UNREAD
 
 JUNIT = b"""<?xml version="1.0" encoding="utf-8"?><testsuites>
@@ -236,6 +238,19 @@ def test_any_known_form(text: str, ran: int, failed: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("text", ["", "all good", "3 files passed inspection", "ok", "1 passed over in silence"])
 def test_what_is_not_recognised_is_unread(text: str) -> None:
     assert read_tests("any", text, b"").ran is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [" " * 100_000, "ok 1 - " + " \t" * 50_000, "Tests: " + "1 a11 " * 20_000, "1 passed, " * 10_000, "/" * 100_000],
+)
+def test_no_output_keeps_the_reader_busy(line: str) -> None:
+    began = time.monotonic()
+    text = readable("TAP version 13\n" + f"{line}\n" * 20)
+    read_tests("any", text, b"")
+    read_messages(text)
+    condense(text)
+    assert time.monotonic() - began < 3
 
 
 def test_terminal_escapes_are_taken_out() -> None:

@@ -1,5 +1,6 @@
 """Weakened tests, changed definitions, scope: what a change may not do in silence."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -118,6 +119,20 @@ async def test_weaker_javascript_tests_are_named(change: str, word: str) -> None
 
 async def test_a_new_title_alone_is_no_weaker_test() -> None:
     assert (await look({"a.test.ts": JAVASCRIPT}, {"a.test.ts": JAVASCRIPT.replace("'two'", "'2'")})).blocking == []
+
+
+@pytest.mark.parametrize("text", ["it('" * 50_000, "/*" * 100_000, "expect(" * 50_000, "test.each" * 30_000])
+async def test_no_test_file_keeps_the_look_busy(text: str) -> None:
+    began = time.monotonic()
+    await look({"a.test.js": JAVASCRIPT}, {"a.test.js": text})
+    assert time.monotonic() - began < 3
+
+
+async def test_what_the_gate_runs_of_a_change_is_named() -> None:
+    found = definitions.executed(changed({}, {"tests/helper.py": "x", "setup.py": "y", "src/a.py": "z"}))
+    assert found is not None and not found.counts
+    assert found.summary.endswith("tests: tests/helper.py; set-up: setup.py")
+    assert definitions.executed(changed({}, {"src/a.py": "z"})) is None
 
 
 async def test_snapshots() -> None:

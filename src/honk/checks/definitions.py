@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from honk.checks import paths
+from honk.checks import node, paths, python
 from honk.checks.instruction import Instruction
 from honk.checks.judging import named
 from honk.checks.plan import Verifier
@@ -138,6 +138,19 @@ async def _changed(base: Tree, change: Tree, one: FileChange, defined: set[str])
     if one.path in defined:
         return ("script", "scripts") if not paths.is_code(one.path) or one.path.endswith(".sh") else ()
     return () if one.status == "A" and _shadows(one.path) else None
+
+
+def executed(files: Iterable[FileChange]) -> Finding | None:
+    """Names what of the change the gate itself runs: its tests, and what set-up is made from."""
+    found = [one.path for one in files if one.status != "D"]
+    tests = [paths.shown(path) for path in found if paths.is_test(path)]
+    manifests = [paths.shown(path) for path in found if python.is_manifest(path) or node.is_manifest(path)]
+    parts = [f"tests: {named(tests, 20)}"] if tests else []
+    parts += [f"set-up: {named(manifests, 20)}"] if manifests else []
+    if not parts:
+        return None
+    summary = f"the gate ran these as the change has them: {'; '.join(parts)}"
+    return Finding(verifier="changed and run", kind=Kind.RULE, answer=Answer.PASS, summary=summary, counts=False)
 
 
 def _shadows(path: str) -> bool:

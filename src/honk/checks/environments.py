@@ -25,7 +25,7 @@ from honk.checks.detect import make_plan
 from honk.checks.generated import Entry
 from honk.checks.keys import content_key
 from honk.checks.plan import Plan, Recipe, Step
-from honk.checks.reading import plain
+from honk.checks.reading import plain, readable
 from honk.checks.tree import Tree
 from honk.domain.event import EnvironmentReady, StepProgressed
 from honk.domain.limits import Spending
@@ -204,9 +204,9 @@ class Environments:
     async def collect(self) -> int:
         """Removes what is older than a lifetime and a day, and leftovers of a crash; returns how many."""
         root, count = self.home / "environments", 0
-        limit = self.clock() - LIFETIME - timedelta(days=1)
         for folder in root.iterdir() if root.is_dir() else ():
-            if not folder.is_dir() or datetime.fromtimestamp(folder.stat().st_mtime, UTC) > limit:
+            limit = timedelta(days=1) + (timedelta() if folder.suffix in {".new", ".old"} else LIFETIME)
+            if not folder.is_dir() or self.clock() - datetime.fromtimestamp(folder.stat().st_mtime, UTC) < limit:
                 continue
             await anyio.to_thread.run_sync(_remove, folder)
             count += 1
@@ -268,7 +268,7 @@ class _Setup:
             command=step.argv[2] if step.argv[:2] == ("sh", "-c") else " ".join(step.argv),
             exit_code=ran.exit_code,
             seconds=ran.seconds,
-            condensed=condense(text) + ending,
+            condensed=condense(readable(text)) + ending,
             log=await self._artifacts.put(text.encode()),
         )
 

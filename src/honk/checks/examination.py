@@ -39,6 +39,7 @@ class Examination:
         theirs = await self.environments.ensure(self.exam, self.plan, self.tell, commit=self.exam.base.commit)
         self._add(scope.finding(self.change, self.plan.config.scope, instruction))
         self._add(await definitions.finding(base, change, self.change.files, self.plan.verifiers, instruction))
+        self._add(definitions.executed(self.change.files))
         self._add(red_green.tests_only(self.change, instruction))
         taken = await weakened.look(base, change, self.change.files)
         if ours.failure:
@@ -49,7 +50,8 @@ class Examination:
         missing = [
             name
             for one in runs.values()
-            if one.base is not None
+            # A run that a new failure cut short says nothing about the tests behind it.
+            if one.base is not None and one.passed
             for name in weakened.no_longer_run(one.base.tally, one.green.tally, taken.moved)
         ]
         self._add(weakened.finding(taken, missing, instruction))
@@ -98,7 +100,7 @@ class Examination:
 
     async def _red_green(self, runs: dict[str, red_green.Runs], ours: Environment, instruction: Instruction) -> None:
         paths = red_green.test_paths(self.change)
-        wanted = instruction.reports_defect and red_green.touches_source(self.change.files)
+        wanted = red_green.needs_proof(self.change, instruction)
         failed = any(one.answer is Answer.FAIL and one.counts for one in self.findings)
         if wanted and paths and not failed:
             place = replace(self._place(ours), commit=await self._tests_on_base(paths))
@@ -133,7 +135,7 @@ class Examination:
         for one in self.findings:
             if one.counts and one.kind is not Kind.RULE and one.answer is Answer.UNSURE:
                 self.not_proven.append(f"{one.verifier}: {one.summary}.")
-            elif not one.counts:
+            elif not one.counts and one.answer is Answer.UNSURE:
                 self.not_proven.append(f"{one.verifier} was {one.summary}.")
             if one.failing_before:
                 count = len(one.failing_before)

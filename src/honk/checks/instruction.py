@@ -28,21 +28,30 @@ _NOT = re.compile(
 )
 _TESTS = r"(tests?|specs?|test ?cases?|test suites?|assertions?|asserts?|snapshots?|coverage)"
 _ASKS_TESTS = re.compile(
-    rf"\b(add|write|create|cover|extend|improve|increase|more|missing|new|need|test)\b.*\b{_TESTS}\b", re.I
+    rf"\b(add|write|create|cover|extend|improve|increase|more|missing|new|need|test)\b.{{0,120}}\b{_TESTS}\b", re.I
 )
-_REPORTS_TESTS = re.compile(rf"\b{_TESTS}\b.*\b(missing|lacking|needed|for)\b|\bcover\w*\b.*\bby\b", re.I)
+_REPORTS_TESTS = re.compile(
+    rf"\b{_TESTS}\b.{{0,120}}\b(missing|lacking|needed|for)\b|\bcover\w{{0,9}}\b.{{0,120}}\bby\b", re.I
+)
 _WEAKEN = (
     r"(remov\w*|delet\w*|drop\w*|skip\w*|disabl\w*|xfail\w*|weaken\w*|simplif\w*|rewrit\w*|replac\w*|renam\w*|merg\w*"
     r"|prun\w*|clean(ing|ed)? ?up|consolidat\w*|migrat\w*|updat\w*|adapt\w*|regenerat\w*|refactor\w*|quarantin\w*)"
 )
-_TEST_WORD = rf"({_TESTS}\b|\S*\btest_\w+|\w+_test\b|\S+\.(test|spec)\.\w+|\S*__snapshots__)"
+_TEST_WORD = (
+    rf"({_TESTS}\b|\S{{0,99}}\btest_\w+|\w{{1,99}}_test\b|\S{{1,99}}\.(test|spec)\.\w+|\S{{0,99}}__snapshots__)"
+)
 #: At most four words between the two, and none that begins another request.
-_BETWEEN = r"(?:(?!and\b|with\b|add\b|write\b|then\b|plus\b|create\b|so\b|to\b)\S+\s+){0,4}"
+_BETWEEN = r"(?:(?!and\b|with\b|add\b|write\b|then\b|plus\b|create\b|so\b|to\b)\S{1,99}\s{1,9}){0,4}"
 _WEAKENS = re.compile(
     rf"\b{_WEAKEN}\s+{_BETWEEN}{_TEST_WORD}"
     rf"|{_TEST_WORD}\s+{_BETWEEN}(should|must|can|may|shall|needs? to|have to|has to) (be )?{_WEAKEN}"
     rf"|\b(obsolete|outdated|redundant)\s+{_BETWEEN}{_TEST_WORD}"
     rf"|{_TEST_WORD}\s+(is|are) (now )?(obsolete|outdated|redundant)",
+    re.IGNORECASE,
+)
+_FIXES_TESTS = re.compile(rf"\b(fix|repair|stabili[sz]e|correct|deflake)\w{{0,5}}\s+{_BETWEEN}{_TEST_WORD}", re.I)
+_DOCUMENTATION = re.compile(
+    r"\b(typos?|spelling|grammar|wording|docs?|documentation|readme|changelog|comments?|docstrings?|links?|licen[cs]e)\b",
     re.IGNORECASE,
 )
 
@@ -51,7 +60,7 @@ class Instruction:
     """The words of one instruction, with everything that a later reply may have added."""
 
     def __init__(self, text: str) -> None:
-        self._text = text[:200_000]
+        self._text = re.sub(r"[ \t]+", " ", text[:200_000])
         self._clauses = [clause for clause in _CLAUSE.split(self._text) if clause.strip()]
 
     @property
@@ -61,6 +70,15 @@ class Instruction:
     @property
     def asks_for_tests(self) -> bool:
         return any(_ASKS_TESTS.search(clause) or _REPORTS_TESTS.search(clause) for clause in self._allowed())
+
+    @property
+    def asks_to_fix_tests(self) -> bool:
+        """Whether the tests themselves are what is wrong."""
+        return any(_FIXES_TESTS.search(clause) for clause in self._allowed())
+
+    @property
+    def is_about_documentation(self) -> bool:
+        return any(_DOCUMENTATION.search(clause) for clause in self._allowed())
 
     @property
     def asks_to_weaken_tests(self) -> bool:

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing", "__tests__", "spec", "specs", "e2e", "__snapshots__"})
+_TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "spec", "specs", "e2e", "__snapshots__"})
 _TEST_NAME = re.compile(
     r"^(test_.*|.*_test|tests?|conftest)\.py$"
     r"|^.*[.\-_](test|spec|tests)\.(js|jsx|ts|tsx|mjs|cjs|mts|cts|vue|svelte)$"

@@ -129,15 +129,13 @@ def _recipe(tree: Tree, project: PythonProject, python: str, verifiers: Iterable
     locked = _locked(tree, project)
     ways = [way for way in (locked, _editable(project), _requirements(project)) if way]
     runs_pytest = any(one.name == "pytest" for one in verifiers)
-    afterwards = []
+    afterwards: list[Step] = []
     if runs_pytest:
-        line = f"{PYTHON} -c 'import pytest' 2>/dev/null || {PYTHON} -m pip install -q pytest"
-        afterwards.append(Step(title="pytest", argv=("sh", "-c", line)))
+        afterwards.append(_missing("pytest", "pytest", optional=False))
+        afterwards += [_missing(module, name, optional=True) for module, name in project.plugins]
     for one in verifiers:
         if one.name in {"ruff", "mypy"} and not one.not_run:
-            line = f'{PYTHON} -c "import {one.name}" 2>/dev/null || {PYTHON} -m pip install -q "$0"'
-            wanted = project.declared[one.name]
-            afterwards.append(Step(title=wanted, argv=("sh", "-c", line, wanted), optional=True))
+            afterwards.append(_missing(one.name, project.declared[one.name], optional=True))
     network = bool(ways or afterwards)
     venv = (python, "-m", "venv", "--clear", *(() if network else ("--without-pip",)), "/env/venv")
     make = Step(title="a virtual environment", argv=venv)
@@ -148,6 +146,11 @@ def _recipe(tree: Tree, project: PythonProject, python: str, verifiers: Iterable
         manifests=tuple(sorted(path for path in tree.paths if is_manifest(path))),
         network=network,
     )
+
+
+def _missing(module: str, requirement: str, *, optional: bool) -> Step:
+    line = f'{PYTHON} -c "import {module}" 2>/dev/null || {PYTHON} -m pip install -q "$0"'
+    return Step(title=requirement, argv=("sh", "-c", line, requirement), optional=optional)
 
 
 def _chosen(project: PythonProject) -> str | None:

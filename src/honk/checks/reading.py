@@ -24,6 +24,15 @@ def plain(output: bytes) -> str:
     return _ESCAPES.sub("", output.decode("utf-8", "replace")).replace("\r\n", "\n")
 
 
+def readable(text: str) -> str:
+    """The text with lines and runs of blanks cut, so that no output can keep a pattern busy for long."""
+    return "\n".join(_BLANKS.sub(" " * 40, line[:_LONGEST_LINE]) for line in text.split("\n"))
+
+
+_LONGEST_LINE = 1000
+_BLANKS = re.compile(r"[ \t]{40,}")
+
+
 def read_tests(reader: str, text: str, report: bytes) -> Tally:
     """`reader` is the format that is expected; "any" tries them all. `report` is b"" when there is none."""
     if reader == "pytest":

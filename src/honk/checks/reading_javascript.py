@@ -14,7 +14,7 @@ from honk.checks.tally import UNREAD, Tally, numbered
 
 _SPEC_TOTAL = re.compile(r"^ℹ (tests|pass|fail|skipped|todo|cancelled) (\d+)", re.MULTILINE)
 _SPEC_LINE = re.compile(r"^ *([✔✖﹣▶]) (.*?)(?: \([\d.]+m?s\))?(?: # .*)?$")
-_JEST_TOTAL = re.compile(r"^ *Tests:? +((?:\d+ \w+(?:, | \| )?)+)(?:\(\d+\))?(?:, \d+ total)?", re.MULTILINE)
+_JEST_TOTAL = re.compile(r"^ *Tests:? +((?:\d+ [a-z]+(?:, | \| )?)+)(?:\(\d+\))?(?:, \d+ total)?", re.MULTILINE)
 _JEST_FAILED = re.compile(r"^  ● (.+ › .+|(?!Console|Test suite).+)$", re.MULTILINE)
 _VITEST_FAILED = re.compile(r"^ *(?:FAIL|×) +(\S+ > .+?)(?: \d+ms)?$", re.MULTILINE)
 _MOCHA_TOTAL = re.compile(r"^ +(\d+) (passing|failing|pending)\b", re.MULTILINE)

@@ -4,10 +4,11 @@ Where the instruction reports a defect, the change's tests are put on the base's
 (red there, green with the change) is the proof. A test that was red on the base already and is green now
 proves the same.
 
-Decision: a change of source for a reported defect, in a repository that has tests, is unsure without a
-proof, whether it brings no test or one that is green on the base too. "Shown" means shown. A change that
-touches no source (documentation, configuration, tests alone) has no defect to show and is left to the
-other rules; a repository without tests is unsure anyway, and the verdict says what nobody has shown.
+Decision: where a defect is reported in a repository that has tests, a change is unsure without a proof,
+whether it brings no test, one that is green on the base too, or touches no source at all. "Shown" means
+shown. Only two kinds of defect need none: one of the documentation, when nothing else was changed, and one
+of the tests themselves. A repository without tests is unsure anyway, and the verdict says what nobody has
+shown.
 """
 
 from collections.abc import Iterable
@@ -19,10 +20,11 @@ from honk.checks.judging import named
 from honk.checks.plan import Verifier
 from honk.checks.running import Result
 from honk.domain.attempt import Change
-from honk.domain.repository import FileChange
 from honk.domain.verdict import Answer, Finding, Kind, Proof
 
 NAME = "red-green"
+#: tests that a proof names
+_MOST = 100
 UNPROVEN = "no test was shown to fail without the change and to pass with it"
 
 
@@ -42,8 +44,12 @@ def test_paths(change: Change) -> tuple[str, ...]:
     return tuple(one.path for one in change.files if paths.is_test(one.path))
 
 
-def touches_source(files: Iterable[FileChange]) -> bool:
-    return any(paths.is_code(one.path) for one in files)
+def needs_proof(change: Change, instruction: Instruction) -> bool:
+    if not instruction.reports_defect:
+        return False
+    if instruction.is_about_documentation and all(paths.is_docs(one.path) for one in change.files):
+        return False
+    return not (instruction.asks_to_fix_tests and all(paths.is_test(one.path) for one in change.files))
 
 
 def narrowed(verifier: Verifier, change: Change) -> Verifier:
@@ -60,11 +66,11 @@ def proof(runs: Iterable[Runs], changed: tuple[str, ...]) -> Proof | None:
     found = list(runs)
     for one in found:
         if one.red is not None and one.passed and (tests := _shown(one.base, one.red, one.green, changed)):
-            return Proof(tests=tests, red=one.red.evidence, green=one.green.evidence)
+            return Proof(tests=tests[:_MOST], red=one.red.evidence, green=one.green.evidence)
     for one in found:
         passed = set(one.green.tally.passed or ())
         if one.base is not None and (tests := tuple(name for name in one.base.tally.failed or () if name in passed)):
-            return Proof(tests=tests, red=one.base.evidence, green=one.green.evidence)
+            return Proof(tests=tests[:_MOST], red=one.base.evidence, green=one.green.evidence)
     return None
 
 
@@ -90,7 +96,7 @@ def finding(
     change: Change, instruction: Instruction, shown: Proof | None, *, has_tests: bool
 ) -> tuple[Finding | None, tuple[str, ...]]:
     """(the finding, sentences about what is not proven)."""
-    if not instruction.reports_defect or not touches_source(change.files):
+    if not needs_proof(change, instruction):
         return None, ()
     if shown is not None:
         summary = f"red without the change, green with it: {named(shown.tests)}"
@@ -107,7 +113,8 @@ def tests_only(change: Change, instruction: Instruction) -> Finding | None:
     """A change of tests alone passes only when tests were asked for; red ones fail by themselves."""
     if not change.files or not all(paths.is_test(one.path) for one in change.files):
         return None
-    if instruction.asks_for_tests or instruction.asks_to_weaken_tests:
+    asked = instruction.asks_for_tests or instruction.asks_to_weaken_tests
+    if instruction.asks_to_fix_tests or (asked and not instruction.reports_defect):
         return None
-    summary = "only tests were changed, and the instruction did not ask for tests"
+    summary = "only tests were changed, and the instruction did not ask for tests alone"
     return Finding(verifier="tests only", kind=Kind.RULE, answer=Answer.UNSURE, summary=summary)

@@ -14,8 +14,8 @@ from honk.checks import generated
 from honk.checks.condense import condense
 from honk.checks.detect import with_reports
 from honk.checks.environments import Environment
-from honk.checks.plan import REPORTS, Verifier
-from honk.checks.reading import plain, read_messages, read_tests
+from honk.checks.plan import PYTHON, REPORTS, Verifier
+from honk.checks.reading import plain, read_messages, read_tests, readable
 from honk.checks.tally import UNREAD, Tally
 from honk.domain.event import VerifierFinished, VerifierStarted
 from honk.domain.repository import Sha
@@ -137,20 +137,21 @@ class Runner:
         # By git inside: what it would run on a planted configuration stays in the sandbox.
         status = await sandbox.run(("git", "status", "--porcelain", "-z", "--untracked-files=no"), seconds=120)
         altered = tuple(entry[3:] for entry in plain(status.stdout).split("\0") if len(entry) > 3)
-        tally = read_tests(verifier.reader, text, report) if verifier.kind is Kind.TEST else UNREAD
+        lines = readable(text)
+        tally = read_tests(verifier.reader, lines, report) if verifier.kind is Kind.TEST else UNREAD
         evidence = Evidence(
             command=verifier.command,
             exit_code=ran.exit_code,
             seconds=round(ran.seconds, 3),
-            condensed="" if ran.exit_code == 0 and not tally.failed else condense(text),
+            condensed="" if ran.exit_code == 0 and not tally.failed else condense(lines),
             log=await self.artifacts.put(text.encode()),
         )
         return Result(
             evidence=evidence,
             tally=tally,
-            messages=() if verifier.kind is Kind.TEST or ran.exit_code == 0 else read_messages(text),
+            messages=() if verifier.kind is Kind.TEST or ran.exit_code == 0 else read_messages(lines),
             altered=altered,
-            problem=_problem(verifier, ran.exit_code, tally, cut=ran.cut),
+            problem=_not_started(verifier, lines) or _problem(verifier, ran.exit_code, tally, cut=ran.cut),
         )
 
 
@@ -163,6 +164,12 @@ async def _report(sandbox: Sandbox) -> bytes:
     return b""
 
 
+def _not_started(verifier: Verifier, text: str) -> str:
+    """An optional tool that could not be installed is not "red as on the base"."""
+    module = verifier.argv[2] if verifier.argv[:2] == (PYTHON, "-m") else ""
+    return f"{module} is not installed" if module and f"No module named {module}" in text[-500:] else ""
+
+
 def _problem(verifier: Verifier, code: int | None, tally: Tally, *, cut: bool) -> str:
     """Why this is no answer. Absence is not success: what was not seen to run has not passed."""
     if code is None:
@@ -171,6 +178,9 @@ def _problem(verifier: Verifier, code: int | None, tally: Tally, *, cut: bool) -
         return "the command could not be started"
     if code < 0 or code >= 128:
         return f"crashed (signal {-code if code < 0 else code - 128})"
+    if verifier.reader == "findings" and code > 1:
+        # ruff and mypy end with 1 for what they found, with 2 when they could not look.
+        return f"it could not check (ended with {code})"
     if verifier.kind is not Kind.TEST:
         return ""
     if tally.ran == 0 and not tally.failed:

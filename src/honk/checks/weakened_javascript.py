@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)|(?<![:\"'`])//[^\n]*", re.DOTALL)
 _TITLE = re.compile(
-    r"\b(?:it|test|specify|bench)(?:\.(?!skip|todo|only)\w+)*\s*\(\s*(['\"`])((?:\\.|(?!\1).)*)\1", re.DOTALL
+    r"\b(?:it|test|specify|bench)(?:\.(?!skip|todo|only)\w+)*\s*\(\s*(['\"`])((?:\\.|(?!\1).){0,300})\1", re.DOTALL
 )
 _SKIP = re.compile(
     r"\b(?:it|test|describe|suite|context|specify)\.(?:\w+\.)*(?:skip|todo|failing|fixme|skipIf|runIf)\b"

@@ -17,6 +17,8 @@ _SKIPS = frozenset(
 #: calls that can fail a test: of unittest, pytest, mock, and helpers that are named like them
 _FAILS = re.compile(r"_*(assert|check|verify|expect)|(raises|warns|fail)$", re.IGNORECASE)
 _ALIKE = 0.8
+#: bounds of the search for a moved test, which otherwise takes time with the square of a file's size
+_COMPARED, _LONGEST_BODY = 50, 4000
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -40,12 +42,11 @@ class TestModule:
 
 def read_module(text: str) -> TestModule | None:
     """None when it cannot be parsed, which the test run will say."""
+    functions: dict[str, TestFunction] = {}
     try:
-        tree = ast.parse(text)
+        skips = _collect(_with_helpers_named(ast.parse(text)).body, "", functions)
     except (SyntaxError, ValueError, RecursionError):
         return None
-    functions: dict[str, TestFunction] = {}
-    skips = _collect(_with_helpers_named(tree).body, "", functions)
     return TestModule(functions=functions, skips=skips)
 
 
@@ -170,7 +171,8 @@ def removed(
         for name, function in module.functions.items():
             if name in now:
                 continue
-            match = next((key for key, other in fresh.items() if _same(function, other)), None)
+            near = [key for key in fresh if key[0] == path or key[1].rpartition(".")[2] == name.rpartition(".")[2]]
+            match = next((key for key in near[:_COMPARED] if _same(function, fresh[key])), None)
             if match is None:
                 gone.append((path, name))
             else:
@@ -182,7 +184,7 @@ def removed(
 def _same(old: TestFunction, new: TestFunction) -> bool:
     if old.body == new.body:
         return new.skips <= old.skips
-    if new.assertions < old.assertions or new.skips > old.skips or max(len(old.body), len(new.body)) > 20_000:
+    if new.assertions < old.assertions or new.skips > old.skips or max(len(old.body), len(new.body)) > _LONGEST_BODY:
         return False
     matcher = difflib.SequenceMatcher(None, old.body, new.body, autojunk=False)
     return matcher.real_quick_ratio() > _ALIKE and matcher.quick_ratio() > _ALIKE and matcher.ratio() > _ALIKE
