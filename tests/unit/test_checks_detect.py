@@ -222,3 +222,26 @@ async def test_compiled_sources_are_part_of_it() -> None:
 def test_the_command_as_a_person_types_it() -> None:
     assert Verifier(name="x", kind=Kind.TEST, argv=(PYTHON, "-m", "pytest")).command == "python -m pytest"
     assert Verifier(name="x", kind=Kind.TEST, argv=("sh", "-c", "make test")).command == "make test"
+
+
+async def test_a_detected_toolchain_that_the_machine_lacks_is_named_and_not_run() -> None:
+    files = {"package.json": json.dumps({"scripts": {"test": "node --test"}}), "tests/test_a.py": UNIT}
+    made = await make_plan(await tree(files), (), "/usr/bin/python3", lacking=frozenset({"npm"}))
+    assert by_name(made)["npm test"].not_run == "Node.js with npm is not installed on this machine"
+    assert by_name(made)["unittest"].not_run == ""
+    assert [one.toolchain for one in made.recipes if one.toolchain == "node"] == []
+
+
+async def test_make_stands_in_for_tests_that_cannot_run_here() -> None:
+    files = {"package.json": json.dumps({"scripts": {"test": "node --test"}}), "Makefile": "test:\n\ttrue\n"}
+    made = await make_plan(await tree(files), (), "/usr/bin/python3", lacking=frozenset({"npm"}))
+    assert by_name(made)["make test"].not_run == ""
+    lacking_both = frozenset({"npm", "make"})
+    made = await make_plan(await tree(files), (), "/usr/bin/python3", lacking=lacking_both)
+    assert "not installed" in by_name(made)["make test"].not_run
+
+
+async def test_what_a_person_declared_is_run_whatever_the_machine_has() -> None:
+    files = {"package.json": json.dumps({"scripts": {"test": "node --test"}})}
+    made = await make_plan(await tree(files), ("npm test",), "/usr/bin/python3", lacking=frozenset({"npm"}))
+    assert [one.not_run for one in made.verifiers] == [""]

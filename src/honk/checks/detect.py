@@ -10,22 +10,34 @@ from honk.checks.tree import Tree
 from honk.domain.repository_config import CONFIG_PATH, RepositoryConfig, parse
 from honk.domain.verdict import Kind
 
+#: Programs that a detected toolchain cannot do without, and what a person calls them.
+NEEDED = {"npm": "Node.js with npm", "make": "make"}
+
 
 async def make_plan(
-    tree: Tree, verify: tuple[str, ...], interpreter: str, *, config: RepositoryConfig | None = None
+    tree: Tree,
+    verify: tuple[str, ...],
+    interpreter: str,
+    *,
+    config: RepositoryConfig | None = None,
+    lacking: frozenset[str] = frozenset(),
 ) -> Plan:
     """`tree` is the base; `interpreter` is the Python inside. Raises SettingsWrong for a bad `.honk.toml`.
 
-    For the environment of a change, `tree` is the change and `config` the base's.
+    For the environment of a change, `tree` is the change and `config` the base's. `lacking` are the programs
+    of `NEEDED` that this machine has not: what was merely detected and needs them is named as not run.
     """
     if config is None:
         text = await tree.text(CONFIG_PATH)
         config = parse(text.encode()) if text is not None else RepositoryConfig()
     python_verifiers, python_recipe = await python.detect(tree, interpreter)
     node_verifiers, node_recipe = await node.detect(tree)
+    if "npm" in lacking:
+        node_verifiers, node_recipe = _without("npm", node_verifiers), None
     detected = [*python_verifiers, *node_verifiers]
-    if not any(one.kind is Kind.TEST for one in detected):
-        detected += await make.detect(tree)
+    if not any(one.kind is Kind.TEST and not one.not_run for one in detected):
+        made = await make.detect(tree)
+        detected += _without("make", made) if "make" in lacking else made
     verifiers = commands.from_task(verify) or commands.from_config(config) or detected
     recipes = [one for one in (python_recipe, node_recipe) if one is not None]
     if config.setup:
@@ -36,6 +48,10 @@ async def make_plan(
         recipes=tuple(recipes),
         environment=_environment(recipes),
     )
+
+
+def _without(program: str, verifiers: Iterable[Verifier]) -> list[Verifier]:
+    return [replace(one, not_run=f"{NEEDED[program]} is not installed on this machine") for one in verifiers]
 
 
 def _declared(tree: Tree, config: RepositoryConfig, detected: Iterable[Recipe]) -> list[Recipe]:

@@ -9,10 +9,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from honk.checks import generated
 from honk.checks.condense import condense
-from honk.checks.detect import make_plan
+from honk.checks.detect import NEEDED, make_plan
 from honk.checks.generated import Entry
 from honk.checks.keys import content_key
 from honk.checks.plan import Plan, Recipe, Step
@@ -94,10 +95,24 @@ class Environments:
     registries: Registries
     home: Path
     clock: Clock
+    _lacking: list[frozenset[str]] = field(default_factory=list)
 
     async def interpreter(self) -> str:
         """The Python inside. The first time it may be copied, which blocks."""
         return str(await anyio.to_thread.run_sync(self.sandboxes.runtime, "python"))
+
+    async def lacking(self) -> frozenset[str]:
+        """Programs that detected toolchains need and that no sandbox of this machine has; looked for once."""
+        if not self._lacking:
+            look = "for one in " + " ".join(NEEDED) + '; do command -v "$one" >/dev/null || echo "$one"; done'
+            root = self.home / "checkouts"
+            root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=root, prefix="look-") as name:
+                self.sandboxes.own(Path(name))
+                async with self.sandboxes.open(Box(workspace=Path(name))) as sandbox:
+                    ran = await sandbox.run(("sh", "-c", look), seconds=30)
+            self._lacking.append(frozenset(ran.stdout.decode().split()))
+        return self._lacking[0]
 
     async def ensure(self, exam: Exam, plan: Plan, tell: Tell, *, commit: Sha) -> Environment:
         """The environment for this commit, from the base unless the commit changes what it is made of."""
@@ -107,7 +122,7 @@ class Environments:
         key = await content_key(base, plan, interpreter)
         if commit != exam.base.commit:
             tree = await Tree.of(self.repositories, exam.repository, commit)
-            own = await make_plan(tree, exam.verify, interpreter, config=plan.config)
+            own = await make_plan(tree, exam.verify, interpreter, config=plan.config, lacking=await self.lacking())
             if await content_key(tree, own, interpreter) != key:
                 # Its build scripts are the agent's work: nobody else may ever run on what they made.
                 made_from, recipes, origin = commit, own.recipes, f"{exam.task}"

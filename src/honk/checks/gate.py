@@ -107,7 +107,9 @@ class LocalGate:
 
     async def _plan(self, exam: Exam) -> Plan:
         base = await Tree.of(self.repositories, exam.repository, exam.base.commit)
-        return await make_plan(base, exam.verify, await self._environments.interpreter())
+        environments = self._environments
+        lacking = await environments.lacking()
+        return await make_plan(base, exam.verify, await environments.interpreter(), lacking=lacking)
 
     async def _base_results(
         self, exam: Exam, plan: Plan, environment: Environment, tell: Tell, findings: list[Finding]
