@@ -204,7 +204,10 @@ class Repositories(Protocol):
     async def changes(self, repository: Repository, old: Sha, new: Sha) -> tuple[FileChange, ...]: ...
 
     async def diff(self, repository: Repository, old: Sha, new: Sha, *, paths: tuple[str, ...] = ()) -> str:
-        """A unified diff with renames off, for unidiff."""
+        """A unified diff with renames off, for unidiff and for reading."""
+
+    async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
+        """The change byte for byte, as `git apply` takes it: binary files, and names that are no text, included."""
 
     async def commit_tree(self, repository: Repository, tree: Sha, parent: Sha, message: str, at: datetime) -> Sha:
         """A commit with the house identity. Same arguments: same commit."""

@@ -30,7 +30,7 @@ async def merge(
         case Refused(reason=reason, remedy=remedy):
             await tell(MergeRefused(reason=reason, remedy=remedy), actor=person.id)
             back = before if before in {State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED} else State.PROPOSED
-            await ports.tasks.move(task.id, back, reason)
+            await ports.tasks.move(task.id, back, f"{reason}\n{remedy}" if remedy else reason)
         case Queued():
             await ports.tasks.move(task.id, State.MERGING, "in the forge's merge queue")
     return result

@@ -55,6 +55,8 @@ def environment(key: Key, retries: int) -> Mapping[str, str]:
         "CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1",
         "CLAUDE_CODE_STOP_HOOK_BLOCK_CAP": str(_STOP_HOOK_CAP),
         "CLAUDE_CODE_MAX_RETRIES": str(retries),
+        # Otherwise an overloaded server (529) is given up after the third answer, whatever the line above says.
+        "IS_SANDBOX": "1",
         "MCP_TOOL_TIMEOUT": str(_PATIENCE * 1000),
         "CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT": str(_PATIENCE * 1000),
         "CLAUDE_CODE_SDK_MCP_TOOL_IDLE_TIMEOUT": str(_PATIENCE * 1000),

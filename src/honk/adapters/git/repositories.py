@@ -103,6 +103,13 @@ class GitRepositories:
             pieces.append(answer.stdout.decode("utf-8", "replace"))
         return "".join(pieces)
 
+    async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
+        flags = ("-r", "-p", "--binary", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", *PLAIN)
+        answer = await self.mirrors.git(
+            self.layout.mirror(repository), "-c", "core.quotePath=true", "diff-tree", *flags, sha(old), sha(new)
+        )
+        return answer.stdout
+
     async def commit_tree(self, repository: Repository, tree: Sha, parent: Sha, message: str, at: datetime) -> Sha:
         return await self.commit(repository, tree, (parent,), message, at)
 

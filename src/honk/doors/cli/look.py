@@ -135,7 +135,11 @@ def _add_diff(cli: typer.Typer, open_house: Open) -> None:
             found = await find(house, task)
             base = await chosen_base(found, ports=house.app.ports)
             head = await _head(house, found)
-            text = await house.app.ports.repositories.diff(found.repository, base.commit, head)
+            repositories = house.app.ports.repositories
+            if not json and not out.terminal:
+                out.bytes(await repositories.patch(found.repository, base.commit, head))
+                return 0
+            text = await repositories.diff(found.repository, base.commit, head)
             if json:
                 out.data({"task": found.id, "base": base.commit, "head": head, "diff": text})
             else:

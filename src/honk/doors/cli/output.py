@@ -137,6 +137,12 @@ class Output:
             table.add_row(*(Text(printable(cell)) for cell in row))
         self._out.print(table)
 
+    def bytes(self, content: bytes) -> None:
+        """Bytes for another program."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
     def raw(self, text: str) -> None:
         """Text as it is, such as a diff; terminal control characters are shown, not sent."""
         sys.stdout.write(printable(text) if sys.stdout.isatty() else text.encode("utf-8", "replace").decode())
