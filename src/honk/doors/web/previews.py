@@ -87,22 +87,24 @@ def preview_app(tokens: Tokens, archives: Archives, live: Live) -> Starlette:
         routes=[
             Route("/preview/{token}/{path:path}", preview),
             Route("/live/{token}/{path:path}", production),
-            Route("/preview/{token}", _with_slash),
-            Route("/live/{token}", _with_slash),
+            Route("/preview/{token}", preview),
+            Route("/live/{token}", production),
             Route("/healthz", healthy),
         ],
         exception_handlers={404: unknown},
     )
 
 
-async def _with_slash(request: Request) -> Response:
+def _with_slash(request: Request) -> Response:
     """A page in a folder has addresses relative to that folder, so the slash at the end matters."""
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(quote(request.scope["path"]) + "/" + query, headers=_HEADERS)
 
 
 async def _answer(request: Request, find: Find) -> Response:
-    asked: str = request.path_params["path"]
+    asked: str | None = request.path_params.get("path")
+    if asked is None:
+        return _with_slash(request)
     path = PurePosixPath(asked or ".")
     if path.is_absolute() or ".." in path.parts or "\0" in asked:
         return _nothing(_NO_SUCH_PAGE)
@@ -111,7 +113,7 @@ async def _answer(request: Request, find: Find) -> Response:
         path = path / "index.html"
         place = await anyio.to_thread.run_sync(find, path)
         if place is not None and asked and not asked.endswith("/"):
-            return await _with_slash(request)
+            return _with_slash(request)
     if place is None:
         return _nothing(_NO_SUCH_PAGE)
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
