@@ -206,7 +206,7 @@ async def test_looking_changes_nothing(world: World, client: httpx.AsyncClient) 
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(PAGE)), b"")
     for method in ("POST", "PUT", "DELETE", "PATCH", "PROPFIND", "TRACE"):
         answer = await client.request(method, world.first)
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), method
+        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"}), method
     assert before == {path: path.stat().st_mtime_ns for path in sorted(world.home.rglob("*"))}
 
 
