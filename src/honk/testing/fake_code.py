@@ -1,0 +1,192 @@
+"""Fakes of repositories and workspaces: commits are entries of a dictionary, a tree is a dictionary of files."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from honk.domain.attempt import Change
+from honk.domain.event import StepProgressed
+from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.task import TaskId
+from honk.domain.workspace import Workspace
+from honk.errors import HandBackRefused, RepositoryUnusable
+from honk.ports import Mount, Sandbox, Tell
+
+Tree = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    tree: Sha
+    parents: tuple[Sha, ...]
+    message: str
+
+
+@dataclass
+class Code:
+    """Every commit and tree there is, and the branches of the one target repository."""
+
+    commits: dict[Sha, Commit] = field(default_factory=dict)
+    trees: dict[Sha, Tree] = field(default_factory=dict)
+    branches: dict[str, Sha] = field(default_factory=dict)
+
+    def tree(self, files: Tree) -> Sha:
+        """Stores a tree; the same files give the same name."""
+        listed = json.dumps([[path, files[path].decode("latin-1")] for path in sorted(files)])
+        name = _name("tree", listed)
+        self.trees[name] = dict(files)
+        return name
+
+    def commit(self, tree: Sha, parents: tuple[Sha, ...], message: str) -> Sha:
+        """Stores a commit; the same arguments give the same name."""
+        name = _name("commit", tree, *parents, message)
+        self.commits[name] = Commit(tree=tree, parents=parents, message=message)
+        return name
+
+    def files(self, commit: Sha) -> Tree:
+        """The files of a commit."""
+        return self.trees[self.commits[commit].tree]
+
+    def history(self, branch: str) -> tuple[Commit, ...]:
+        """Every commit that the branch holds."""
+        seen: dict[Sha, Commit] = {}
+        todo = [self.branches[branch]]
+        while todo:
+            name = todo.pop()
+            if name not in seen:
+                seen[name] = self.commits[name]
+                todo.extend(seen[name].parents)
+        return tuple(seen.values())
+
+
+def _name(*parts: str) -> Sha:
+    return Sha(hashlib.sha1("\0".join(parts).encode()).hexdigest())
+
+
+def _mode(tree: Tree, path: str) -> str:
+    return "100644" if path in tree else "000000"
+
+
+class FakeRepositories:
+    """See `Repositories`. One target repository; an address with "missing" in it leads nowhere."""
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+
+    def identify(self, address: str) -> Repository:
+        return Repository(url=address, name=Path(address).name, key=hashlib.sha256(address.encode()).hexdigest()[:12])
+
+    async def refresh(self, repository: Repository, tell: Tell) -> None:
+        if "missing" in repository.url:
+            raise RepositoryUnusable(f"there is no repository at {repository.url}", "look at the address")
+        await tell(StepProgressed(step="prepare", detail="fetching"))
+
+    async def base(self, repository: Repository, branch: str | None) -> Base:
+        name = branch or "main"
+        if name not in self._code.branches:
+            raise RepositoryUnusable(f"{repository.url} has no branch {name}")
+        return Base(branch=name, commit=self._code.branches[name])
+
+    async def uncommitted(self, repository: Repository) -> int:
+        return 0
+
+    async def files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
+        return tuple(sorted(self._code.files(commit)))
+
+    async def read(self, repository: Repository, commit: Sha, path: str, limit: int = 1_000_000) -> bytes | None:
+        return self._code.files(commit).get(path)
+
+    async def changes(self, repository: Repository, old: Sha, new: Sha) -> tuple[FileChange, ...]:
+        return changes(self._code.files(old), self._code.files(new))
+
+    async def diff(self, repository: Repository, old: Sha, new: Sha, *, paths: tuple[str, ...] = ()) -> str:
+        return "".join(f"{one.status} {one.path}\n" for one in await self.changes(repository, old, new))
+
+    async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
+        return (await self.diff(repository, old, new)).encode()
+
+    async def commit_tree(self, repository: Repository, tree: Sha, parent: Sha, message: str, at: datetime) -> Sha:
+        return self._code.commit(tree, (parent,), message)
+
+    async def with_paths(self, repository: Repository, base: Sha, source: Sha, paths: tuple[str, ...]) -> Sha:
+        given = self._code.files(source)
+        kept = {path: content for path, content in self._code.files(base).items() if path not in paths}
+        return self._code.tree({**kept, **{path: given[path] for path in paths if path in given}})
+
+    async def tree(self, repository: Repository, commit: Sha) -> Sha:
+        return self._code.commits[commit].tree
+
+    async def keep(self, repository: Repository, name: str, commit: Sha) -> None:
+        """Nothing is ever removed here."""
+
+    async def checkout(self, repository: Repository, base: Base, commit: Sha, into: Path) -> None:
+        _write(self._code.files(commit), into)
+
+
+class FakeWorkspaces:
+    """See `Workspaces`. A workspace is a real folder; a file called `link` in it may not be handed back."""
+
+    def __init__(self, code: Code, home: Path) -> None:
+        self._code = code
+        self._home = home
+
+    async def open(self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None) -> Workspace:
+        place = self.place(task)
+        if not place.exists():
+            _write(self._code.files(at or base.commit), place)
+        return Workspace(task=task, repository=repository, base=base, path=str(place))
+
+    def mounts(self, workspace: Workspace) -> tuple[Mount, ...]:
+        return ()
+
+    async def take(self, workspace: Workspace, sandbox: Sandbox, *, parent: Sha, message: str, at: datetime) -> Change:
+        place = Path(workspace.path)
+        files = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        if "link" in files:
+            raise HandBackRefused("link leads out of the repository", "remove it")
+        tree = self._code.tree(files)
+        same = tree == self._code.commits[parent].tree
+        return Change(
+            base=workspace.base.commit,
+            parent=parent,
+            commit=parent if same else self._code.commit(tree, (parent,), message),
+            tree=tree,
+            files=changes(self._code.files(workspace.base.commit), files),
+        )
+
+    async def discard(self, task: TaskId) -> None:
+        shutil.rmtree(self.place(task), ignore_errors=True)
+
+    async def collect(self, keep: frozenset[TaskId]) -> int:
+        return 0
+
+    def place(self, task: TaskId) -> Path:
+        """Where the task's workspace lies."""
+        return self._home / "tasks" / task / "workspace"
+
+
+def changes(old: Tree, new: Tree) -> tuple[FileChange, ...]:
+    """What differs, by path."""
+    return tuple(
+        FileChange(
+            path=path,
+            status="A" if path not in old else "D" if path not in new else "M",
+            old_mode=_mode(old, path),
+            new_mode=_mode(new, path),
+            insertions=len(new.get(path, b"").splitlines()),
+            deletions=len(old.get(path, b"").splitlines()),
+            binary=False,
+        )
+        for path in sorted({*old, *new})
+        if old.get(path) != new.get(path)
+    )
+
+
+def _write(files: Tree, into: Path) -> None:
+    for path, content in files.items():
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        (into / path).write_bytes(content)

@@ -1,0 +1,132 @@
+"""Fakes of the world outside: the forge, previews, policy, and the artifacts' shelf."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from honk.domain.build import Build
+from honk.domain.person import Person, PersonId
+from honk.domain.policy import Act, Decision
+from honk.domain.pull_request import (
+    Comment,
+    Merged,
+    MergeMethod,
+    MergeResult,
+    PullRequest,
+    PullRequestState,
+    Refused,
+)
+from honk.domain.repository import Repository, Sha
+from honk.domain.task import Task, TaskId
+from honk.ports import Clock, Records
+from honk.testing.fake_code import Code, changes
+
+
+class FakeArtifacts:
+    """See `Artifacts`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    async def put(self, content: bytes | Path) -> str:
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        self.path(digest).write_bytes(data)
+        return digest
+
+    async def get(self, digest: str) -> bytes:
+        if not self.path(digest).exists():
+            raise KeyError(digest)
+        return self.path(digest).read_bytes()
+
+    def path(self, digest: str) -> Path:
+        return self._root / digest
+
+
+class FakeForge:
+    """See `Forge`. Branches are those of the target repository; pull requests are in the store."""
+
+    def __init__(self, code: Code, records: Records, clock: Clock) -> None:
+        self._code = code
+        self._records = records
+        self._clock = clock
+        #: why pushes are refused; "" lets them through
+        self.refuses = ""
+
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
+        tip = self._code.branches.get(branch)
+        if self.refuses:
+            return self.refuses
+        if tip not in (None, over, commit):
+            return f"somebody moved {branch} to {tip}"
+        self._code.branches[branch] = commit
+        return ""
+
+    async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
+        return await self._records.pull_request(task)
+
+    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        there = await self._records.pull_request(pull_request.task)
+        return there or await self._records.save_pull_request(repository.key, pull_request)
+
+    async def update(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        return await self._records.save_pull_request(repository.key, pull_request)
+
+    async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None:
+        await self._records.save_comment(Comment(task=pull_request.task, key=key, text=text, at=self._clock()))
+
+    async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        return await self.update(repository, replace(pull_request, state=PullRequestState.CLOSED))
+
+    async def merge(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, method: MergeMethod, message: str
+    ) -> MergeResult:
+        tip, at = self._code.branches[pull_request.base], self._code.branches.get(pull_request.branch)
+        done = self._merged(pull_request.base, head)
+        if done is None and at != head:
+            return Refused(reason=f"the branch is at {at}, not at the verified {head}")
+        if done is None:
+            files = dict(self._code.files(tip))
+            base = self._code.files(self._code.commits[head].parents[0])
+            for one in changes(base, self._code.files(head)):
+                if files.get(one.path) != base.get(one.path):
+                    return Refused(reason=f"{one.path} conflicts with what is on {pull_request.base} now")
+                content = self._code.files(head).get(one.path)
+                if content is None:
+                    files.pop(one.path, None)
+                else:
+                    files[one.path] = content
+            done = self._code.commit(self._code.tree(files), (tip, head), message)
+            self._code.branches[pull_request.base] = done
+        await self._records.save_pull_request(
+            repository.key, replace(pull_request, head=head, state=PullRequestState.MERGED)
+        )
+        return Merged(commit=done)
+
+    def _merged(self, base: str, head: Sha) -> Sha | None:
+        """The merge that brought the head in, if the base has it."""
+        on = self._code.history(base)
+        return next((name for name, one in self._code.commits.items() if one in on and head in one.parents[1:]), None)
+
+
+class FakePreviews:
+    """See `Previews`."""
+
+    async def show(self, build: Build) -> str | None:
+        return f"http://preview/{build.id}"
+
+    def production(self, repository: Repository, environment: str) -> str | None:
+        return f"http://live/{environment}"
+
+
+@dataclass
+class FakePolicy:
+    """See `Policy`. Everything is allowed but what is listed; that may change between two acts."""
+
+    refused: set[tuple[PersonId, Act]] = field(default_factory=set)
+
+    async def ask(self, person: Person, act: Act, repository: Repository, task: Task | None) -> Decision:
+        if (person.id, act) in self.refused:
+            return Decision(allowed=False, reason=f"{person.name} may not {act} here")
+        return Decision(allowed=True, reason="everybody may here")

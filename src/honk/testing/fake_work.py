@@ -1,0 +1,291 @@
+"""Fakes of what works on a task: sandbox, broker, agent, gate. Each looks at the files and the words it is given."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from honk.domain.event import AgentStarted
+from honk.domain.limits import Spending
+from honk.domain.repository import Sha
+from honk.domain.verdict import Answer, Finding, Kind, Verdict
+from honk.errors import ModelRefused
+from honk.ports import Attachment, Box, Exam, Exit, Job, Mount, Pass, Process, Ran, Report, Sandbox, Tell, Tools, Wall
+from honk.testing.fake_code import Code
+
+#: The one file that the fakes look at.
+APP = "app.py"
+
+
+# ── sandbox ────────────────────────────────────────────────────────────────────────────────────
+class FakeSandbox:
+    """See `Sandbox`. It knows three commands: to build, to pack a build, and to deploy one.
+
+    An app that says "cannot be built" does not build; one that says "does not start" does not deploy.
+    """
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        seconds: float,
+        stdin: bytes = b"",
+        output_limit: int = 16 << 20,
+        environment: Mapping[str, str] | None = None,
+        stdout_to: Path | None = None,
+    ) -> Ran:
+        if stdout_to is not None:
+            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
+            return _ran(0)
+        if argv[-1] == "build":
+            app = (self._box.workspace / APP).read_bytes()
+            if b"cannot be built" in app:
+                return _ran(1, "the build broke")
+            (self._box.workspace / "built").write_bytes(app)
+            return _ran(0)
+        mounts = {mount.target: mount.source for mount in self._box.mounts}
+        app = mounts["/honk/artifact.tar"].read_bytes()
+        (mounts["/honk/production"] / APP).write_bytes(app)
+        return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
+
+    async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
+        raise NotImplementedError("nothing runs for long in a fake sandbox")
+
+    def inbound(self, name: str) -> Path:
+        raise NotImplementedError("a fake sandbox has no inbound sockets")
+
+    @property
+    def workspace(self) -> Path:
+        """Where the agent finds the files."""
+        return self._box.workspace
+
+
+def _ran(exit_code: int, output: str = "") -> Ran:
+    return Ran(exit_code=exit_code, stdout=output.encode(), stderr=b"", seconds=0.0)
+
+
+class FakeSandboxes:
+    """See `Sandboxes`."""
+
+    name = "fake"
+
+    async def probe(self) -> tuple[Wall, ...]:
+        return ()
+
+    def open(self, box: Box) -> AbstractAsyncContextManager[Sandbox]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Sandbox]:
+            yield FakeSandbox(box)
+
+        return opened()
+
+    def own(self, path: Path) -> None:
+        """There is one user."""
+
+    def runtime(self, program: str) -> Path:
+        return Path("/nowhere") / program
+
+
+# ── broker ─────────────────────────────────────────────────────────────────────────────────────
+class FakeExit:
+    """See `Exit`."""
+
+    socket = Path("/nowhere/exit.sock")
+
+    def __init__(self, permit: Pass, spend: Callable[[Spending], Awaitable[None]]) -> None:
+        self._permit = permit
+        self._spend = spend
+        self._spent = permit.spent
+
+    async def call(self, usd: float) -> tuple[str, str] | None:
+        """One model call, unless the limits are reached."""
+        if (ended := self.ended_by()) is not None:
+            return ended
+        made = Spending(usd=usd, calls=1)
+        self._spent += made
+        await self._spend(made)
+        return None
+
+    def spent(self) -> Spending:
+        return self._spent
+
+    def ended_by(self) -> tuple[str, str] | None:
+        limits = self._permit.limits
+        if limits.usd is not None and self._spent.usd >= limits.usd:
+            return "money", f"${limits.usd:.2f} are spent"
+        if limits.calls is not None and self._spent.calls >= limits.calls:
+            return "calls", f"{limits.calls} model calls are made"
+        return None
+
+
+class FakeBroker:
+    """See `Broker`."""
+
+    def open(
+        self, permit: Pass, tell: Tell, spend: Callable[[Spending], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Exit]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Exit]:
+            yield FakeExit(permit, spend)
+
+        return opened()
+
+
+# ── agent ──────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """What the agent does when it is told something."""
+
+    #: path → new content; None removes the file
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    summary: str = "done"
+    #: model calls, each of which writes one more file; an agent out of money stops between two
+    calls: int = 1
+    cut_short: str = ""
+    reason: str = ""
+    #: goes on until it is interrupted, after the edit
+    endless: bool = False
+    error: Exception | None = None
+
+
+@dataclass
+class FakeAgent:
+    """See `Agent`. The first entry of `habits` whose fragment is in the words says what it does."""
+
+    habits: dict[str, Edit]
+    name: str = "claude"
+    corrects: bool = True
+    calls_model: bool = True
+    key_works: bool = True
+    #: whether it is at work for good, so that a test can do something meanwhile
+    busy: anyio.Event = field(default_factory=anyio.Event)
+    #: what it was told, by session
+    memory: dict[str, list[str]] = field(default_factory=dict)
+
+    async def requirements(self) -> None:
+        if not self.key_works:
+            raise ModelRefused("the model's server refused the key", "set ANTHROPIC_API_KEY")
+
+    def box(self, job: Job, exit: Path | None) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
+        return (), {}
+
+    def open(
+        self, job: Job, sandbox: Sandbox, exit: Exit, tools: Tools, tell: Tell
+    ) -> AbstractAsyncContextManager["FakeSession"]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[FakeSession]:
+            assert isinstance(sandbox, FakeSandbox) and isinstance(exit, FakeExit)
+            yield FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell)
+
+        return opened()
+
+    def edit(self, words: str) -> Edit:
+        """What it does when it hears these words. Out of script, it fails loudly."""
+        for fragment, edit in self.habits.items():
+            if fragment in words:
+                return edit
+        raise AssertionError(f"nobody told the fake agent what to do at {words!r}")
+
+
+@dataclass
+class FakeSession:
+    """See `Session`."""
+
+    agent: FakeAgent
+    job: Job
+    place: Path
+    exit: FakeExit
+    tell: Tell
+    interrupted: anyio.Event = field(default_factory=anyio.Event)
+
+    async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
+        self.agent.memory.setdefault(self.job.session, []).append(words)
+        await self.tell(
+            AgentStarted(
+                agent=self.agent.name,
+                release="1",
+                model="fake",
+                session=self.job.session,
+                resumed=self.job.resume,
+                attempt=self.job.attempt,
+            )
+        )
+        edit = self.agent.edit(words)
+        ended = None
+        for _ in range(edit.calls):
+            ended = await self.exit.call(1.0)
+            if ended:
+                break
+            self._write(edit)
+        if edit.error is not None:
+            raise edit.error
+        if edit.endless:
+            self.agent.busy.set()
+            await self.interrupted.wait()
+            return Report(summary=edit.summary, cut_short="stopped", reason="interrupted", model="fake")
+        if ended:
+            return Report(summary=edit.summary, cut_short=ended[0], reason=ended[1], model="fake")
+        return Report(summary=edit.summary, cut_short=edit.cut_short, reason=edit.reason, model="fake")
+
+    async def steer(self, words: str) -> None:
+        """It listens to nothing while it works."""
+
+    async def interrupt(self) -> None:
+        self.interrupted.set()
+
+    def _write(self, edit: Edit) -> None:
+        for path, content in edit.files.items():
+            if content is None:
+                (self.place / path).unlink(missing_ok=True)
+            else:
+                (self.place / path).write_bytes(content)
+
+
+# ── gate ───────────────────────────────────────────────────────────────────────────────────────
+class FakeGate:
+    """See `Gate`. It reads the app: a "bug" fails, a "maybe" leaves it unsure, anything else passes.
+
+    A base that says "broken" is broken.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+
+    async def baseline(self, exam: Exam, tell: Tell) -> Verdict:
+        broken = b"broken" in self._code.files(exam.base.commit)[APP]
+        said = "every test fails on the base already" if broken else ""
+        return _verdict(Answer.UNSURE, exam.base.commit, "", said="the base", base_broken=said)
+
+    async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
+        assert exam.change is not None
+        app = self._code.files(exam.change.commit).get(APP, b"")
+        if b"bug" in app:
+            return _verdict(Answer.FAIL, exam.change.commit, exam.change.tree, said="the app has a bug")
+        if b"maybe" in app:
+            return _verdict(Answer.UNSURE, exam.change.commit, exam.change.tree, said="no test ran")
+        return _verdict(Answer.PASS, exam.change.commit, exam.change.tree, said="all tests pass")
+
+    def words(self, verdict: Verdict) -> str:
+        return "" if verdict.answer is Answer.PASS else json.dumps([one.summary for one in verdict.findings])
+
+    async def environment(self, exam: Exam, tell: Tell) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
+        return (), {}
+
+
+def _verdict(answer: Answer, commit: str, tree: str, *, said: str, base_broken: str = "") -> Verdict:
+    finding = Finding(verifier="tests", kind=Kind.TEST, answer=answer, summary=said)
+    return Verdict(
+        answer=answer,
+        tree=Sha(tree),
+        commit=Sha(commit),
+        findings=(finding,),
+        not_proven=(said,) if answer is Answer.UNSURE else (),
+        base_broken=base_broken,
+        seconds=1.0,
+    )

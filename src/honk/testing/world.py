@@ -1,0 +1,266 @@
+"""A whole world in memory, in which the flow runs: repository, forge, production, agent, gate and clock.
+
+Everything behaves: the agent does what its words say, the gate reads the files, the forge compares
+heads, production is what was deployed last. The store is the real one, on a database in memory.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anyio
+
+from honk.adapters.sql import SqlStore
+from honk.app import App
+from honk.domain.event import Event
+from honk.domain.person import Identity, IdentityKind, Person
+from honk.domain.pull_request import PullRequest
+from honk.domain.repository import Sha
+from honk.domain.task import Options, Task, TaskId
+from honk.ports import Clock, Ports
+from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
+from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
+from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker, FakeGate, FakeSandboxes
+from honk.testing.memory_journal import MemoryJournal
+from honk.worker import Worker
+
+P = TypeVar("P")
+#: The repository's address; the fakes know one.
+ADDRESS = "/somewhere/music-player"
+CONFIG = b"""
+[build]
+command = "build"
+output = "built"
+[deploy]
+command = "deploy"
+"""
+
+
+#: What the agent does unless a test says otherwise.
+HABITS = {
+    "the app has a bug": Edit(files={APP: b"fixed"}, summary="corrected"),
+    "fix the crash": Edit(files={APP: b"fixed"}),
+    "friendlier": Edit(files={APP: b"fixed, friendly"}),
+    "bump": Edit(files={APP: b"fixed, bumped"}),
+}
+
+
+@dataclass
+class Watch:
+    """A second passes whenever somebody looks at it."""
+
+    now: datetime = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass
+class Trap:
+    """One place where whoever passes is held for good, as a process that is killed there would be.
+
+    `place` is a port's method, such as "forge.open"; `number` counts the passings; with `after`,
+    the call has had its effect. Without a `place` every call that changes something counts.
+    """
+
+    place: str = ""
+    number: int = 1
+    after: bool = True
+    passed: int = 0
+    reached: anyio.Event = field(default_factory=anyio.Event)
+
+    async def passing(self, place: str, *, after: bool) -> None:
+        """Holds the caller when this is the place."""
+        if after is not self.after or (self.place != place if self.place else place.split(".")[1] not in _EFFECTS):
+            return
+        self.passed += 1
+        if self.passed == self.number:
+            self.reached.set()
+            await anyio.Event().wait()
+
+
+#: Methods of ports that change what outlives the process.
+_EFFECTS = frozenset(
+    {"move", "add", "add_turn", "begin_turn", "end_turn", "queue_message", "clear_stop", "record", "start"}
+    | {"save_verdict", "save_pull_request", "save_build", "save_deployment", "add_spending"}
+    | {"put", "open", "take", "publish", "update", "merge"}
+)
+
+
+class _Passed:
+    """A port whose every call passes the world's trap."""
+
+    def __init__(self, port: object, name: str, world: "World") -> None:
+        self._port = port
+        self._name = name
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+        place = f"{self._name}.{name}"
+
+        async def call(*args: object, **kwargs: object) -> object:
+            await self._world.trap.passing(place, after=False)
+            result: object = await method(*args, **kwargs)
+            await self._world.trap.passing(place, after=True)
+            return result
+
+        return call
+
+
+class _Journal(MemoryJournal):
+    """Remembers what was started, so that a test can wait for all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[str] = []
+
+    async def start(self, kind: str, id: str, payload: str) -> None:
+        await super().start(kind, id, payload)
+        if id not in self.started:
+            self.started.append(id)
+
+
+class World:
+    """Made by `world()`. Tests look at what is in it afterwards, never at how it was called."""
+
+    def __init__(self, home: Path, store: SqlStore, code: Code, clock: Clock) -> None:
+        self.home = home
+        self.store = store
+        self.code = code
+        self.clock = clock
+        self.trap = Trap(place="nowhere")
+        self.journal = _Journal()
+        self.agent = FakeAgent(dict(HABITS))
+        self.forge = FakeForge(code, store.records, self.clock)
+        self.policy = FakePolicy()
+        self.workspaces = FakeWorkspaces(code, home)
+        self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
+
+    def ports(self) -> Ports:
+        """Every port, each with a fake that behaves."""
+        return Ports(
+            clock=self.clock,
+            tasks=self._passed(self.store.tasks, "tasks"),
+            events=self._passed(self.store.events, "events"),
+            records=self._passed(self.store.records, "records"),
+            artifacts=self._passed(FakeArtifacts(self.home / "artifacts"), "artifacts"),
+            repositories=self._passed(FakeRepositories(self.code), "repositories"),
+            workspaces=self._passed(self.workspaces, "workspaces"),
+            sandboxes=FakeSandboxes(),
+            broker=FakeBroker(),
+            agents={"claude": self.agent},
+            gate=self._passed(FakeGate(self.code), "gate"),
+            forge=self._passed(self.forge, "forge"),
+            previews=FakePreviews(),
+            policy=self.policy,
+            home=self.home,
+        )
+
+    def _passed(self, port: P, name: str) -> P:
+        return cast("P", _Passed(port, name, self))
+
+    # ── people and their acts ──────────────────────────────────────────────────────────────────
+    async def person(self, name: str = "Ada") -> Person:
+        """Somebody known by a local name."""
+        return await self.store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=name.lower()), name)
+
+    async def ask(self, text: str = "fix the crash", **options: Any) -> Task:
+        """Ada asks for something."""
+        return await self.app.submit(await self.person(), ADDRESS, text, Options(**options))
+
+    async def settled(self, task: Task) -> Task:
+        """The task as it is once everything that was started for it has ended."""
+        waited: set[str] = set()
+        while left := [one for one in self.journal.started if one.split("/")[1] == task.id and one not in waited]:
+            for one in left:
+                await self.journal.wait(one)
+                waited.add(one)
+        return await self.now(task)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker is at work while the context is open; leaving it is like a kill."""
+        async with Worker(self.app).working():
+            yield
+
+    async def killed_at(self, trap: Trap, act: Callable[[], Awaitable[object]], task: Task | None = None) -> bool:
+        """A process that dies in the trap while it works; False when all ended before the trap was reached."""
+        self.trap = trap
+        ended = False
+        async with self.working(), anyio.create_task_group() as group:
+
+            async def live() -> None:
+                nonlocal ended
+                made = await act()
+                of = task or made
+                assert isinstance(of, Task)
+                await self.settled(of)
+                ended = True
+                group.cancel_scope.cancel()
+
+            group.start_soon(live)
+            await trap.reached.wait()
+            group.cancel_scope.cancel()
+        self.trap = Trap(place="nowhere")
+        return not ended
+
+    # ── what is to be seen ─────────────────────────────────────────────────────────────────────
+    async def now(self, task: Task) -> Task:
+        """The task as it is."""
+        return await self.store.tasks.get(task.id)
+
+    async def only(self) -> Task | None:
+        """The one task there is."""
+        tasks = await self.store.tasks.list()
+        assert len(tasks) < 2, "one task was asked for"
+        return tasks[0] if tasks else None
+
+    async def log(self, task: Task) -> tuple[Event, ...]:
+        """Everything that people were shown."""
+        return await self.store.events.read(task.id)
+
+    async def pull_request(self, task: Task) -> PullRequest:
+        """The task's pull request; there must be one."""
+        found = await self.store.records.pull_request(task.id)
+        assert found is not None, f"{task.id} has no pull request"
+        return found
+
+    def file(self, branch: str, path: str = APP) -> bytes | None:
+        """A file on a branch of the target."""
+        return self.code.files(self.code.branches[branch]).get(path)
+
+    def kept(self, task: TaskId, path: str = APP) -> bytes:
+        """A file in the task's workspace."""
+        return (self.workspaces.place(task) / path).read_bytes()
+
+    def production(self) -> bytes | None:
+        """What users have in front of them."""
+        found = [path.read_bytes() for path in self.home.glob(f"production/*/production/current/{APP}")]
+        assert len(found) < 2
+        return found[0] if found else None
+
+    def somebody_commits(self, branch: str, files: dict[str, bytes], message: str = "by hand") -> Sha:
+        """A person commits to a branch of the target."""
+        tip = self.code.branches[branch]
+        tree = self.code.tree({**self.code.files(tip), **files})
+        self.code.branches[branch] = self.code.commit(tree, (tip,), message)
+        return self.code.branches[branch]
+
+
+@asynccontextmanager
+async def world(home: Path, files: Mapping[str, bytes] | None = None) -> AsyncIterator[World]:
+    """A fresh world whose repository has an app that crashes, and these files; it builds and deploys."""
+    code = Code()
+    tree = code.tree({".honk.toml": CONFIG, APP: b"crash", **(files or {})})
+    clock = Watch()
+    code.branches["main"] = code.commit(tree, (), "the beginning")
+    async with SqlStore("sqlite://", clock=clock) as store:
+        yield World(home, store, code, clock)
