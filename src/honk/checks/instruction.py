@@ -37,8 +37,10 @@ _WEAKEN = (
     r"(remov\w*|delet\w*|drop\w*|skip\w*|disabl\w*|xfail\w*|weaken\w*|simplif\w*|rewrit\w*|replac\w*|renam\w*|merg\w*"
     r"|prun\w*|clean(ing|ed)? ?up|consolidat\w*|migrat\w*|updat\w*|adapt\w*|regenerat\w*|refactor\w*|quarantin\w*)"
 )
+# Each form begins at the beginning of a word, so that a long text without blanks is not tried at every letter.
 _TEST_WORD = (
-    rf"({_TESTS}\b|\S{{0,99}}\btest_\w+|\w{{1,99}}_test\b|\S{{1,99}}\.(test|spec)\.\w+|\S{{0,99}}__snapshots__)"
+    rf"(\b{_TESTS}\b|(?<!\S)\S{{0,99}}\btest_\w+|\b\w{{1,99}}_test\b"
+    r"|(?<!\S)\S{1,99}\.(test|spec)\.\w+|(?<!\S)\S{0,99}__snapshots__)"
 )
 #: At most four words between the two, and none that begins another request.
 _BETWEEN = r"(?:(?!and\b|with\b|add\b|write\b|then\b|plus\b|create\b|so\b|to\b)\S{1,99}\s{1,9}){0,4}"
