@@ -90,6 +90,8 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         stopping=stopping,
     )
     begun = await _begun(work)
+    if begun and not agent.corrects:
+        await _afresh(work)
     job = Job(
         session=str(uuid.uuid5(_SESSIONS, task.id)),
         resume=begun or turn.number > 1 or number > 1,
@@ -264,6 +266,15 @@ async def _begun(work: _Work) -> bool:
         for event in await work.ports.events.read(work.task.id)
         if event.turn == work.turn.number
     )
+
+
+async def _afresh(work: _Work) -> None:
+    """The files as the turn before left them: half a run of a command, and a whole one on top, would do it twice."""
+    events = await work.ports.events.read(work.task.id)
+    taken = [event.data.commit for event in events if isinstance(event.data, ChangeTaken)]
+    at = Sha(taken[-1]) if taken else None
+    await work.ports.workspaces.discard(work.task.id)
+    await work.ports.workspaces.open(work.task.id, work.workspace.repository, work.workspace.base, at=at)
 
 
 async def _used_seconds(work: _Work) -> float:

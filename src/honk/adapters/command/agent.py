@@ -24,7 +24,8 @@ class Command:
     """Runs the instruction as `sh -c <instruction>` in /workspace. Needs no model and no key.
 
     It cannot be steered, and being sent back with findings makes no sense for it: a second attempt
-    is cut short at once. An attempt that a crash cut off runs the command again on the files as they are.
+    is cut short at once. The step that runs it puts the files back before the command of an
+    attempt that a crash cut off runs again.
     """
 
     name = "command"
