@@ -6,17 +6,17 @@ waits in memory. Each `once(name, …)` is one finished step in the journal; aft
 runs again from the top, and finished steps answer from the journal.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
 from honk.domain.attempt import Attempt
 from honk.domain.build import Build
-from honk.domain.deployment import Deployment
-from honk.domain.person import PersonId
+from honk.domain.deployment import Deployment, DeploymentState
+from honk.domain.person import Person, PersonId
 from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest
 from honk.domain.repository import Sha
-from honk.domain.task import State, Task
+from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
@@ -53,7 +53,7 @@ async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
 
 async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
     workspace = await once("prepare", Workspace, partial(prepare, task, turn, ports=ports))
-    exam = _exam(task, turn, workspace)
+    exam = await _exam(task, turn, workspace, ports=ports)
     if turn.number == 1:
         base = await once("baseline", Verdict, partial(baseline, task, turn, exam, ports=ports))
         if base.base_broken:
@@ -67,7 +67,8 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
     proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
     await once("propose", PullRequest, proposed)
     if verdict is not None and verdict.answer is not Answer.FAIL:
-        made = await once("build", _maybe(Build), partial(build, task, turn, exam, change.commit, ports=ports))
+        changed = replace(exam, change=change)
+        made = await once("build", _maybe(Build), partial(build, task, turn, changed, change.commit, ports=ports))
         if made is not None:
             await once("share", Build, partial(share, task, turn, made, ports=ports))
     return concluded(attempt, verdict)
@@ -98,9 +99,10 @@ async def _attempts(
     return attempt, verdict
 
 
-def _exam(task: Task, turn: Turn, workspace: Workspace) -> Exam:
-    """What the gate is asked. A reply counts as part of the instruction: it may ask for more."""
-    said = task.instruction if turn.number == 1 else f"{task.instruction}\n\n{turn.message.text}"
+async def _exam(task: Task, turn: Turn, workspace: Workspace, *, ports: Ports) -> Exam:
+    """What the gate is asked. Every reply so far counts as part of the instruction: it may ask for more."""
+    earlier = [await ports.tasks.turn(task.id, number) for number in range(1, turn.number)]
+    said = "\n\n".join(one.message.text for one in (*earlier, turn))
     return Exam(
         task=task.id,
         repository=task.repository,
@@ -135,26 +137,35 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         accept_unsure=landing.accept_unsure,
         ports=ports,
     )
+    outcome = Outcome.ERROR
     try:
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
-            release = await once("release", _maybe(Release), partial(_release, task, result.commit, ports=ports))
-            if release is not None:
-                await once("deploy", _maybe(Deployment), partial(deploy, task, person, release, ports=ports))
+            outcome = await _released(task, person, result.commit, once, ports=ports)
     except HonkError as error:
-        await _come_to_rest(task, str(error), ports=ports)
-    return await settle_landing(task, landing.act, ports=ports)
+        await come_to_rest(task, State.MERGED, str(error), ports=ports)
+    return await settle_landing(task, landing.act, outcome, ports=ports)
+
+
+async def _released(task: Task, person: Person, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
+    release = await once("release", _maybe(Release), partial(_release, task, merged, ports=ports))
+    if release is None:
+        return Outcome.PASS
+    made = await once("deploy", _maybe(Deployment), partial(deploy, task, person, release, ports=ports))
+    return Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
 
 
 async def revert(task: Task, by: PersonId, act: str, once: Once, *, ports: Ports) -> Ending:
     """undo → the version before is live again."""
     person = await ports.tasks.get_person(by)
-    base = await chosen_base(task, ports=ports)
+    outcome = Outcome.ERROR
     try:
-        await once("undo", Deployment, partial(undo, task, person, base=base, act=act, ports=ports))
+        base = await chosen_base(task, ports=ports)
+        made = await once("undo", Deployment, partial(undo, task, person, base=base, act=act, ports=ports))
+        outcome = Outcome.PASS if made.state is DeploymentState.LIVE else Outcome.ERROR
     except HonkError as error:
-        await _come_to_rest(task, str(error), ports=ports)
-    return await settle_landing(task, act, ports=ports)
+        await come_to_rest(task, State.DEPLOYED, str(error), ports=ports)
+    return await settle_landing(task, act, outcome, ports=ports)
 
 
 async def _release(task: Task, merged: Sha, *, ports: Ports) -> Release | None:
@@ -172,11 +183,15 @@ async def _release(task: Task, merged: Sha, *, ports: Ports) -> Release | None:
     return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
 
 
-async def _come_to_rest(task: Task, reason: str, *, ports: Ports) -> None:
-    """A merge or deployment that failed leaves the task where it was last certain to be."""
+async def come_to_rest(task: Task, deploying: State, reason: str, *, ports: Ports) -> None:
+    """A merge, deployment or undo that failed leaves the task where it was last certain to be.
+
+    `deploying` is where it was before it deployed. A task on which a turn is at work is left alone.
+    """
     now = await ports.tasks.get(task.id)
-    back = {State.MERGING: State.WAITING, State.DEPLOYING: State.MERGED}.get(now.state, now.state)
-    await ports.tasks.move(task.id, back, reason)
+    back = {State.MERGING: State.WAITING, State.DEPLOYING: deploying}.get(now.state, now.state)
+    if back not in BUSY:
+        await ports.tasks.move(task.id, back, reason)
 
 
 def _maybe(kind: type[T]) -> type[T | None]:

@@ -93,18 +93,19 @@ class Tasks(Protocol):
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""
 
-    async def add_turn(self, task: TaskId, message: Message) -> Turn:
-        """The next turn; a queued message leaves the mailbox. The same message id again returns the turn it made."""
+    async def begin_turn(self, task: TaskId) -> Turn | None:
+        """The turn that is to be at work: the one that has not ended, else the next one, of the oldest queued message.
+
+        None when there is neither, or while the task is landing or has landed. The message leaves the mailbox
+        as the turn is stored; a stop that was asked of an earlier turn does not stop the new one.
+        """
 
     async def turn(self, task: TaskId, number: int) -> Turn: ...
 
     async def end_turn(self, task: TaskId, number: int, outcome: Outcome) -> None: ...
 
     async def queue_message(self, task: TaskId, message: Message) -> None:
-        """Keeps a message that arrived while a turn was at work. Redelivery: no effect."""
-
-    async def next_message(self, task: TaskId) -> Message | None:
-        """The oldest queued message. It stays queued until `add_turn` makes it a turn, so that no crash loses it."""
+        """Keeps a message until `begin_turn` makes it a turn. Redelivery: no effect."""
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
         """Asks whoever works on the task, in any process, to stop."""
@@ -131,8 +132,8 @@ class Records(Protocol):
 
     async def save_verdict(self, task: TaskId, turn: int, attempt: int, verdict: Verdict) -> None: ...
 
-    async def verdict(self, task: TaskId) -> Verdict | None:
-        """The latest verdict of the task."""
+    async def verdict(self, task: TaskId, commit: Sha | None = None) -> Verdict | None:
+        """The latest verdict of the task, or on that commit of it."""
 
     async def cached(self, key: str) -> str | None:
         """A finding stored under (tree, verifier, environment) and not older than seven days."""

@@ -12,13 +12,15 @@ import structlog
 from honk import flow
 from honk.app import App
 from honk.domain.codec import dump, load
+from honk.domain.event import MergeRefused
 from honk.domain.person import PersonId
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import State
-from honk.domain.turn import Outcome
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome, Turn
+from honk.errors import HonkError
 from honk.flow import Landing
 from honk.ports import Once
-from honk.steps.settle import Ending, settle
+from honk.steps.settle import Ending, settle, settle_landing
 
 _log = structlog.get_logger()
 
@@ -68,21 +70,49 @@ class Worker:
             _log.exception("a turn broke off", task=task.id, turn=turn.number)
             broken = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=_defect(error))
             ending = await settle(task, turn, broken, ports=ports)
-        task = await ports.tasks.get(task.id)
-        begun = await self._app.next_turn(task)
+        # A person who stopped the work does not want the next turn to begin at once.
+        begun = None if ending.outcome is Outcome.STOPPED else await self._app.next_turn(task)
         if begun is None and ending.outcome is Outcome.PASS and task.options.merge:
-            person = await ports.tasks.get_person(task.requested_by)
-            await self._app.merge(person, task, method=self._merge, act=f"auto-{task.turn}")
+            await self._land_by_itself(task, turn)
         return dump(Ending, ending)
+
+    async def _land_by_itself(self, task: Task, turn: Turn) -> None:
+        """As if the person who asked had pressed the button; a refusal is told to whoever follows."""
+        ports, act = self._app.ports, f"auto-{turn.number}"
+        task = await ports.tasks.get(task.id)
+        person = await ports.tasks.get_person(task.requested_by)
+        try:
+            await self._app.merge(person, task, method=self._merge, act=act)
+        except HonkError as error:
+            refused = MergeRefused(reason=error.message, remedy=error.remedy)
+            await ports.events.record(task.id, turn.number, refused, actor=person.id, key=f"refused/{act}")
+            await settle_landing(task, act, Outcome.ERROR, ports=ports)
 
     async def _land(self, payload: str, once: Once) -> str:
         asked = json.loads(payload)
         task = await self._app.ports.tasks.get(asked["task"])
         landing = load(Landing, asked["landing"])
-        return dump(Ending, await flow.land(task, landing, once, ports=self._app.ports))
+        ports = self._app.ports
+        try:
+            ending = await flow.land(task, landing, once, ports=ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
+            ending = await self._broken(task, landing.act, State.MERGED, error)
+        # A message may have come in before the merge was refused.
+        await self._app.next_turn(task)
+        return dump(Ending, ending)
 
     async def _undo(self, payload: str, once: Once) -> str:
         asked = json.loads(payload)
         task = await self._app.ports.tasks.get(asked["task"])
-        ending = await flow.revert(task, PersonId(asked["by"]), asked["act"], once, ports=self._app.ports)
+        act = asked["act"]
+        try:
+            ending = await flow.revert(task, PersonId(asked["by"]), act, once, ports=self._app.ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
+            ending = await self._broken(task, act, State.DEPLOYED, error)
         return dump(Ending, ending)
+
+    async def _broken(self, task: Task, act: str, deploying: State, error: Exception) -> Ending:
+        """An unknown error in a merge, a deployment or an undo."""
+        _log.exception("a landing broke off", task=task.id, act=act)
+        await flow.come_to_rest(task, deploying, _defect(error), ports=self._app.ports)
+        return await settle_landing(task, act, Outcome.ERROR, ports=self._app.ports)

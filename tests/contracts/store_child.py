@@ -11,6 +11,7 @@ from honk.domain.event import TaskNoted
 from honk.domain.limits import Spending
 from honk.domain.person import Identity, IdentityKind
 from honk.domain.task import TaskId
+from honk.domain.turn import Outcome
 
 
 async def main(url: str, task: TaskId, name: str) -> None:
@@ -21,9 +22,9 @@ async def main(url: str, task: TaskId, name: str) -> None:
             await store.events.record(task, 1, TaskNoted(text="once"), key=f"{number}")
             if number % 10 == 0:
                 await store.records.add_spending(task, Spending(usd=0.25, calls=1))
-        while message := await store.tasks.next_message(task):
-            turn = await store.tasks.add_turn(task, message)
-            sys.stdout.write(f"{turn.number} {message.id}\n")
+        while turn := await store.tasks.begin_turn(task):
+            await store.tasks.end_turn(task, turn.number, Outcome.PASS)
+            sys.stdout.write(f"{turn.number} {turn.message.id}\n")
 
 
 if __name__ == "__main__":

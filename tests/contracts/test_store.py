@@ -107,16 +107,25 @@ async def test_a_move_that_the_table_forbids_leaves_no_trace(store: SqlStore) ->
 
 
 # ── turns, messages, stop ──────────────────────────────────────────────────────────────────────
-async def test_every_message_makes_one_turn(store: SqlStore) -> None:
+async def test_the_turn_at_work_comes_first_and_then_messages_in_their_order(store: SqlStore) -> None:
     task = await with_task(store)
     person = await store.tasks.get_person(task.requested_by)
-    second = await store.tasks.add_turn(T1, a_message(person, "m2"))
-    assert second.number == 2
-    assert await store.tasks.add_turn(T1, a_message(person, "m2")) == second
+    first = await store.tasks.turn(T1, 1)
+    for id in ("m3", "m2", "m3"):
+        await store.tasks.queue_message(T1, a_message(person, id))
+    assert await store.tasks.begin_turn(T1) == first
+    await store.tasks.end_turn(T1, 1, Outcome.UNSURE)
+    second = await store.tasks.begin_turn(T1)
+    assert second is not None
+    assert (second.number, second.message, second.outcome) == (2, a_message(person, "m3"), None)
     assert (await store.tasks.get("t1")).turn == 2
+    assert await store.tasks.begin_turn(T1) == second
     await store.tasks.end_turn(T1, 2, Outcome.UNSURE)
     assert await store.tasks.turn(T1, 2) == replace(second, outcome=Outcome.UNSURE)
-    assert (await store.tasks.turn(T1, 1)).outcome is None
+    third = await store.tasks.begin_turn(T1)
+    assert third is not None and third.message == a_message(person, "m2")
+    await store.tasks.end_turn(T1, 3, Outcome.PASS)
+    assert await store.tasks.begin_turn(T1) is None
 
 
 async def test_a_message_of_another_task_is_not_a_turn_of_this_one(store: SqlStore) -> None:
@@ -124,28 +133,38 @@ async def test_a_message_of_another_task_is_not_a_turn_of_this_one(store: SqlSto
     await with_task(store, "t2", "m2")
     person = await store.tasks.get_person(task.requested_by)
     with pytest.raises(Defect, match="belongs to task t2"):
-        await store.tasks.add_turn(T1, a_message(person, "m2"))
-
-
-async def test_a_queued_message_stays_until_it_is_a_turn(store: SqlStore) -> None:
-    task = await with_task(store)
-    person = await store.tasks.get_person(task.requested_by)
-    for id in ("m3", "m2", "m3"):
-        await store.tasks.queue_message(T1, a_message(person, id))
-    assert await store.tasks.next_message(T1) == a_message(person, "m3")
-    assert await store.tasks.next_message(T1) == a_message(person, "m3")
-    await store.tasks.add_turn(T1, a_message(person, "m3"))
-    await store.tasks.queue_message(T1, a_message(person, "m3"))
-    assert await store.tasks.next_message(T1) == a_message(person, "m2")
-    await store.tasks.add_turn(T1, a_message(person, "m2"))
-    assert await store.tasks.next_message(T1) is None
+        await store.tasks.queue_message(T1, a_message(person, "m2"))
 
 
 async def test_a_message_that_is_a_turn_is_not_queued_again(store: SqlStore) -> None:
     task = await with_task(store, "t1", "m1")
     person = await store.tasks.get_person(task.requested_by)
     await store.tasks.queue_message(T1, a_message(person, "m1"))
-    assert await store.tasks.next_message(T1) is None
+    await store.tasks.end_turn(T1, 1, Outcome.PASS)
+    assert await store.tasks.begin_turn(T1) is None
+
+
+async def test_no_turn_begins_once_the_task_is_landing(store: SqlStore) -> None:
+    task = await with_task(store)
+    person = await store.tasks.get_person(task.requested_by)
+    await store.tasks.end_turn(T1, 1, Outcome.PASS)
+    await store.tasks.queue_message(T1, a_message(person, "m2"))
+    await store.tasks.move(T1, State.PROPOSED)
+    await store.tasks.move(T1, State.MERGING)
+    assert await store.tasks.begin_turn(T1) is None
+    await store.tasks.move(T1, State.PROPOSED, "refused")
+    begun = await store.tasks.begin_turn(T1)
+    assert begun is not None and begun.message.id == "m2"
+
+
+async def test_a_stop_of_one_turn_does_not_stop_the_next(store: SqlStore) -> None:
+    task = await with_task(store)
+    person = await store.tasks.get_person(task.requested_by)
+    await store.tasks.ask_stop(T1, person.id)
+    await store.tasks.end_turn(T1, 1, Outcome.PASS)
+    await store.tasks.queue_message(T1, a_message(person, "m2"))
+    await store.tasks.begin_turn(T1)
+    assert await store.tasks.stop_asked(T1) is None
 
 
 async def test_a_stop_is_asked_until_it_is_cleared(store: SqlStore) -> None:
@@ -162,7 +181,7 @@ async def test_what_is_not_stored_is_a_defect(store: SqlStore) -> None:
     absent = TaskId("absent")
     for asked in (
         store.tasks.move(absent, State.FAILED),
-        store.tasks.add_turn(absent, a_message(person)),
+        store.tasks.begin_turn(absent),
         store.tasks.turn(absent, 1),
         store.tasks.end_turn(absent, 1, Outcome.PASS),
         store.tasks.queue_message(absent, a_message(person)),

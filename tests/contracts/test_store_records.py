@@ -18,6 +18,7 @@ from honk.domain.limits import Spending
 from honk.domain.pull_request import Comment, PullRequest, PullRequestState
 from honk.domain.repository import Sha
 from honk.domain.task import TaskId
+from honk.domain.turn import Outcome
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
 from honk.errors import Defect
 
@@ -67,6 +68,15 @@ async def test_the_latest_verdict_counts(store: SqlStore) -> None:
     await store.records.save_verdict(T1, 2, 1, a_verdict(Answer.PASS))
     assert await store.records.verdict(T1) == a_verdict(Answer.PASS)
     assert await store.records.verdict(T2) is None
+
+
+async def test_a_verdict_is_found_by_its_commit(store: SqlStore) -> None:
+    earlier = replace(a_verdict(Answer.PASS), commit=Sha("earlier"))
+    await store.records.save_verdict(T1, 1, 1, earlier)
+    await store.records.save_verdict(T1, 2, 1, a_verdict(Answer.FAIL))
+    assert await store.records.verdict(T1, Sha("earlier")) == earlier
+    assert await store.records.verdict(T1, Sha("c")) == a_verdict(Answer.FAIL)
+    assert await store.records.verdict(T1, Sha("unknown")) is None
 
 
 async def test_a_cached_finding_counts_for_seven_days(store: SqlStore, clock: Clock) -> None:
@@ -165,6 +175,7 @@ async def test_several_processes_share_one_store(tmp_path: Path) -> None:
         ids = {f"queued-{number}" for number in range(30)}
         for id in ids:
             await store.tasks.queue_message(T1, a_message(person, id))
+        await store.tasks.end_turn(T1, 1, Outcome.PASS)
         children = [
             await asyncio.create_subprocess_exec(
                 sys.executable, "-W", "error", CHILD, url, "t1", name, stdout=PIPE, stderr=PIPE

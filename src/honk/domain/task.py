@@ -55,9 +55,11 @@ NEXT: dict[State, frozenset[State]] = {
     State.DEPLOYED: frozenset({State.DEPLOYING, State.MERGED}),
     # an earlier turn's pull request can still be merged
     State.STOPPED: _NEW_TURN | {State.MERGING},
-    State.FAILED: _NEW_TURN,
+    State.FAILED: _NEW_TURN | {State.STOPPED},
 }
 
+#: From the press of the merge button on: no turn begins any more, unless the merge is refused.
+LANDING = frozenset({State.MERGING, State.MERGED, State.DEPLOYING, State.DEPLOYED})
 #: States in which somebody must be at work on the task; a task left here by a crash is resumed.
 BUSY = _AT_WORK | {State.ACCEPTED, State.QUEUED, State.MERGING, State.DEPLOYING}
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from honk.domain.deployment import Deployment, DeploymentState
@@ -55,10 +54,13 @@ async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) 
         at=ports.clock(),
         previous=live.id if live else None,
     )
+    if (await ports.tasks.get(task.id)).state is not State.DEPLOYED:
+        await ports.tasks.move(task.id, State.DEPLOYING, actor=person.id)
     if live is not None and live.id == wanted.id:
-        return live
-    await ports.tasks.move(task.id, State.DEPLOYING, actor=person.id)
-    made = await _carry_out(task, config, wanted, release, ports=ports)
+        made = live
+        await _tell_finished(task, made, ports=ports)
+    else:
+        made = await _carry_out(task, config, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
         await ports.tasks.move(task.id, State.DEPLOYED)
     else:
@@ -76,21 +78,31 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports
     again = _id(task, Sha(act), "", "undo")
     done = next((one for one in history if one.id == again and one.state is DeploymentState.LIVE), None)
     if done is not None:
-        return done
+        await _tell_finished(task, done, ports=ports)
+        return await _undone(task, done, history, ports=ports)
     live = next((one for one in history if one.state is DeploymentState.LIVE), None)
     before = next((one for one in history if live and one.id == live.previous), None)
     if live is None or live.task != task.id or before is None or config.undo == "none":
         raise NeedsHuman(*_cannot_undo(live, before, task, config))
     await ports.tasks.move(task.id, State.DEPLOYING, "undo", actor=person.id)
-    wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock(), task=task.id)
+    # It stays the version of the task that made it, which can be undone in its turn.
+    wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock())
     command = config if config.undo == "redeploy" else config.model_copy(update={"command": config.undo})
     release = Release(base=base, commit=live.commit, digest=before.digest)
     made = await _carry_out(task, command, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
-        await ports.records.save_deployment(replace(live, state=DeploymentState.UNDONE))
-        await ports.tasks.move(task.id, State.MERGED, f"undone: {config.environment} is at {before.commit[:12]} again")
-    else:
-        await ports.tasks.move(task.id, State.DEPLOYED, "undo failed; this version is still live")
+        return await _undone(task, made, history, ports=ports)
+    await ports.tasks.move(task.id, State.DEPLOYED, "undo failed; this version is still live")
+    return made
+
+
+async def _undone(task: Task, made: Deployment, history: tuple[Deployment, ...], *, ports: Ports) -> Deployment:
+    """`made` is live in place of the task's own deployment."""
+    own = (one for one in history if one.task == task.id and one.id != made.id)
+    replaced = next((one for one in own if one.state is DeploymentState.LIVE), None)
+    if replaced is not None:
+        await ports.records.save_deployment(replace(replaced, state=DeploymentState.UNDONE))
+    await ports.tasks.move(task.id, State.MERGED, f"undone: {made.environment} is at {made.commit[:12]} again")
     return made
 
 
@@ -109,19 +121,17 @@ def _cannot_undo(
 async def _carry_out(
     task: Task, config: DeployConfig, wanted: Deployment, release: Release, *, ports: Ports
 ) -> Deployment:
-    tell = partial(ports.events.record, task.id, task.turn)
     await ports.records.save_deployment(wanted)
-    await tell(
-        DeploymentStarted(
-            deployment=wanted.id,
-            environment=wanted.environment,
-            commit=wanted.commit,
-            undo=_undo_sentence(config, wanted),
-        ),
-        key=f"deployment/{wanted.id}",
+    started = DeploymentStarted(
+        deployment=wanted.id,
+        environment=wanted.environment,
+        commit=wanted.commit,
+        undo=_undo_sentence(config, wanted),
     )
+    await ports.events.record(task.id, task.turn, started, key=f"deployment/{wanted.id}")
     root = ports.home / "production" / task.repository.key / wanted.environment
-    target = root / "releases" / wanted.id
+    # A folder for each try: the one before may be live already, if a crash came between.
+    target = root / "releases" / f"{wanted.id}-{wanted.at:%Y%m%d%H%M%S%f}"
     ran = await _run(task, config, release, target, ports=ports)
     healthy = ran.exit_code == 0
     if healthy:
@@ -129,16 +139,20 @@ async def _carry_out(
     url = config.url or ports.previews.production(task.repository, wanted.environment)
     made = replace(wanted, state=DeploymentState.LIVE if healthy else DeploymentState.FAILED, url=url)
     await ports.records.save_deployment(made)
-    await tell(
-        DeploymentFinished(
-            deployment=made.id,
-            environment=made.environment,
-            state=made.state,
-            url=made.url,
-            output=(ran.stdout + ran.stderr)[-4000:].decode("utf-8", "replace"),
-        )
-    )
+    await _tell_finished(task, made, ran.stdout + ran.stderr, ports=ports)
     return made
+
+
+async def _tell_finished(task: Task, made: Deployment, output: bytes = b"", *, ports: Ports) -> None:
+    finished = DeploymentFinished(
+        deployment=made.id,
+        environment=made.environment,
+        state=made.state,
+        url=made.url,
+        output=output[-4000:].decode("utf-8", "replace"),
+    )
+    key = f"deployed/{made.id}/{made.at.isoformat()}"
+    await ports.events.record(task.id, task.turn, finished, key=key)
 
 
 async def _run(task: Task, config: DeployConfig, release: Release, target: Path, *, ports: Ports) -> Ran:

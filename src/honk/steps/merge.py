@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from honk.domain.event import MergeDone, MergeRefused
+from honk.domain.event import MergeDone, MergeRefused, TaskMoved
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest, PullRequestState, Queued, Refused
@@ -12,28 +12,49 @@ from honk.domain.text import one_line
 from honk.domain.verdict import Answer
 from honk.ports import Ports
 
+#: Merged already, whatever has become of the deployment.
+_LANDED = frozenset({State.MERGED, State.DEPLOYING, State.DEPLOYED})
+#: At rest with a pull request; MERGING is what a crash leaves.
+_LANDABLE = _LANDED | {State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGING}
+
 
 async def merge(
     task: Task, person: Person, *, head: Sha, method: MergeMethod, accept_unsure: bool, ports: Ports
 ) -> MergeResult:
-    """Merges if the person may, the verdict allows it, and the branch is where it was verified."""
-    before = task.state
-    tell = partial(ports.events.record, task.id, task.turn)
-    await ports.tasks.move(task.id, State.MERGING, actor=person.id)
+    """Merges if the person may, the verdict allows it, and the branch is where it was verified.
+
+    What has landed is not merged again; the answer is the same, so that a failed deployment can be tried again.
+    """
+    now = await ports.tasks.get(task.id)
+    landed = now.state in _LANDED
+    tell = partial(ports.events.record, task.id, now.turn)
+    if now.state not in _LANDABLE:
+        busy = Refused(reason=f"the task is {now.state}", remedy=f"merge when it rests: honk follow {task.id}")
+        await tell(MergeRefused(reason=busy.reason, remedy=busy.remedy), actor=person.id)
+        return busy
+    if not landed:
+        await ports.tasks.move(task.id, State.MERGING, actor=person.id)
     result = await _decide(task, person, head, method, accept_unsure=accept_unsure, ports=ports)
     match result:
         case Merged(commit=commit):
             pull_request = await ports.records.pull_request(task.id)
             base = pull_request.base if pull_request else ""
             await tell(MergeDone(commit=commit, head=head, base=base), actor=person.id, key=f"merged/{head}")
-            await ports.tasks.move(task.id, State.MERGED)
+            if not landed:
+                await ports.tasks.move(task.id, State.MERGED)
         case Refused(reason=reason, remedy=remedy):
             await tell(MergeRefused(reason=reason, remedy=remedy), actor=person.id)
-            back = before if before in {State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED} else State.PROPOSED
+            back = now.state if landed else await _before(task, ports=ports)
             await ports.tasks.move(task.id, back, f"{reason}\n{remedy}" if remedy else reason)
         case Queued():
             await ports.tasks.move(task.id, State.MERGING, "in the forge's merge queue")
     return result
+
+
+async def _before(task: Task, *, ports: Ports) -> State:
+    """Where the task was when it began to merge; a crash may lie between."""
+    moves = [one.data for one in await ports.events.read(task.id) if isinstance(one.data, TaskMoved)]
+    return [State(one.before) for one in moves if one.state == State.MERGING != one.before][-1]
 
 
 async def _decide(
@@ -43,23 +64,20 @@ async def _decide(
     if not decision.allowed:
         return Refused(reason=decision.reason)
     pull_request = await ports.forge.find(task.repository, task.id)
-    verdict = await ports.records.verdict(task.id)
+    verdict = await ports.records.verdict(task.id, head)
     if pull_request is None:
         return Refused(reason="there is no pull request to merge", remedy=f"honk show {task.id}")
     if pull_request.state is not PullRequestState.MERGED:
-        objection = _objection(pull_request, verdict.answer if verdict else None, accept_unsure)
+        if verdict is None:
+            return Refused(reason=f"the commit {head[:12]} was not verified", remedy=f"honk retry {task.id}")
+        objection = _objection(pull_request, verdict.answer, accept_unsure)
         if objection is not None:
             return objection
-        if verdict is None or verdict.commit != head:
-            return Refused(
-                reason=f"the branch is at {pull_request.head[:12]}, and that commit was not verified",
-                remedy=f"honk retry {task.id}",
-            )
     message = f"{pull_request.title}\n\nHonk-Task: {task.id}\nMerged-by: {one_line(person.name)}\n"
     return await ports.forge.merge(task.repository, pull_request, head=head, method=method, message=message)
 
 
-def _objection(pull_request: PullRequest, answer: Answer | None, accept_unsure: bool) -> Refused | None:
+def _objection(pull_request: PullRequest, answer: Answer, accept_unsure: bool) -> Refused | None:
     if answer is Answer.PASS and pull_request.state is PullRequestState.OPEN:
         return None
     if answer is Answer.UNSURE and accept_unsure:

@@ -50,7 +50,9 @@ async def propose(
         pull_request = await ports.forge.open(task.repository, wanted)
     else:
         pull_request = await ports.forge.update(task.repository, replace(before, head=head, body=body, state=state))
-    await tell(
+    opened = await ports.events.record(
+        task.id,
+        turn.number,
         PullRequestOpened(
             number=pull_request.number,
             branch=pull_request.branch,
@@ -62,7 +64,7 @@ async def propose(
         ),
         key="pull_request",
     )
-    if before is not None:
+    if opened.turn != turn.number:
         await tell(
             PullRequestUpdated(number=pull_request.number, head=head, state=pull_request.state),
             key=f"pull_request/{turn.number}",

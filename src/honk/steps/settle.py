@@ -6,7 +6,7 @@ from datetime import datetime
 from honk.domain.attempt import Attempt
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.pull_request import PullRequestState
-from honk.domain.task import State, Task
+from honk.domain.task import BUSY, LANDING, State, Task
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.ports import Ports
@@ -56,25 +56,29 @@ def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
 async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> Ending:
     """Leaves the turn. The event is the last one that a follower waits for.
 
-    A turn with nothing to show leaves an earlier turn's pull request as it was.
+    A turn with nothing new to propose leaves an earlier turn's pull request as it was, and the task with it.
+    Done again after a crash, it leaves alone what people and later turns have done since.
     """
     before = await ports.records.pull_request(task.id)
-    if ending.state is State.FAILED and before is not None:
+    if ending.state in {State.FAILED, State.DRAFT} and before is not None:
         ready = before.state is PullRequestState.OPEN
         ending = replace(ending, state=State.PROPOSED if ready else State.DRAFT)
-    await ports.tasks.move(task.id, ending.state, ending.reason)
+    known = await ports.tasks.turn(task.id, turn.number)
     await ports.tasks.end_turn(task.id, turn.number, ending.outcome)
-    await ports.tasks.clear_stop(task.id)
+    now = await ports.tasks.get(task.id)
+    unmoved = now.state in BUSY if known.outcome else True
+    if now.turn == turn.number and unmoved and now.state not in LANDING:
+        await ports.tasks.move(task.id, ending.state, ending.reason)
+        await ports.tasks.clear_stop(task.id)
     await _record(task.id, turn.number, ending, key=f"settled/{turn.number}", ports=ports)
     return ending
 
 
-async def settle_landing(task: Task, act: str, *, ports: Ports) -> Ending:
+async def settle_landing(task: Task, act: str, outcome: Outcome, *, ports: Ports) -> Ending:
     """Leaves a merge, a deployment or an undo, in whatever state it has reached."""
     now = await ports.tasks.get(task.id)
-    outcome = Outcome.PASS if now.state in {State.MERGED, State.DEPLOYED} else Outcome.ERROR
     ending = Ending(outcome=outcome, state=now.state, reason=now.reason)
-    await _record(task.id, task.turn, ending, key=f"settled/{act}", ports=ports)
+    await _record(task.id, now.turn, ending, key=f"settled/{act}", ports=ports)
     return ending
 
 

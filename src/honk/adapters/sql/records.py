@@ -22,6 +22,7 @@ from honk.domain.codec import dump, load
 from honk.domain.deployment import Deployment
 from honk.domain.limits import Spending
 from honk.domain.pull_request import Comment, PullRequest
+from honk.domain.repository import Sha
 from honk.domain.task import TaskId
 from honk.domain.verdict import Verdict
 from honk.ports import Clock
@@ -62,15 +63,15 @@ class SqlRecords:
 
         await self._database.write(work)
 
-    async def verdict(self, task: TaskId) -> Verdict | None:
+    async def verdict(self, task: TaskId, commit: Sha | None = None) -> Verdict | None:
         query = (
             sa.select(verdicts.c.verdict)
             .where(verdicts.c.task == task)
             .order_by(verdicts.c.turn.desc(), verdicts.c.attempt.desc())
-            .limit(1)
         )
-        text = await self._one(query)
-        return None if text is None else load(Verdict, text)
+        rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        given = (load(Verdict, text) for text in rows)
+        return next((one for one in given if commit in (None, one.commit)), None)
 
     async def cached(self, key: str) -> str | None:
         return await self._one(

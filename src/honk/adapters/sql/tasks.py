@@ -14,7 +14,7 @@ from honk.domain.event import Event, TaskMoved
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Identity, IdentityKind, Person, PersonId
 from honk.domain.repository import Repository
-from honk.domain.task import Options, State, Task, TaskId
+from honk.domain.task import LANDING, Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import Defect, Usage
 from honk.ports import Clock
@@ -152,19 +152,21 @@ class SqlTasks:
 
         return await self._database.write(work)
 
-    async def add_turn(self, task: TaskId, message: Message) -> Turn:
-        def work(connection: sa.Connection) -> Turn:
+    async def begin_turn(self, task: TaskId) -> Turn | None:
+        def work(connection: sa.Connection) -> Turn | None:
             row = lock_task(connection, task)
-            queued = mailbox.c.task == task, mailbox.c.message_id == message.id
-            connection.execute(mailbox.update().where(*queued).values(taken=True))
-            before = _turn_of(connection, message.id)
-            if before is not None:
-                if before.task != task:
-                    raise Defect(f"message {message.id} belongs to task {before.task}, not to {task}")
-                return before
-            turn = Turn(task=task, number=row.turn + 1, message=message)
+            latest = sa.select(turns).where(turns.c.task == task, turns.c.number == row.turn)
+            last = connection.execute(latest).first()
+            if last is not None and last.outcome is None:
+                return _turn(last)
+            queued = sa.select(mailbox).where(mailbox.c.task == task, mailbox.c.taken.is_(sa.false()))
+            oldest = connection.execute(queued.order_by(mailbox.c.number).limit(1)).first()
+            if oldest is None or State(row.state) in LANDING:
+                return None
+            turn = Turn(task=task, number=row.turn + 1, message=load(Message, oldest.message))
+            connection.execute(mailbox.update().where(mailbox.c.number == oldest.number).values(taken=True))
             _insert_turn(connection, turn)
-            connection.execute(tasks.update().where(tasks.c.id == task).values(turn=turn.number))
+            connection.execute(tasks.update().where(tasks.c.id == task).values(turn=turn.number, stop_asked_by=None))
             return turn
 
         return await self._database.write(work)
@@ -185,22 +187,15 @@ class SqlTasks:
         def work(connection: sa.Connection) -> None:
             lock_task(connection, task)
             same = sa.select(mailbox.c.number).where(mailbox.c.task == task, mailbox.c.message_id == message.id)
-            if connection.execute(same).first() is None and _turn_of(connection, message.id) is None:
+            before = _turn_of(connection, message.id)
+            if before is not None and before.task != task:
+                raise Defect(f"message {message.id} belongs to task {before.task}, not to {task}")
+            if connection.execute(same).first() is None and before is None:
                 connection.execute(
                     mailbox.insert().values(task=task, message_id=message.id, message=dump(Message, message))
                 )
 
         await self._database.write(work)
-
-    async def next_message(self, task: TaskId) -> Message | None:
-        query = (
-            sa.select(mailbox.c.message)
-            .where(mailbox.c.task == task, mailbox.c.taken.is_(sa.false()))
-            .order_by(mailbox.c.number)
-            .limit(1)
-        )
-        text = await self._database.read(lambda connection: connection.execute(query).scalar())
-        return None if text is None else load(Message, text)
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
         await self._set_stop(task, by)
