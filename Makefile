@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-.PHONY: help setup develop demo test check fix e2e trials wheel partners bench clean
+.PHONY: help setup develop demo test check fix e2e browser installed trials wheel partners bench clean
 
 help:     ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ demo: setup ## The whole journey on the example repository, live in the terminal
 	@.venv/bin/honk demo $(ARGS)
 
 test: develop check ## Everything that CI runs: checks and the default test suite
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 check: develop ## Format, lint, types, import rules
 	@$(PY) -m ruff format --check -q .
@@ -27,7 +27,14 @@ fix: develop ## Let ruff put right what it can
 	@$(PY) -m ruff check -q --fix . ; $(PY) -m ruff format -q .
 
 e2e: develop partners ## Only the tests with real servers and the real agent binary
-	@$(PY) -m pytest -m "e2e or sandbox" $(ARGS)
+	@$(PY) -m pytest -m "(e2e or sandbox) and not slow" $(ARGS)
+
+browser: develop ## The example's builds in a real Chromium (installs it: 350 MB)
+	@scripts/partners chromium
+	@$(PY) -m pytest tests/e2e/test_pages_browser.py $(ARGS)
+
+installed: develop partners ## The wheel in an environment of its own, and the demo from there
+	@$(PY) -m pytest -m slow tests/e2e/test_wheel.py $(ARGS)
 
 trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
 	@$(PY) tests/trials/run.py $(ARGS)
