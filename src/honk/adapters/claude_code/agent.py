@@ -74,11 +74,15 @@ class ClaudeCode:
             await sandbox.run(("rm", "-f", choices.transcript(job.session)), seconds=_PREPARE)
             resume = False
             client, transport = await self._start(job, sandbox, tools, resume=False)
+        broken_off = True
         try:
             narrator = Narrator(job, resumed=resume, now=anyio.current_time)
             yield ClaudeSession(client, transport, narrator, tell, exit, self._patience)
+            broken_off = False
         finally:
             with anyio.CancelScope(shield=True):
+                if broken_off:  # it would work on, and call the model, for as long as it may say farewell
+                    await transport.kill()
                 await client.disconnect()
                 await transport.kill()
 
