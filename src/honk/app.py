@@ -62,7 +62,9 @@ class App:
         await self._start_turn(task, await ports.tasks.turn(task.id, 1))
         return task
 
-    async def unfinished_twin(self, person: Person, address: str, text: str, options: Options) -> Task | None:
+    async def unfinished_twin(
+        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = ()
+    ) -> Task | None:
         """The same request by the same person that a crash or Ctrl-C cut off, so that asking again goes on."""
         repository = self.ports.repositories.identify(address)
         cut_off = {one.split("/")[1] for one in await self.journal.unfinished()}
@@ -74,7 +76,9 @@ class App:
                 person.id,
             )
             if same and (task.id in cut_off or task.state in BUSY):
-                return task
+                first = await self.ports.tasks.turn(task.id, 1)
+                if first.message.images == images:
+                    return task
         return None
 
     async def resume(self, task: Task) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from typing import Any
 
 import anyio
 from anyio.abc import Process
+
+from honk.errors import single
 
 #: the operator's secrets; each may appear nowhere but where it is used
 KEY = "sk-ant-canary-91d4"
@@ -126,6 +127,11 @@ class Honk:
         return Path(self.environment["HONK_HOME"])
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """What stands before the arguments."""
+        return sys.executable, "-m", "honk"
+
+    @property
     def person(self) -> Path:
         return self.root / "person"
 
@@ -138,35 +144,33 @@ class Honk:
         return Honk(root=self.root, environment={k: v for k, v in self.environment.items() if k not in names})
 
     @asynccontextmanager
-    async def started(self, *argv: str | Path, cwd: Path | None = None) -> AsyncIterator[Running]:
+    async def started(self, *argv: str | Path) -> AsyncIterator[Running]:
         """`honk …`; ended hard on leaving, if it is still there."""
-        command = [sys.executable, "-m", "honk", *map(str, argv)]
-        process = await anyio.open_process(
-            command, env=self.environment, cwd=cwd or self.root, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        command = [*self.command, *map(str, argv)]
+        process = await anyio.open_process(command, env=self.environment, cwd=self.root, stdin=subprocess.DEVNULL)
         running = Running(process=process)
-        try:
+        with single():
             async with anyio.create_task_group() as readers:
                 readers.start_soon(running.read, process.stdout, running.out)
                 readers.start_soon(running.read, process.stderr, running.err)
-                yield running
-                with anyio.CancelScope(shield=True):
-                    await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
+                try:
+                    yield running
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+                    with anyio.CancelScope(shield=True):
+                        await process.wait()
+        await process.aclose()
 
-    async def __call__(self, *argv: str | Path, seconds: float = 60, stdin: str = "", cwd: Path | None = None) -> Done:
+    async def __call__(self, *argv: str | Path, seconds: float = 60, stdin: str = "") -> Done:
         """`honk …` to its end. Raises TimeoutError."""
         with anyio.fail_after(seconds):
             done = await anyio.run_process(
-                [sys.executable, "-m", "honk", *map(str, argv)],
+                [*self.command, *map(str, argv)],
                 env=self.environment,
                 input=stdin.encode(),
                 check=False,
-                cwd=cwd or self.root,
+                cwd=self.root,
             )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in out + err, out + err
@@ -208,14 +212,19 @@ class Honk:
 
     def processes(self) -> list[str]:
         """Command lines of processes that have to do with this home."""
-        marks = (os.fsencode(self.home), b"/honk/agent")
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 line = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-                if marks[0] in line and int(entry.name) != os.getpid():
+                if os.fsencode(self.home) in line and int(entry.name) != os.getpid():
                     found.append(os.fsdecode(line.replace(b"\0", b" ")))
         return found
+
+    def nothing_left(self) -> None:
+        """Fails for a process, a socket or a checkout that work left behind."""
+        assert not self.processes()
+        assert not self.sockets()
+        assert not list((self.home / "checkouts").glob("*"))
 
     def sockets(self) -> list[Path]:
         """What is left of sockets."""
@@ -247,7 +256,3 @@ def world() -> Iterator[Honk]:
         yield Honk(root=root, environment=environment)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-
-
-#: what ends a command from outside, and the exit code that must follow
-SIGNALS = (signal.SIGINT, signal.SIGTERM)

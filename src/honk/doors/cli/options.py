@@ -1,6 +1,6 @@
 """Options that several commands share, and how what a person typed becomes domain values."""
 
-import mimetypes
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +13,13 @@ from honk.domain.task import Options, Task
 from honk.doors.cli.house import House
 from honk.errors import Usage
 
-#: What the model's API accepts as pictures.
-_IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+#: What the model's API accepts as pictures, and how their files begin.
+_IMAGE_TYPES = {
+    "image/png": rb"\x89PNG\r\n\x1a\n",
+    "image/jpeg": rb"\xff\xd8\xff",
+    "image/gif": rb"GIF8[79]a",
+    "image/webp": rb"RIFF....WEBP",
+}
 _IMAGE_LIMIT = 5 << 20
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
@@ -29,17 +34,17 @@ async def images(house: House, files: list[Path] | None) -> tuple[Image, ...]:
     """Stores the pictures. Raises Usage for a file that is none, is missing, or is too large."""
     found = []
     for file in files or []:
-        media_type = mimetypes.guess_type(file.name)[0] or ""
-        if media_type not in _IMAGE_TYPES:
-            raise Usage(f"{file} is not a picture that the model reads", "give a PNG, JPEG, GIF or WebP file")
         try:
+            if file.stat().st_size > _IMAGE_LIMIT:
+                raise Usage(f"{file} is larger than {_IMAGE_LIMIT >> 20} MiB", "give a smaller picture")
             content = file.read_bytes()
         except OSError as exc:
-            raise Usage(f"{file} cannot be read: {exc.strerror}") from exc
-        if len(content) > _IMAGE_LIMIT:
-            raise Usage(f"{file} is larger than {_IMAGE_LIMIT >> 20} MiB", "give a smaller picture")
+            raise Usage(f"{file} cannot be read: {exc.strerror}", "check the path of the picture") from exc
+        kinds = [kind for kind, begin in _IMAGE_TYPES.items() if re.match(begin, content, re.DOTALL)]
+        if not kinds:
+            raise Usage(f"{file} is not a picture that the model reads", "give a PNG, JPEG, GIF or WebP file")
         digest = await house.app.ports.artifacts.put(content)
-        found.append(Image(name=file.name, media_type=media_type, digest=digest))
+        found.append(Image(name=file.name, media_type=kinds[0], digest=digest))
     return tuple(found)
 
 

@@ -51,6 +51,10 @@ class Output:
         if not self.json:
             self._out.print(Text(printable(text), style=style))
 
+    def farewell(self, text: str) -> None:
+        """What a person must know at an early end; beside the documents with --json."""
+        (self._err if self.json else self._out).print(Text(printable(text)))
+
     def progress(self, text: str) -> None:
         """A line that only someone who watches wants."""
         if self._live:

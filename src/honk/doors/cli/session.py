@@ -37,7 +37,7 @@ def guarded(work: Callable[[], Awaitable[int]], out: Output, *, kept: str = "") 
     except Interrupted:
         out.progress("")
         if kept:
-            out.line(f"stopped. {kept}")
+            out.farewell(f"stopped. {kept}")
         return INTERRUPTED
     except Defect as error:
         out.error(Defect(f"this is a defect of Honk: {error.message}", "please report it with the output of honk log"))

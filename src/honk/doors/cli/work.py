@@ -104,7 +104,7 @@ class _Request:
             run(open_house, out, command)
         except typer.Exit as exit:
             if exit.exit_code == INTERRUPTED and self.begun:
-                out.line(_KEPT.format(self.begun.id))
+                out.farewell(_KEPT.format(self.begun.id))
             raise
 
     async def _begin(self, house: House, out: Output) -> Task:
@@ -112,13 +112,14 @@ class _Request:
         text = typer.get_text_stream("stdin").read() if self.instruction == "-" else self.instruction
         options = with_defaults(house, self.options)
         app = house.app
-        twin = None if self.new else await app.unfinished_twin(house.person, self.repository, text, options)
+        pictures = await images(house, self.files)
+        begun = partial(app.unfinished_twin, house.person, self.repository, text, options, images=pictures)
+        twin = None if self.new else await begun()
         if twin is not None:
             out.line(f"task {twin.id} was cut off; going on with it (--new begins anew)", "yellow")
             await app.resume(twin)
             self.begun = twin
             return twin
-        pictures = await images(house, self.files)
         self.begun = await app.submit(house.person, self.repository, text, options, images=pictures)
         return self.begun
 
