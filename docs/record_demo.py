@@ -1,6 +1,6 @@
-"""Runs `honk demo` in a terminal and draws what it says: docs/demo.svg.
+"""Runs `honk demo` in a terminal, presses Enter where it asks, and draws what it says: docs/demo.svg.
 
-`.venv/bin/python docs/record_demo.py`. Addresses and long lines are shortened; nothing is added.
+`.venv/bin/python docs/record_demo.py`. The secret parts of addresses are shortened; nothing is added.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 HERE = Path(__file__).resolve().parent
-_COLUMNS = 108
+_COLUMNS = 100
 _THEME = TerminalTheme(
     (15, 13, 22),
     (236, 232, 225),
@@ -29,59 +29,50 @@ _THEME = TerminalTheme(
         *((110, 168, 254), (199, 146, 234), (120, 220, 232), (236, 232, 225)),
     ],
 )
-_SPINNER = re.compile(r"^\S? ?[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] task ")
+_SPINNER = re.compile(r"^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] ")
 _FRAME = re.compile(r"\x1b\[2K|\r")
 _CURSOR = re.compile(r"\x1b\[\??\d*[A-GJKhl]")
-#: several uses of these in a row become one line
-_TOOL = re.compile(r"^· (?:Read|Edit) ")
-_PLAIN = Console(file=io.StringIO(), width=400)
 #: of an address: what is the same for everybody is kept
-_SECRET = re.compile(r"(/(?:preview|live))/[\w.-]{12,}/?")
+_SECRET = re.compile(r"(127\.0\.0\.1):\d+(/(?:preview|live))/\w{20}/")
+_PROMPT, _PRESENT = b"\x1b[1m> \x1b[0m", 2
 
 
 def record() -> str:
-    """Everything that the demo writes to a terminal."""
-    reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 400, 0, 0))
-    written = b""
+    """Everything that the demo writes to a terminal; at the first question Enter is pressed, at the second Ctrl-C."""
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 60, _COLUMNS, 0, 0))
+    written, keys = b"", [b"\n", b"\x03"]
     with tempfile.TemporaryDirectory() as home:
         own = os.environ.items()  # noqa: TID251 - no part of Honk, and no key may be in the picture
         environment = {name: value for name, value in own if not name.startswith("ANTHROPIC_")}
-        environment |= {"HONK_HOME": home, "TERM": "xterm-256color", "COLUMNS": "400"}
-        argv = [str(Path(sys.executable).with_name("honk")), "demo"]
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=environment):
-            os.close(writer)
+        environment |= {"HONK_HOME": home, "TERM": "xterm-256color"}
+        argv = ["setsid", "--ctty", sys.executable, "-m", "honk", "demo"]
+        with subprocess.Popen(argv, stdin=terminal, stdout=terminal, stderr=terminal, env=environment):
+            os.close(terminal)
             while True:
                 try:
-                    piece = os.read(reader, 1 << 16)
+                    piece = os.read(master, 1 << 16)
                 except OSError:
                     break
                 written += piece
+                if keys and written.count(_PROMPT) == _PRESENT + 1 - len(keys):
+                    os.write(master, keys.pop(0))
     return written.decode()
 
 
 def lines(said: str) -> list[Text]:
-    """What is left to read at the end, without the spinner, on lines that fit."""
+    """What is left to read at the end, without the spinner."""
     kept: list[Text] = []
     for line in said.replace("\r\n", "\n").split("\n"):
         text = Text.from_ansi(_CURSOR.sub("", _FRAME.split(line)[-1]))
-        if _SPINNER.match(text.plain) or (not text.plain and kept and not kept[-1].plain):
+        text.rstrip()
+        blank = not text.plain and (not kept or not kept[-1].plain)
+        if blank or _SPINNER.match(text.plain) or text.plain in {">", "> ^C"}:
             continue
         for match in reversed(list(_SECRET.finditer(text.plain))):
-            text = Text.assemble(text[: match.end(1)], ("/…/", "dim"), text[match.end() :])
-        if kept and (tool := _TOOL.match(text.plain)) and kept[-1].plain.startswith(tool[0]):
-            kept[-1].append(f", {text.plain[tool.end() :]}", kept[-1].get_style_at_offset(_PLAIN, 0))
-        else:
-            kept.append(text)
-    return [part for text in kept for part in _fitted(text)]
-
-
-def _fitted(text: Text) -> list[Text]:
-    """What the agent and Honk say in sentences is wrapped; the rest is cut."""
-    if not text.get_style_at_offset(_PLAIN, 0).dim and "://" not in text.plain:
-        return list(text.wrap(_PLAIN, _COLUMNS))
-    text.truncate(_COLUMNS, overflow="ellipsis")
-    return [text]
+            text = Text.assemble(text[: match.end(1)], text[match.start(2) : match.end(2)], "/…/", text[match.end() :])
+        kept.append(text)
+    return kept
 
 
 def draw(shown: list[Text]) -> str:
