@@ -50,23 +50,30 @@ def _write(truth: Path, branch: str, path: str) -> Call:
 
 
 def _edits(file: PatchedFile, content: str) -> tuple[Call, ...]:
-    """One edit a hunk, each with as many more lines above or below as make it the only one of its kind."""
+    """One edit a hunk, each with as many lines above it as make it the only one of its kind."""
     lines = content.splitlines(keepends=True)
-    starts = [hunk.source_start - 1 for hunk in file] + [len(lines)]
-    calls, free = [], 0
-    for hunk, start, following in zip(file, starts, starts[1:], strict=False):
-        old = "".join(line.value for line in hunk.source_lines())
-        new = "".join(line.value for line in hunk.target_lines())
-        above, below = start, start + hunk.source_length
-        while content.count(old) != 1:
-            if above > free:
-                above -= 1
-                old, new = lines[above] + old, lines[above] + new
-            elif below < following:
-                old, new = old + lines[below], new + lines[below]
-                below += 1
+    #: (first line, line after the last, what stands there afterwards)
+    spans: list[tuple[int, int, str]] = []
+    for hunk in file:
+        start = hunk.source_start - 1
+        end, new = start + hunk.source_length, "".join(line.value for line in hunk.target_lines())
+        while content.count("".join(lines[start:end])) != 1:
+            if start == 0:
+                raise TrialUnusable(
+                    f"{file.path}: the hunk at line {hunk.source_start} is not the only one of its kind"
+                )
+            if spans and spans[-1][1] == start:
+                # No room is left above: one edit with the hunk before.
+                start, _, before = spans.pop()
+                new = before + new
             else:
-                raise TrialUnusable(f"{file.path}: the hunk at line {start + 1} is not the only one of its kind")
-        free = below
-        calls.append(Call("Edit", {"file_path": f"{_WORKSPACE}/{file.path}", "old_string": old, "new_string": new}))
-    return tuple(calls)
+                start -= 1
+                new = lines[start] + new
+        spans.append((start, end, new))
+    return tuple(
+        Call(
+            "Edit",
+            {"file_path": f"{_WORKSPACE}/{file.path}", "old_string": "".join(lines[start:end]), "new_string": new},
+        )
+        for start, end, new in spans
+    )
