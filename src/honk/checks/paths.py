@@ -39,10 +39,6 @@ def is_test_file(path: str) -> bool:
     )
 
 
-def is_python_test(path: str) -> bool:
-    return path.endswith(".py") and (bool(_PYTHON_TEST.match(PurePosixPath(path).name)) or is_test(path))
-
-
 def is_javascript(path: str) -> bool:
     return PurePosixPath(path).suffix in {
         ".js",

@@ -24,11 +24,6 @@ class Tally:
             skipped=(*self.skipped, *other.skipped),
         )
 
-    @property
-    def none_passed(self) -> bool:
-        """Whether it is known that tests ran and not one of them passed."""
-        return self.passed == () and bool(self.failed)
-
 
 #: Nothing could be read.
 UNREAD = Tally()

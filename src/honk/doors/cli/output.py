@@ -31,7 +31,6 @@ class Output:
 
     def __init__(self, *, json_lines: bool = False, watched: bool = False) -> None:
         self.json = json_lines
-        self._watched = watched
         self._out = Console(highlight=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._live = (self._out.is_terminal or watched) and not json_lines
