@@ -6,6 +6,7 @@ import anyio
 
 from honk.domain.event import Event, TaskSettled
 from honk.domain.task import Task
+from honk.domain.turn import Outcome
 from honk.doors.cli.house import House
 from honk.doors.cli.output import Output
 from honk.errors import Usage
@@ -17,19 +18,29 @@ _LOOK = 2.0
 
 
 async def carry_through(
-    house: House, out: Output, begin: Callable[[], Awaitable[Task]], *, existing: Task | None = None
+    house: House,
+    out: Output,
+    begin: Callable[[], Awaitable[Task]],
+    *,
+    existing: Task | None = None,
+    message: str = "",
 ) -> TaskSettled:
-    """Begins work and shows it until the task settles. Raises what `begin` raises."""
+    """Begins work and shows it until the task settles; with a `message`, until the turn of that message does.
+
+    Raises what `begin` raises.
+    """
     after = await last_seq(house, existing) if existing else 0
     with house.alone() as alone:
         if alone:
             async with house.working():
-                return await show(house, out, await begin(), after)
+                return await show(house, out, await begin(), after, message=message)
     out.progress("another process works on this HONK_HOME: it does the work, this one shows it")
-    return await follow(house, out, await begin(), after=after)
+    return await follow(house, out, await begin(), after=after, message=message)
 
 
-async def follow(house: House, out: Output, task: Task, *, after: int, take_over: bool = True) -> TaskSettled:
+async def follow(
+    house: House, out: Output, task: Task, *, after: int, take_over: bool = True, message: str = ""
+) -> TaskSettled:
     """Shows events until the task settles. Once nobody works on it, takes the work over, or raises Usage."""
     while True:
         with house.alone() as alone:
@@ -38,12 +49,12 @@ async def follow(house: House, out: Output, task: Task, *, after: int, take_over
             if alone:
                 async with house.working():
                     await house.app.resume(await house.app.ports.tasks.get(task.id))
-                    return await show(house, out, task, after)
+                    return await show(house, out, task, after, message=message)
         with anyio.move_on_after(_LOOK):
             async for event in _events(house, task, after):
                 out.event(event)
                 after = event.seq
-                if ends_following(event, task) and isinstance(event.data, TaskSettled):
+                if isinstance(event.data, TaskSettled) and await _is_over(house, task, event, message):
                     return await _finish(house, out, task, event.data)
 
 
@@ -52,15 +63,25 @@ async def last_seq(house: House, task: Task) -> int:
     return max((event.seq for event in await house.app.ports.events.read(task.id)), default=0)
 
 
-async def show(house: House, out: Output, task: Task, after: int) -> TaskSettled:
+async def show(house: House, out: Output, task: Task, after: int, *, message: str = "") -> TaskSettled:
     """Shows events until the task settles; somebody in this process does the work."""
     with out.waiting(f"task {task.id}"):
         async for event in _events(house, task, after):
             out.event(event)
-            if ends_following(event, task) and isinstance(event.data, TaskSettled):
+            if isinstance(event.data, TaskSettled) and await _is_over(house, task, event, message):
                 break
     assert isinstance(event.data, TaskSettled)
     return await _finish(house, out, task, event.data)
+
+
+async def _is_over(house: House, task: Task, event: Event, message: str) -> bool:
+    """Whether what was asked for has ended: a queued message waits for the end of its own turn, or for a stop."""
+    if not ends_following(event, task):
+        return False
+    stopped = isinstance(event.data, TaskSettled) and event.data.outcome == Outcome.STOPPED
+    if not message or stopped:
+        return True
+    return (await house.app.ports.tasks.turn(task.id, event.turn)).message.id == message
 
 
 async def _finish(house: House, out: Output, task: Task, settled: TaskSettled) -> TaskSettled:

@@ -1,5 +1,6 @@
 """Commands that begin work: run, reply, retry, merge, undo, stop, serve."""
 
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -138,13 +139,14 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
         async def command(house: House) -> int:
             found = await find(house, task)
             pictures = await images(house, image)
+            message = uuid.uuid4().hex
 
             async def begin() -> Task:
-                if await house.app.reply(house.person, found, words, images=pictures) is None:
+                if await house.app.reply(house.person, found, words, images=pictures, id=message) is None:
                     out.line("queued: it is the next turn, after the one at work")
                 return found
 
-            return _exit(await carry_through(house, out, begin, existing=found))
+            return _exit(await carry_through(house, out, begin, existing=found, message=message))
 
         run(open_house, out, command, kept=_KEPT.format(task))
 
