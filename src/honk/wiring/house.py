@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.routing import Route
 
 from honk.adapters.broker import NetworkRules, SocketBroker, Upstream
+from honk.adapters.broker.sockets import sweep
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.command import Command
 from honk.adapters.dbos import DbosJournal
@@ -74,7 +75,8 @@ class OpenHonk:
         return worker_lock(self.home)
 
     def working(self) -> AbstractAsyncContextManager[None]:
-        """Runs workflows in this process."""
+        """Runs workflows in this process. The worker lock says that no other one has a broker at work here."""
+        sweep(self.home / "run")
         return Worker(self.app, merge=self.defaults.merge).working()
 
     @asynccontextmanager

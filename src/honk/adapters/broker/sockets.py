@@ -42,6 +42,14 @@ def listen(folder: Path, name: str, own: Callable[[Path], None]) -> tuple[socket
     raise SandboxUnusable(f"Too many sockets in {folder}.", "End processes of Honk that hang.")
 
 
+def sweep(folder: Path) -> None:
+    """Removes the sockets that killed processes left behind. The caller knows that nobody is making one there."""
+    for path in folder.glob("*.sock"):
+        with _short(path) as address:
+            if not _is_alive(address):
+                path.unlink(missing_ok=True)
+
+
 def _is_alive(address: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
