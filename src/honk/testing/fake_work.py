@@ -151,6 +151,8 @@ class Edit:
     reason: str = ""
     #: goes on until it is interrupted, after the edit
     endless: bool = False
+    #: goes on until the test lets it end
+    until: anyio.Event | None = None
     error: Exception | None = None
 
 
@@ -225,6 +227,9 @@ class FakeSession:
             self._write(edit)
         if edit.error is not None:
             raise edit.error
+        if edit.until is not None:
+            self.agent.busy.set()
+            await edit.until.wait()
         if edit.endless:
             self.agent.busy.set()
             await self.interrupted.wait()

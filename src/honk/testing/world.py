@@ -6,7 +6,7 @@ heads, production is what was deployed last. The store is the real one, on a dat
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,10 @@ from honk.adapters.sql import SqlStore
 from honk.app import App
 from honk.domain.event import Event
 from honk.domain.person import Identity, IdentityKind, Person
-from honk.domain.pull_request import PullRequest
+from honk.domain.pull_request import MergeMethod, PullRequest
 from honk.domain.repository import Sha
 from honk.domain.task import Options, Task, TaskId
+from honk.errors import Stopped
 from honk.ports import Clock, Ports
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
@@ -131,6 +132,9 @@ class _Journal(MemoryJournal):
 class World:
     """Made by `world()`. Tests look at what is in it afterwards, never at how it was called."""
 
+    #: how people merge here
+    method = MergeMethod.MERGE
+
     def __init__(self, home: Path, store: SqlStore, code: Code, clock: Clock) -> None:
         self.home = home
         self.store = store
@@ -181,7 +185,8 @@ class World:
         waited: set[str] = set()
         while left := [one for one in self.journal.started if one.split("/")[1] == task.id and one not in waited]:
             for one in left:
-                await self.journal.wait(one)
+                with suppress(Stopped):
+                    await self.journal.wait(one)
                 waited.add(one)
         return await self.now(task)
 

@@ -1,0 +1,122 @@
+"""A stop takes hold in every step, keeps the work, and leaves nothing behind that stops what comes next."""
+
+import anyio
+import pytest
+
+from honk.domain.person import Person
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome
+from honk.errors import Usage
+from honk.testing.fake_work import APP, Edit
+from honk.testing.world import Trap, World
+
+pytestmark = pytest.mark.anyio
+
+
+async def _stopped_at(here: World, trap: Trap, person: Person) -> Task:
+    here.trap = trap
+    async with here.working():
+        task = await here.ask("fix the crash")
+        with anyio.fail_after(10):
+            await trap.reached.wait()
+            await here.app.stop(person, await here.now(task), working=True)
+            task = await here.settled(task)
+    here.trap = Trap(place="nowhere")
+    return task
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["repositories.refresh", "workspaces.open", "gate.baseline", "gate.verify", "forge.publish", "artifacts.put"],
+)
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+async def test_a_stop_takes_hold_in_every_step(here: World, place: str, after: bool) -> None:
+    task = await _stopped_at(here, Trap(place=place, after=after), await here.person("Bo"))
+    turn = await here.store.tasks.turn(task.id, 1)
+    assert (task.state, turn.outcome) == (State.STOPPED, Outcome.STOPPED)
+    assert task.reason == "stopped by a person"
+    assert [event.type for event in await here.log(task)][-1] == "task.settled"
+    assert await here.store.tasks.stop_asked(task.id) is None
+    async with here.working():
+        await here.app.retry(await here.person(), task)
+        task = await here.settled(task)
+    assert (task.state, task.turn) == (State.PROPOSED, 2)
+    assert here.file(task.branch) == b"fixed"
+    assert (await here.pull_request(task)).number == 1
+
+
+async def test_a_stop_while_the_agent_works_keeps_what_it_did(here: World) -> None:
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"half"}, endless=True)
+    async with here.working():
+        task = await here.ask("fix the crash")
+        await here.agent.busy.wait()
+        await here.app.stop(await here.person("Bo"), task, working=True)
+        with anyio.fail_after(10):
+            task = await here.settled(task)
+        assert (task.state, here.kept(task.id)) == (State.STOPPED, b"half")
+        assert any(files == {**files, APP: b"half"} for files in here.code.trees.values()), "committed in the mirror"
+        assert task.branch not in here.code.branches
+        await here.app.reply(await here.person(), task, "friendlier")
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed, friendly")
+
+
+async def test_a_task_that_nobody_works_on_stops_at_once(here: World) -> None:
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"half"}, endless=True)
+    person = await here.person()
+    async with here.working():
+        task = await here.ask("fix the crash")
+        await here.agent.busy.wait()
+    task = await here.app.stop(person, task, working=False)
+    assert task.state is State.STOPPED
+    assert await here.journal.unfinished() == ()
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"})
+    async with here.working():
+        assert not await here.app.resume(task), "what a person stopped stays stopped"
+        await here.app.retry(person, task)
+        task = await here.settled(task)
+    assert task.state is State.PROPOSED
+
+
+async def test_a_stop_holds_back_the_queued_message_until_somebody_goes_on(here: World) -> None:
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"}, endless=True)
+    person = await here.person()
+    async with here.working():
+        task = await here.ask("fix the crash")
+        await here.agent.busy.wait()
+        await here.app.reply(person, task, "friendlier")
+        await here.app.stop(person, task, working=True)
+        task = await here.settled(task)
+        assert (task.state, task.turn) == (State.STOPPED, 1)
+        assert not await here.app.resume(task)
+        assert await here.app.reply(person, task, "bump it") is None, "first come, first served"
+        task = await here.settled(task)
+    assert (task.state, task.turn) == (State.PROPOSED, 3)
+    assert here.file(task.branch) == b"fixed, bumped"
+
+
+async def test_a_stop_that_comes_too_late_does_not_stop_the_next_turn(here: World) -> None:
+    person = await here.person()
+    async with here.working():
+        task = await here.settled(await here.ask("fix the crash"))
+        with pytest.raises(Usage, match="no turn is at work"):
+            await here.app.stop(person, task, working=True)
+        await here.store.tasks.ask_stop(task.id, person.id)  # the turn ended between the two
+        await here.app.reply(person, task, "friendlier")
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed, friendly")
+
+
+async def test_a_stopped_reply_leaves_the_pull_request_to_be_merged(here: World) -> None:
+    here.agent.habits["friendlier"] = Edit(files={APP: b"half"}, endless=True)
+    person = await here.person()
+    async with here.working():
+        task = await here.settled(await here.ask("fix the crash"))
+        await here.app.reply(person, task, "friendlier")
+        await here.agent.busy.wait()
+        await here.app.stop(person, task, working=True)
+        task = await here.settled(task)
+        assert task.state is State.STOPPED
+        await here.app.merge(person, task, method=here.method)
+        task = await here.settled(task)
+    assert (task.state, here.file("main")) == (State.DEPLOYED, b"fixed")
