@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from honk.domain.event import EventData, MergeDone, PullRequestOpened, PullRequestUpdated, TaskAccepted, TaskSettled
@@ -172,3 +173,84 @@ async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: 
 @pytest.mark.parametrize("story", _STORIES)
 async def test_killed_anywhere_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
     await _kill(tmp_path, story, after=after, first=1, every=1)
+
+
+async def _killed_as_it_settles(here: World) -> Task:
+    """The turn is over for everybody to see, but its process died before the journal knew."""
+    assert await here.killed_at(Trap(place="tasks.clear_stop"), lambda: _ask(here))
+    task = await here.latest()
+    assert task is not None and task.state is State.PROPOSED
+    assert await here.journal.unfinished()
+    return task
+
+
+async def test_a_turn_taken_up_again_after_the_merge_leaves_the_task_where_it_is(here: World) -> None:
+    task = await _killed_as_it_settles(here)
+    async with here.working():
+        await here.app.merge(await here.person(), task, method=here.method, act="press")
+        await here.journal.wait(f"land/{task.id}/press")
+        assert await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
+
+
+async def test_a_turn_taken_up_again_after_the_next_one_leaves_the_task_where_it_is(here: World) -> None:
+    task = await _killed_as_it_settles(here)
+    here.agent.habits = {"friendlier": Edit(files={APP: b"maybe"})}
+    async with here.working():
+        await here.app.reply(await here.person(), task, "friendlier")
+        await here.journal.wait(f"turn/{task.id}/2")
+        assert (await here.now(task)).state is State.DRAFT
+        assert await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, task.turn) == (State.DRAFT, 2)
+    settled = [event.turn for event in await here.log(task) if isinstance(event.data, TaskSettled)]
+    assert sorted(settled) == [1, 2]
+
+
+async def test_a_turn_taken_up_again_does_not_stop_or_settle_the_one_at_work(here: World) -> None:
+    task = await _killed_as_it_settles(here)
+    may_end = anyio.Event()
+    here.agent.habits = {"friendlier": Edit(files={APP: b"fixed, friendly"}, until=may_end)}
+    async with here.working():
+        await here.app.reply(await here.person(), task, "friendlier")
+        await here.agent.busy.wait()
+        await here.journal.start("turn", f"turn/{task.id}/1", "")
+        await here.journal.wait(f"turn/{task.id}/1")
+        assert (await here.now(task)).state is State.CODING
+        may_end.set()
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed, friendly")
+
+
+async def test_a_refused_draft_is_a_draft_again_although_a_crash_came_between(here: World) -> None:
+    here.agent.habits = {"": Edit(files={APP: b"maybe"})}
+    async with here.working():
+        task = await here.settled(await _ask(here))
+    assert await here.killed_at(Trap(place="forge.find"), lambda: _merge(here), task)
+    assert (await here.now(task)).state is State.MERGING
+    async with here.working():
+        assert await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, here.file("main")) == (State.DRAFT, b"crash")
+
+
+async def test_a_deployment_cut_off_while_it_goes_live_never_takes_the_live_version_away(here: World) -> None:
+    async with here.working():
+        await here.settled(await here.ask("fix the crash", merge=True))
+        task = await here.settled(await here.ask("bump it"))
+    # The second time that a deployment is stored, its version is live already.
+    assert await here.killed_at(
+        Trap(place="records.save_deployment", number=2, after=False), lambda: _merge(here), task
+    )
+    assert here.production() == b"fixed, bumped"
+    here.trap = Trap(place="repositories.checkout", after=False)
+    async with here.working():
+        await here.app.resume(task)
+        await here.trap.reached.wait()
+        assert here.production() == b"fixed, bumped"
+    here.trap = Trap(place="nowhere")
+    async with here.working():
+        await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed, bumped")
