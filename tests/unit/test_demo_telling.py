@@ -63,6 +63,11 @@ def test_calls_of_one_tool_are_one_line() -> None:
     assert said.splitlines() == ["code      · Read a.py, b.py", "          · Edit a.py", ""]
 
 
+def test_nothing_changed_is_not_verified() -> None:
+    taken = events.ChangeTaken(attempt=1, commit="c", tree="t", files=(), insertions=0, deletions=0)
+    assert told(taken).strip() == ""
+
+
 def test_a_stranger_cannot_move_the_cursor() -> None:
     said = told(events.AgentWrote(text="\x1b[2Jgone\x07"), called("Bash", "echo \x1b]0;title\x07"))
     assert "\x1b" not in said and "\x07" not in said

@@ -195,6 +195,8 @@ class Telling(Output):
 
     @_tell.register
     def _(self, data: events.ChangeTaken) -> None:
+        if not data.files:
+            return
         files = "1 file" if len(data.files) == 1 else f"{len(data.files)} files"
         self.say("verify", f"{files} changed, +{data.insertions} -{data.deletions}; again, in a fresh sandbox:", "bold")
 
