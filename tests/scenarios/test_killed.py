@@ -254,3 +254,15 @@ async def test_a_deployment_cut_off_while_it_goes_live_never_takes_the_live_vers
         await here.app.resume(task)
         task = await here.settled(task)
     assert (task.state, here.production()) == (State.DEPLOYED, b"fixed, bumped")
+
+
+async def test_a_turn_taken_up_again_leaves_the_reason_of_a_refused_merge(here: World) -> None:
+    task = await _killed_as_it_settles(here)
+    here.somebody_commits(task.branch, {"backdoor.py": b"x"})
+    async with here.working():
+        await here.app.merge(await here.person(), task, method=here.method, act="press")
+        await here.journal.wait(f"land/{task.id}/press")
+        assert await here.app.resume(task)
+        task = await here.settled(task)
+    assert task.state is State.PROPOSED
+    assert "not at the verified" in task.reason
