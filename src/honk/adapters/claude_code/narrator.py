@@ -126,6 +126,9 @@ def _answer(block: ToolResultBlock) -> AgentToolAnswered:
 def _wait(data: Mapping[str, Any]) -> AgentWaits:
     status = data.get("error_status")
     reason = _WAITS.get(str(data.get("error")), "the model cannot be reached")
+    if status in (502, 504):
+        # The broker's own answer when nobody answers it, and that of gateways before the model.
+        reason = "the model cannot be reached"
     if isinstance(status, int):
         reason += f" (HTTP {status})"
     delay = data.get("retry_delay_ms")
