@@ -1,5 +1,6 @@
 """kill -9 in the middle of any step, then the same command again or `honk retry`: it goes on, nothing is doubled."""
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import anyio
@@ -41,7 +42,12 @@ MOMENTS = {
     "built": _kind("build.ready"),
 }
 #: the others run with the slow ones
-QUICK_MOMENTS = {"cloning", "at work", "verifying", "building"}
+OFTEN = {("cloning", "retry"), ("at work", "run"), ("building", "run")}
+CASES = [
+    pytest.param(*case, marks=() if case in OFTEN else pytest.mark.slow)
+    for case in itertools.product(MOMENTS, ("run", "retry"))
+]
+ONCE = ("task.accepted", "base.chosen", "verdict.given", "pull_request.opened", "build.ready", "task.settled")
 
 SLEEPY = Scenario(
     "sleepy",
@@ -66,13 +72,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
         yield served
 
 
-@pytest.mark.parametrize("again", ["run", "retry"])
-@pytest.mark.parametrize(
-    "moment", [name if name in QUICK_MOMENTS else pytest.param(name, marks=pytest.mark.slow) for name in MOMENTS]
-)
+@pytest.mark.parametrize(("moment", "again"), CASES)
 async def test_killed_work_goes_on_and_ends_the_same(home: Honk, moment: str, again: str) -> None:
-    if moment in QUICK_MOMENTS and (again == "retry") != (moment in {"cloning", "verifying"}):
-        pytest.skip("the other way of going on is tried at this moment")
     music = home.repository({**QUICK, ".honk.toml": CONFIG + f"# {moment} {again}\n"})
     words = (music, f"{COMMAND} # {moment} {again}", "--agent", "command", "--json")
     async with home.started("run", *words) as first:
@@ -87,20 +88,11 @@ async def test_killed_work_goes_on_and_ends_the_same(home: Honk, moment: str, ag
     assert home.git(music, "show", f"{branch}:song.txt").split() == ["la", "lala"]
     assert home.git(music, "rev-list", "--count", f"main..{branch}") == "1"
     assert settled["build"]
+    if again == "run":  # which shows the whole story
+        kinds = [event["event"] for event in done.events]
+        assert all(kinds.count(kind) == 1 for kind in ONCE), kinds
+        assert [event["seq"] for event in done.events[:-1]] == list(range(1, len(kinds)))
     assert not home.processes() and not home.sockets()
-
-
-async def test_the_log_of_a_killed_task_has_everything_once(home: Honk) -> None:
-    """Follows the tests above: looks at what their tasks have left in the store."""
-    tasks = (await home("tasks", "--json")).events
-    assert len({task["instruction"] for task in tasks}) == len(tasks)
-    for task in tasks[:2]:
-        events = (await home("log", task["task"], "--json")).events
-        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-        kinds = [event["type"] for event in events]
-        for once in ("task.accepted", "base.chosen", "verdict.given", "pull_request.opened", "build.ready"):
-            assert kinds.count(once) == 1, (once, kinds)
-        assert kinds[-1] == "task.settled" and kinds.count("task.settled") == 1
 
 
 async def test_claude_code_is_resumed_where_it_was_killed(home: Honk, model: ScriptedModel) -> None:

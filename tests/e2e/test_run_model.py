@@ -73,6 +73,7 @@ async def test_a_limit_ends_in_a_draft_with_the_work(
     honk.nothing_left()
 
 
+@slow
 async def test_nothing_to_do_says_what_the_agent_said(honk: Honk) -> None:
     done = await honk.run(honk.repository(), "[[nothing]]")
     assert (done.code, done.settled["outcome"]) == (1, "no_change")
@@ -98,6 +99,7 @@ async def test_a_model_that_fails_for_minutes_leaves_the_work(honk: Honk, words:
     honk.nothing_left()
 
 
+@slow
 async def test_without_a_network_it_is_said_that_the_model_cannot_be_reached(home: Honk) -> None:
     done = await home.run(home.repository(), "change it", "--timeout", "4")
     assert (done.code, done.settled["outcome"]) == (3, "limit")

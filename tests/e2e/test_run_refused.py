@@ -62,7 +62,7 @@ UNUSABLE: dict[str, tuple[Callable[[Honk], Path], str, str]] = {
     "key": (_config('verify = ["a"]\n\nbiuld = 1\n'), ".honk.toml, line 3: biuld", "spelling"),
     "bytes": (_config(b'verify = ["a"]\n\xff = 1\n'), ".honk.toml", "line 2"),
 }
-_ALWAYS = {"no folder", "unborn", "key"}
+_ALWAYS = {"no folder", "key"}
 
 
 @pytest.mark.parametrize("name", [n if n in _ALWAYS else pytest.param(n, marks=slow) for n in UNUSABLE])
@@ -90,7 +90,7 @@ async def test_a_server_that_wants_another_password(home: Honk) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("ftp://example.org/x.git", "true", "--agent", "command"), "ftp:// is not allowed"),
+        pytest.param(("ftp://example.org/x.git", "true", "--agent", "command"), "ftp:// is not allowed", marks=slow),
         pytest.param((".", "  ", "--agent", "command"), "instruction is empty", marks=slow),
         pytest.param((".", "x", "--agent", "gpt"), "known: claude, command", marks=slow),
         pytest.param((".", "x", "--image", "none.png"), "none.png", marks=slow),
@@ -107,6 +107,7 @@ async def test_wrong_usage_begins_nothing(home: Honk, argv: tuple[str, ...], sai
     assert (await home("tasks", "--json")).out == before
 
 
+@slow
 async def test_without_a_key_claude_code_begins_nothing(home: Honk) -> None:
     done = await home.without("ANTHROPIC_API_KEY")("run", home.repository(), "x")
     assert done.code == 2 and "ANTHROPIC_API_KEY" in done.err
@@ -172,6 +173,7 @@ async def test_a_dirty_work_tree_is_said_and_left_alone_and_its_base_is_merged_b
     assert (merged.code, merged.settled["state"]) == (0, "merged")
 
 
+@slow
 async def test_a_bare_target_is_merged(home: Honk) -> None:
     bare = home.root / "bare.git"
     home.git(home.root, "clone", "-q", "--bare", str(home.repository()), str(bare))
@@ -188,8 +190,8 @@ async def test_a_bare_target_is_merged(home: Honk) -> None:
         ("echo x > new; exit 3", (), 1, "draft"),
         pytest.param("exit 3", (), 1, "failed", marks=slow),
         pytest.param("true", (), 1, "failed", marks=slow),
-        ("echo x > new; sleep 60", ("--timeout", "1"), 3, "draft"),
-        ("echo x > new", ("--verify", "test ! -e new"), 3, "draft"),
+        pytest.param("echo x > new; sleep 60", ("--timeout", "1"), 3, "draft", marks=slow),
+        pytest.param("echo x > new", ("--verify", "test ! -e new"), 3, "draft", marks=slow),
         pytest.param("echo x > new", ("--verify", "false"), 4, "waiting", marks=slow),
     ],
 )

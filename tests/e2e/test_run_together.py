@@ -84,6 +84,7 @@ async def test_an_interrupt_says_what_is_kept_and_retry_goes_on(home: Honk, numb
     home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_a_second_command_has_its_work_done_by_the_first(home: Honk) -> None:
     music, other = home.repository(), home.repository()
     async with home.started("run", music, LONG, "--agent", "command", "--json") as first:
