@@ -164,7 +164,7 @@ async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: i
 @pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
 @pytest.mark.parametrize("story", _STORIES)
 async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
-    await _kill(tmp_path, story, after=after, first=3 if after else 7, every=11)
+    await _kill(tmp_path, story, after=after, first=3 if after else 7, every=19)
 
 
 @pytest.mark.slow
