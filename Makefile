@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-.PHONY: help setup develop demo test check fix e2e browser installed trials wheel partners bench clean
+.PHONY: help setup develop demo test check fix e2e browser installed chaos trials wheel partners clean
 
 help:     ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ browser: develop ## The example's builds in a real Chromium (installs it: 350 MB
 
 installed: develop partners ## The wheel in an environment of its own, and the demo from there
 	@$(PY) -m pytest -m slow tests/e2e/test_wheel.py $(ARGS)
+
+chaos: develop partners ## Killed before and after every effect, and at every step of the real command
+	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_model.py $(ARGS)
 
 trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
 	@$(PY) tests/trials/run.py $(ARGS)

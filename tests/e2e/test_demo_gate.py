@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from gate_world import GateWorld, finding
 
 from honk.demo import script
 from honk.demo.example import example
 from honk.domain.verdict import Answer
+from honk.testing.gate_world import GateWorld, finding
 from honk.testing.scripted_model import Say
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]

@@ -29,6 +29,8 @@ class Machine:
         self.program("git", "exit 0")
 
     def program(self, name: str, script: str) -> None:
+        # What stands there may be a link to this machine's own program.
+        (self.bin / name).unlink(missing_ok=True)
         (self.bin / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 

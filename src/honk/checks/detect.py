@@ -28,8 +28,8 @@ async def make_plan(
     of `NEEDED` that this machine has not: what was merely detected and needs them is named as not run.
     """
     if config is None:
-        text = await tree.text(CONFIG_PATH)
-        config = parse(text.encode()) if text is not None else RepositoryConfig()
+        content = await tree.content(CONFIG_PATH)
+        config = parse(content) if content is not None else RepositoryConfig()
     python_verifiers, python_recipe = await python.detect(tree, interpreter)
     node_verifiers, node_recipe = await node.detect(tree)
     if "npm" in lacking:

@@ -15,7 +15,7 @@ class Tree:
         self._repository = repository
         self.commit = commit
         self.paths = frozenset(paths)
-        self._texts: dict[str, str | None] = {}
+        self._contents: dict[str, bytes | None] = {}
 
     @classmethod
     async def of(cls, repositories: Repositories, repository: Repository, commit: Sha) -> "Tree":
@@ -24,14 +24,18 @@ class Tree:
     def __contains__(self, path: str) -> bool:
         return path in self.paths
 
-    async def text(self, path: str) -> str | None:
-        """The file as text, or None when it is absent, not a regular file, or larger than a megabyte."""
+    async def content(self, path: str) -> bytes | None:
+        """The file's bytes, or None when it is absent, not a regular file, or larger than a megabyte."""
         if path not in self.paths:
             return None
-        if path not in self._texts:
-            content = await self._repositories.read(self._repository, self.commit, path)
-            self._texts[path] = None if content is None else content.decode("utf-8", "replace")
-        return self._texts[path]
+        if path not in self._contents:
+            self._contents[path] = await self._repositories.read(self._repository, self.commit, path)
+        return self._contents[path]
+
+    async def text(self, path: str) -> str | None:
+        """The file as text; what is not UTF-8 is replaced."""
+        content = await self.content(path)
+        return None if content is None else content.decode("utf-8", "replace")
 
     async def toml(self, path: str) -> dict[str, Any]:
         """The file as TOML; {} when it is absent or not TOML."""

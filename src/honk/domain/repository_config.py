@@ -12,7 +12,7 @@ Everything is optional. Commands are lines for `sh -c`, run in `/workspace`; tim
 
 import re
 import tomllib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -115,6 +115,12 @@ class RepositoryConfig(_Table):
     preview: PreviewConfig | None = None
     deploy: DeployConfig | None = None
     scope: ScopeConfig = ScopeConfig()
+
+    @model_validator(mode="after")
+    def _deploys_what_it_builds(self) -> Self:
+        if self.deploy is not None and self.build is None:
+            raise ValueError("[deploy] needs a [build]: a deployment is of the build that people tried")
+        return self
 
 
 def parse(content: bytes, where: str = CONFIG_PATH) -> RepositoryConfig:

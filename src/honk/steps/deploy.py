@@ -200,7 +200,7 @@ def _undo_sentence(config: DeployConfig, wanted: Deployment) -> str:
     if config.undo == "none":
         return "this environment cannot undo"
     if wanted.previous is None:
-        return "nothing to go back to: this is the first deployment here"
+        return "nothing older to go back to"
     return "undo deploys the version before again"
 
 

@@ -190,7 +190,7 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
                 return found
 
             settled = await carry_through(house, out, begin, existing=found)
-            return 0 if settled.state in {State.MERGED, State.DEPLOYED} else 1
+            return _exit(settled)
 
         run(open_house, out, command, kept=_KEPT.format(task))
 
@@ -207,7 +207,7 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
                 return found
 
             settled = await carry_through(house, out, begin, existing=found)
-            return 0 if settled.state == State.MERGED else 1
+            return _exit(settled)
 
         run(open_house, out, command, kept=_KEPT.format(task))
 
@@ -264,6 +264,4 @@ def _add_serve(cli: typer.Typer, open_house: Open) -> None:
 
 
 def _exit(settled: TaskSettled) -> int:
-    if settled.state in {State.MERGED, State.DEPLOYED}:
-        return 0
     return EXITS[Outcome(settled.outcome)]
