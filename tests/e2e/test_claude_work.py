@@ -48,7 +48,8 @@ SCENARIOS = [
     Scenario("see", [Say("A picture.")]),
     Scenario("loop", [Say("On and on.", (Call("Bash", {"command": "echo again"}),))], repeat=True),
     Scenario("bash", [Say("Long.", (LONG,)), Say("After.", expects=("go on",))]),
-    Scenario("text", [Say("A long story. " * 30, hold="story"), Say("After.", expects=("go on",))]),
+    Scenario("text", [Say("A long story. " * 30, hold="story")]),
+    Scenario("after", [Say("After.", expects=("go on",))]),
     Scenario(
         "steer",
         [Say("Slow.", (Call("Bash", {"command": "until [ -e go ]; do sleep 0.05; done"}),)), Say("Ok.")],
@@ -158,7 +159,8 @@ async def test_an_interrupt_ends_a_text(claude: World) -> None:
         group.start_soon(stop)
         report = await session.work("[[text]]")
         assert report.cut_short == "stopped"
-        assert (await session.work("go on")).summary == "After."
+        # A script of its own: whether the cut text became an answer of the conversation is a race inside the agent.
+        assert (await session.work("[[after]] go on")).summary == "After."
 
 
 async def test_steering_reaches_the_agent_in_the_same_work(claude: World) -> None:

@@ -339,7 +339,7 @@ async def test_the_first_deployment_cannot_be_undone_and_says_so(here: World) ->
     assert "no version before" in task.reason
     log = await here.log(task)
     assert [e.data.undo for e in log if e.type == "deployment.started"] == [
-        "nothing to go back to: this is the first deployment here"
+        "nothing older to go back to"
     ]
 
 
