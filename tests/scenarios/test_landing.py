@@ -338,9 +338,7 @@ async def test_the_first_deployment_cannot_be_undone_and_says_so(here: World) ->
     assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
     assert "no version before" in task.reason
     log = await here.log(task)
-    assert [e.data.undo for e in log if e.type == "deployment.started"] == [
-        "nothing older to go back to"
-    ]
+    assert [e.data.undo for e in log if e.type == "deployment.started"] == ["nothing older to go back to"]
 
 
 async def test_an_undo_that_breaks_off_leaves_the_version_that_is_live(here: World) -> None:
