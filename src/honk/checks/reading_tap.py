@@ -12,13 +12,15 @@ _RESULT = re.compile(r"^( *)(not )?ok\b(?: \d+)?(?: - | )?(.*?)(?:\s+#\s*(skip|t
 _SUBTEST = re.compile(r"^( *)# Subtest: (.*)$")
 _TITLE = re.compile(r"^# (?!Subtest:|(?:tests|pass|fail|ok|skip|skipped|todo|suites|cancelled|duration_ms)\b)(.+)$")
 _TOTAL = re.compile(r"^# tests (\d+)", re.MULTILINE)
+#: begins a stream; a package manager may have said something before, and a second runner may follow
+_VERSION = re.compile(r"^TAP version \d+.*$", re.MULTILINE)
 _PLAN = re.compile(r"^\d+\.\.\d+", re.MULTILINE)
 _UNENDED = re.compile(r"^test exited without ending: (.+)$")
 
 
 def read_tap(text: str) -> Tally:
     """UNREAD when it is not TAP."""
-    if not (_TOTAL.search(text) or text.lstrip().startswith("TAP version") or _PLAN.search(text)):
+    if not (_TOTAL.search(text) or _VERSION.search(text) or _PLAN.search(text)):
         return UNREAD
     if not any(_RESULT.match(line) for line in text.splitlines()):
         return UNREAD if not _TOTAL.search(text) else Tally(ran=0, passed=(), failed=())
@@ -56,6 +58,17 @@ def _nested(text: str) -> list[tuple[str, str]]:
 
 
 def _by_title(text: str) -> list[tuple[str, str]]:
+    outcomes = []
+    for stream in _VERSION.split(text)[1:] or [text]:
+        found = _of_stream(stream)
+        if found and not (_PLAN.search(stream) or _TOTAL.search(stream)):
+            # The runner died of an exception, in the test that it had begun last.
+            found[-1] = (found[-1][0], "failed")
+        outcomes += found
+    return outcomes
+
+
+def _of_stream(text: str) -> list[tuple[str, str]]:
     outcomes: list[tuple[str, str]] = []
     for line in text.splitlines():
         if title := _TITLE.match(line):

@@ -89,7 +89,10 @@ def _shown(base: Result | None, red: Result, green: Result, changed: tuple[str, 
         name for name in passed if name in set(failed) or (modules and name.startswith(modules) and name not in before)
     )
     # A new test that ends the whole run takes older ones down with it; these show nothing.
-    return tuple(name for name in shown if name not in before) or shown
+    if fresh := tuple(name for name in shown if name not in before) or shown:
+        return fresh
+    # node:test names a file that ended as a whole (it hung, exited, could not be loaded) by its path.
+    return tuple(path for path in changed if any(name == path or name.endswith(f"/{path}") for name in failed))
 
 
 def finding(
