@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 FILE_LINES, FUNCTION_LINES = 400, 50
 #: What may be larger, with its size today: an entry may shrink or go, never grow or come.
-LARGER = {"src/honk/ports.py": 620, "src/honk/domain/event.py": 420}
+LARGER: dict[str, int] = {}
 
 
 def _relative(path: Path) -> str:
@@ -75,4 +75,4 @@ def test_every_event_type_is_known() -> None:
 def test_every_port_says_what_it_promises() -> None:
     protocols = [p for _, p in inspect.getmembers(ports, inspect.isclass) if getattr(p, "_is_protocol", False)]
     assert len(protocols) > 15
-    assert [p.__name__ for p in protocols if p.__module__ == ports.__name__ and not p.__doc__] == []
+    assert [p.__name__ for p in protocols if p.__module__.startswith(f"{ports.__name__}.") and not p.__doc__] == []

@@ -181,8 +181,9 @@ async def test_an_ordinary_user_has_the_same_walls(short_tmp: Path) -> None:
             shutil.copy(source.with_suffix(".py"), packages)
     top = Path(honk.__file__).parent
     shutil.copytree(top / "adapters" / "bubblewrap", packages / "honk" / "adapters" / "bubblewrap")
-    shutil.copytree(top / "domain", packages / "honk" / "domain")
-    for name in ("__init__.py", "errors.py", "ports.py", "adapters/__init__.py"):
+    for folder in ("domain", "ports"):
+        shutil.copytree(top / folder, packages / "honk" / folder)
+    for name in ("__init__.py", "errors.py", "adapters/__init__.py"):
         shutil.copy(top / name, packages / "honk" / name)
     shutil.copy(PROGRAM, short_tmp)
     workspace, home = short_tmp / "ws", short_tmp / "home"

@@ -111,6 +111,10 @@ mailbox = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     # kept after it was taken, so that a late redelivery is known
     sa.Column("taken", sa.Boolean, nullable=False, server_default=sa.false()),
+    # how the sender wants it handled: "queued", "steer" or "interrupt"
+    sa.Column("handling", sa.Text, nullable=False, server_default="queued"),
+    # the turn at work whose agent it was handed to; taken once the agent has it
+    sa.Column("handed_to", sa.Integer),
     sa.UniqueConstraint("task", "message_id"),
 )
 
@@ -205,4 +209,46 @@ deployments = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.Column("deployment", sa.Text, nullable=False),
     sa.Index("ix_deployments_place", "repository", "environment"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # SHA-256 of the token; the token itself is shown once and kept nowhere
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("revoked_at", Moment),
+)
+
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    _task(key=True),
+    sa.Column("turn", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+    # the day in UTC, such as "2026-11-21"
+    sa.Column("day", sa.Text, nullable=False, index=True),
+    # what the turn may cost; `spent` is null while it is at work
+    sa.Column("usd", sa.Float, nullable=False),
+    sa.Column("spent", sa.Float),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    _number(),
+    sa.Column("at", Moment, nullable=False, index=True),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("task", sa.Text),
+    sa.Column("allowed", sa.Boolean, nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    # which version of the policy decided
+    sa.Column("policy", sa.Text, nullable=False),
 )

@@ -7,18 +7,14 @@ This is the only module that reads the environment. The file is looked for at `$
 import getpass
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from honk.domain.repository_config import line_of
 from honk.domain.text import Secret
-from honk.errors import SettingsWrong, Usage
+from honk.settings.file import File, Section, read
 
 #: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
 _REMOTE_VARIABLES = (
@@ -33,75 +29,7 @@ _REGISTRY_VARIABLE = re.compile(
 )
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LimitSettings(_Section):
-    """What a task may cost when the person says nothing else."""
-
-    usd: Annotated[float, Field(ge=0)] = 5.0
-    calls: Annotated[int, Field(ge=0)] = 300
-    #: wall time of the agent in one turn, in seconds
-    seconds: Annotated[float, Field(gt=0)] = 3600.0
-
-
-class ModelSettings(_Section):
-    """The language model; keys come from the environment only."""
-
-    #: model to use when the person names none; empty means Claude Code's own default
-    name: str = ""
-    #: where the model is served; ANTHROPIC_BASE_URL goes before it
-    base_url: str = "https://api.anthropic.com"
-
-
-class NetworkSettings(_Section):
-    """What set-up may reach besides the host's package registries."""
-
-    #: host names, with an optional ":port"
-    hosts: tuple[str, ...] = ()
-    #: networks that may be reached although they are private, such as "10.20.0.0/16"
-    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-
-
-class SandboxSettings(_Section):
-    """The walls."""
-
-    memory_mb: Annotated[int, Field(ge=256)] = 4096
-    processes: Annotated[int, Field(ge=16)] = 512
-    #: user id under which sandboxes run when Honk is root
-    uid: Annotated[int, Field(ge=1000)] = 60978
-
-
-class WorkSettings(_Section):
-    """How work is done."""
-
-    #: tasks at work at the same time
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
-    #: merge method: a merge commit, or all of the pull request as one commit
-    merge: Literal["merge", "squash"] = "merge"
-
-
-class PageSettings(_Section):
-    """Where previews and deployed versions are served."""
-
-    host: str = "127.0.0.1"
-    #: 0 takes a free port
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-
-
-class File(_Section):
-    """The whole of honk.toml."""
-
-    limits: LimitSettings = LimitSettings()
-    model: ModelSettings = ModelSettings()
-    network: NetworkSettings = NetworkSettings()
-    sandbox: SandboxSettings = SandboxSettings()
-    work: WorkSettings = WorkSettings()
-    pages: PageSettings = PageSettings()
-
-
-class Settings(_Section):
+class Settings(Section):
     """One frozen object; each part of Honk receives its slice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -113,9 +41,9 @@ class Settings(_Section):
     api_key: Secret = Secret("")
     auth_token: Secret = Secret("")
     #: environment for talking to remotes
-    remote_environment: dict[str, str] = {}
+    remote_environment: dict[str, str] = Field(default_factory=dict)
     #: environment that configures pip, uv and npm
-    registry_environment: dict[str, str] = {}
+    registry_environment: dict[str, str] = Field(default_factory=dict)
     user: str = "user"
     #: proxy through which the model is reached, where the host needs one
     model_proxy: Secret = Secret("")
@@ -144,7 +72,7 @@ class Settings(_Section):
         env = dict(os.environ) if environ is None else dict(environ)
         home = _home(env)
         path = Settings.locate(env)
-        file = _read(path, wanted="HONK_CONFIG" in env)
+        file = read(path, wanted="HONK_CONFIG" in env)
         if env.get("ANTHROPIC_BASE_URL"):
             file = file.model_copy(
                 update={"model": file.model.model_copy(update={"base_url": env["ANTHROPIC_BASE_URL"]})}
@@ -197,22 +125,4 @@ def _ca_bundle(env: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _read(path: Path, *, wanted: bool) -> File:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if wanted:
-            raise Usage(f"HONK_CONFIG names {path}, which does not exist", "`honk init` writes one") from None
-        return File()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsWrong(f"{path} cannot be read: {exc}", "make it a readable UTF-8 file") from exc
-    try:
-        return File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as exc:
-        raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
-    except ValidationError as exc:
-        lines = [
-            f"{path}, line {line_of(text, e['loc'])}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
-            for e in exc.errors()[:5]
-        ]
-        raise SettingsWrong("\n".join(lines), "docs/reference/settings.md lists what each key takes") from exc
+__all__ = ["File", "Settings"]

@@ -1,0 +1,117 @@
+"""Events: what happened to a task, in order. Cards, pages and the command line are views of them.
+
+Every type is a class here with the fields of its `data`; docs/reference/events.md shows their
+JSON schemas. Fields may be added with a default; nothing else changes without a new `version`.
+"""
+
+from honk.domain.event.agent import (
+    AgentCalledTool,
+    AgentFinished,
+    AgentStarted,
+    AgentToolAnswered,
+    AgentWaits,
+    AgentWrote,
+    ChangeRefused,
+    ChangeTaken,
+    LimitHit,
+    ModelCalled,
+    ModelFailed,
+    NetworkDenied,
+    SnapshotTaken,
+)
+from honk.domain.event.conversation import (
+    MessageDelivered,
+    MessageEdited,
+    MessageReceived,
+    MessageWithdrawn,
+    QuestionAsked,
+    QuestionReminded,
+)
+from honk.domain.event.data import (
+    Event,
+    EventData,
+)
+from honk.domain.event.delivery import (
+    BuildFailed,
+    BuildReady,
+    DeploymentFinished,
+    DeploymentStarted,
+    MergeDone,
+    MergeRefused,
+    PullRequestOpened,
+    PullRequestUpdated,
+    VerdictGiven,
+    VerifierFinished,
+    VerifierStarted,
+)
+from honk.domain.event.task import (
+    BaseChosen,
+    BudgetRefused,
+    BudgetWarned,
+    EnvironmentReady,
+    RecordsDeleted,
+    StepProgressed,
+    TaskAccepted,
+    TaskHandedOver,
+    TaskMoved,
+    TaskNoted,
+    TaskRetried,
+    TaskSettled,
+    WorkPaused,
+    WorkResumed,
+    WorkspaceReady,
+)
+
+#: Every event type by its name. A new class in this folder belongs in here; a test compares.
+EVENT_TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in EventData.__subclasses__()}
+
+__all__ = [
+    "EVENT_TYPES",
+    "AgentCalledTool",
+    "AgentFinished",
+    "AgentStarted",
+    "AgentToolAnswered",
+    "AgentWaits",
+    "AgentWrote",
+    "BaseChosen",
+    "BudgetRefused",
+    "BudgetWarned",
+    "BuildFailed",
+    "BuildReady",
+    "ChangeRefused",
+    "ChangeTaken",
+    "DeploymentFinished",
+    "DeploymentStarted",
+    "EnvironmentReady",
+    "Event",
+    "EventData",
+    "LimitHit",
+    "MergeDone",
+    "MergeRefused",
+    "MessageDelivered",
+    "MessageEdited",
+    "MessageReceived",
+    "MessageWithdrawn",
+    "ModelCalled",
+    "ModelFailed",
+    "NetworkDenied",
+    "PullRequestOpened",
+    "PullRequestUpdated",
+    "QuestionAsked",
+    "QuestionReminded",
+    "RecordsDeleted",
+    "SnapshotTaken",
+    "StepProgressed",
+    "TaskAccepted",
+    "TaskHandedOver",
+    "TaskMoved",
+    "TaskNoted",
+    "TaskRetried",
+    "TaskSettled",
+    "VerdictGiven",
+    "VerifierFinished",
+    "VerifierStarted",
+    "WorkPaused",
+    "WorkResumed",
+    "WorkspaceReady",
+]

@@ -1,0 +1,137 @@
+"""Verdict, pull request, build, merge and deployment."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from honk.domain.event.data import EventData
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifierStarted(EventData):
+    """A verifier runs. `on` is "change", "base" or "agent" (asked for by the agent)."""
+
+    type: ClassVar[str] = "verifier.started"
+    verifier: str
+    command: str
+    on: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifierFinished(EventData):
+    """A verifier answered."""
+
+    type: ClassVar[str] = "verifier.finished"
+    verifier: str
+    answer: str
+    summary: str
+    seconds: float
+    on: str
+    cached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictGiven(EventData):
+    """The gate's verdict on an attempt."""
+
+    type: ClassVar[str] = "verdict.given"
+    attempt: int
+    answer: str
+    commit: str
+    tree: str
+    findings: tuple[str, ...]
+    not_proven: tuple[str, ...]
+    #: names of the tests that are red without the change and green with it
+    proof: tuple[str, ...]
+    seconds: float
+    #: those of the findings that refuse the change
+    refusing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequestOpened(EventData):
+    """The pull request exists."""
+
+    type: ClassVar[str] = "pull_request.opened"
+    number: int
+    branch: str
+    base: str
+    head: str
+    title: str
+    draft: bool
+    url: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequestUpdated(EventData):
+    """A later turn moved the pull request to a new head, or changed its state."""
+
+    type: ClassVar[str] = "pull_request.updated"
+    number: int
+    head: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildReady(EventData):
+    """The new version of the app is there to be tried."""
+
+    type: ClassVar[str] = "build.ready"
+    build: str
+    kind: str
+    commit: str
+    digest: str
+    size: int
+    preview_url: str | None
+    #: how to see it when there is no link
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildFailed(EventData):
+    """The build command did not give an artifact."""
+
+    type: ClassVar[str] = "build.failed"
+    reason: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeDone(EventData):
+    """The verified commit is part of the base branch."""
+
+    type: ClassVar[str] = "merge.done"
+    commit: str
+    head: str
+    base: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeRefused(EventData):
+    """Nothing was merged, and why."""
+
+    type: ClassVar[str] = "merge.refused"
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentStarted(EventData):
+    """A version is on its way into an environment. `undo` says what undoing will do."""
+
+    type: ClassVar[str] = "deployment.started"
+    deployment: str
+    environment: str
+    commit: str
+    undo: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentFinished(EventData):
+    """The deployment is live, failed, or was undone."""
+
+    type: ClassVar[str] = "deployment.finished"
+    deployment: str
+    environment: str
+    state: str
+    url: str | None = None
+    output: str = ""

@@ -1,0 +1,77 @@
+"""Every Protocol that the steps need: this page lists them, and the files beside it say what they promise.
+
+Adapters implement them; `wiring` chooses. All records that cross a port are JSON-serialisable nouns of
+`honk.domain`; live handles (a sandbox, a session, a broker's exit) exist only within one step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
+from honk.ports.delivery import Forge, Policy, Previews
+from honk.ports.gate import Exam, Gate, Registries
+from honk.ports.journal import Journal, Once, Workflow
+from honk.ports.repositories import Repositories, Workspaces
+from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, Ran, Sandbox, Sandboxes, Wall
+from honk.ports.store import Artifacts, Clock, Events, Records, Tasks, Tell
+
+__all__ = [
+    "Agent",
+    "Artifacts",
+    "Attachment",
+    "Bounds",
+    "Box",
+    "Broker",
+    "Clock",
+    "Events",
+    "Exam",
+    "Exit",
+    "Forge",
+    "Gate",
+    "Job",
+    "Journal",
+    "Mount",
+    "Once",
+    "Pass",
+    "Policy",
+    "Ports",
+    "Previews",
+    "Process",
+    "Ran",
+    "Records",
+    "Registries",
+    "Report",
+    "Repositories",
+    "Sandbox",
+    "Sandboxes",
+    "Session",
+    "Tasks",
+    "Tell",
+    "Tools",
+    "Wall",
+    "Workflow",
+    "Workspaces",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Everything a flow may touch."""
+
+    clock: Clock
+    tasks: Tasks
+    events: Events
+    records: Records
+    artifacts: Artifacts
+    repositories: Repositories
+    workspaces: Workspaces
+    sandboxes: Sandboxes
+    broker: Broker
+    agents: Mapping[str, Agent]
+    gate: Gate
+    forge: Forge
+    previews: Previews
+    policy: Policy
+    #: Honk's own folder for homes and checkouts of tasks
+    home: Path

@@ -1,0 +1,84 @@
+"""Somebody who changes a repository when told to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from honk.ports.sandbox import Exit, Mount, Sandbox
+from honk.ports.store import Tell
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What an agent is started with, before it is told what to do."""
+
+    #: a UUID that names the agent's session
+    session: str
+    resume: bool = False
+    model: str | None = None
+    #: CLAUDE.md, AGENTS.md and Honk's own standing words
+    guidance: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """How one piece of work ended, in the agent's own words and by its own account."""
+
+    summary: str
+    #: "" | "money" | "calls" | "time" | "stopped" | "model" | "agent"
+    cut_short: str = ""
+    reason: str = ""
+    model: str = ""
+
+
+class Session(Protocol):
+    """A running agent that waits to be told."""
+
+    async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
+        """Tells it what to do and returns when nothing more follows. Limits never raise; they cut short."""
+
+    async def steer(self, words: str) -> None:
+        """Reaches the agent at its next step."""
+
+    async def interrupt(self) -> None:
+        """Ends the work under way; `work` returns with cut_short "stopped"."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """What Honk lets the agent call."""
+
+    #: runs the gate on the workspace as it is, and returns words for the agent
+    verify: Callable[[], Awaitable[str]]
+    #: whether the agent may end: "" or what it should do first
+    may_end: Callable[[], Awaitable[str]]
+
+
+class Agent(Protocol):
+    """Somebody who changes a repository when told to."""
+
+    name: str
+    #: whether being sent back with the gate's findings makes sense
+    corrects: bool
+    #: whether its sandbox may reach the model
+    calls_model: bool
+
+    async def requirements(self) -> None:
+        """Raises Usage or ModelRefused when it can be known beforehand that it cannot work (no key)."""
+
+    def box(self, job: Job, exit: Path | None) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
+        """Mounts and environment that the agent's sandbox needs."""
+
+    def open(
+        self, job: Job, sandbox: Sandbox, exit: Exit, tools: Tools, tell: Tell
+    ) -> AbstractAsyncContextManager[Session]:
+        """Starts it in the sandbox; on leaving, everything it started is gone."""

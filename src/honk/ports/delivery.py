@@ -1,0 +1,49 @@
+"""The forge, previews, and who may do what."""
+
+from typing import Protocol
+
+from honk.domain.build import Build
+from honk.domain.person import Person
+from honk.domain.policy import Act, Decision
+from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest
+from honk.domain.repository import Repository, Sha
+from honk.domain.task import Task, TaskId
+
+
+class Forge(Protocol):
+    """Where pull requests live. Every method finds what an earlier, cut-off call made."""
+
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
+        """Pushes the branch, expecting it at `over` or absent. Returns "" or why the target refused it."""
+
+    async def find(self, repository: Repository, task: TaskId) -> PullRequest | None: ...
+
+    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        """Opens it, or returns the one that the task has already."""
+
+    async def update(self, repository: Repository, pull_request: PullRequest) -> PullRequest: ...
+
+    async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None: ...
+
+    async def merge(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, method: MergeMethod, message: str
+    ) -> MergeResult:
+        """Merges only if the branch is at `head`. Already merged: the same answer again."""
+
+    async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest: ...
+
+
+class Previews(Protocol):
+    """Where people look at builds and deployed versions."""
+
+    async def show(self, build: Build) -> str | None:
+        """The preview's address, or None while no server runs."""
+
+    def production(self, repository: Repository, environment: str) -> str | None:
+        """The address at which a served environment can be seen, or None."""
+
+
+class Policy(Protocol):
+    """Asked at every act, at the moment of the act."""
+
+    async def ask(self, person: Person, act: Act, repository: Repository, task: Task | None) -> Decision: ...

@@ -1,0 +1,79 @@
+"""Bare mirrors and workspaces: the only place where git runs on the host."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from honk.domain.attempt import Change
+from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.task import TaskId
+from honk.domain.workspace import Workspace
+from honk.ports.sandbox import Mount, Sandbox
+from honk.ports.store import Tell
+
+
+class Repositories(Protocol):
+    """Bare mirrors, kept fresh. The only place where git runs on the host."""
+
+    def identify(self, address: str) -> Repository:
+        """A local path or git URL as a Repository. No input or output beyond resolving the path."""
+
+    async def refresh(self, repository: Repository, tell: Tell) -> None:
+        """Clones or fetches. Raises RepositoryUnusable (no such repository, no rights, empty) or Unreachable."""
+
+    async def base(self, repository: Repository, branch: str | None) -> Base:
+        """The branch's tip; None is the default branch. Raises RepositoryUnusable."""
+
+    async def uncommitted(self, repository: Repository) -> int:
+        """How many files of a local working tree have uncommitted changes; 0 for a URL."""
+
+    async def files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
+        """Paths of the tree, without submodules."""
+
+    async def read(self, repository: Repository, commit: Sha, path: str, limit: int = 1_000_000) -> bytes | None:
+        """A regular file's content, or None when there is none or it is larger than `limit`."""
+
+    async def changes(self, repository: Repository, old: Sha, new: Sha) -> tuple[FileChange, ...]: ...
+
+    async def diff(self, repository: Repository, old: Sha, new: Sha, *, paths: tuple[str, ...] = ()) -> str:
+        """A unified diff with renames off, for unidiff and for reading."""
+
+    async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
+        """The change byte for byte, as `git apply` takes it: binary files, and names that are no text, included."""
+
+    async def commit_tree(self, repository: Repository, tree: Sha, parent: Sha, message: str, at: datetime) -> Sha:
+        """A commit with the house identity. Same arguments: same commit."""
+
+    async def with_paths(self, repository: Repository, base: Sha, source: Sha, paths: tuple[str, ...]) -> Sha:
+        """A tree: that of `base`, with these paths as they are in `source` (removed where absent there)."""
+
+    async def tree(self, repository: Repository, commit: Sha) -> Sha: ...
+
+    async def keep(self, repository: Repository, name: str, commit: Sha) -> None:
+        """Points the hidden ref `refs/honk/<name>` at the commit, so that it stays."""
+
+    async def checkout(self, repository: Repository, base: Base, commit: Sha, into: Path) -> None:
+        """A fresh clone at the commit in an absent folder, owned by the sandbox's user, remote removed."""
+
+
+class Workspaces(Protocol):
+    """The isolated writable checkout of each task."""
+
+    async def open(self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None) -> Workspace:
+        """The task's workspace, made when it is missing (at the base, or at `at`). Never a reset of an existing one."""
+
+    def mounts(self, workspace: Workspace) -> tuple["Mount", ...]:
+        """What a sandbox needs besides the workspace itself: the base's objects, read-only."""
+
+    async def take(
+        self, workspace: Workspace, sandbox: "Sandbox", *, parent: Sha, message: str, at: datetime
+    ) -> Change:
+        """Hands the tree back by a bundle made in the sandbox; checked, then committed on `parent` in the mirror.
+
+        Raises HandBackRefused when the tree breaks a rule (size, paths, symlinks, submodules).
+        """
+
+    async def discard(self, task: TaskId) -> None: ...
+
+    async def collect(self, keep: frozenset[TaskId]) -> int:
+        """Removes every workspace, checkout and leftover of other tasks; returns the bytes freed."""

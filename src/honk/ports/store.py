@@ -1,0 +1,131 @@
+"""What is remembered: tasks, events, records, artifacts."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from honk.domain.build import Build
+from honk.domain.deployment import Deployment
+from honk.domain.event import Event, EventData
+from honk.domain.limits import Spending
+from honk.domain.message import Message
+from honk.domain.person import Identity, Person, PersonId
+from honk.domain.pull_request import Comment, PullRequest
+from honk.domain.repository import Sha
+from honk.domain.task import State, Task, TaskId
+from honk.domain.turn import Outcome, Turn
+from honk.domain.verdict import Verdict
+
+#: Records one event of the task and turn at hand.
+Tell = Callable[[EventData], Awaitable[object]]
+
+#: The present moment, in UTC. Tests pass their own.
+Clock = Callable[[], datetime]
+
+
+class Tasks(Protocol):
+    """Tasks, turns, people and the mailbox. Every method is one transaction."""
+
+    async def person(self, identity: Identity, name: str) -> Person:
+        """The person with this identity; made when unknown."""
+
+    async def get_person(self, id: PersonId) -> Person: ...
+
+    async def add(self, task: Task, turn: Turn) -> Task:
+        """Stores a task and its first turn. The same message id again returns the task it made."""
+
+    async def get(self, prefix: str) -> Task:
+        """The one task whose id begins so. Raises Usage when none or several do."""
+
+    async def list(self, *, states: frozenset[State] | None = None, limit: int = 100) -> tuple[Task, ...]:
+        """Newest first."""
+
+    async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
+        """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""
+
+    async def begin_turn(self, task: TaskId) -> Turn | None:
+        """The turn that is to be at work: the one that has not ended, else the next one, of the oldest queued message.
+
+        None when there is neither, or while the task is landing or has landed. The message leaves the mailbox
+        as the turn is stored; a stop that was asked of an earlier turn does not stop the new one.
+        """
+
+    async def turn(self, task: TaskId, number: int) -> Turn: ...
+
+    async def end_turn(self, task: TaskId, number: int, outcome: Outcome) -> None: ...
+
+    async def queue_message(self, task: TaskId, message: Message) -> None:
+        """Keeps a message until `begin_turn` makes it a turn. Redelivery: no effect."""
+
+    async def ask_stop(self, task: TaskId, by: PersonId) -> None:
+        """Asks whoever works on the task, in any process, to stop."""
+
+    async def stop_asked(self, task: TaskId) -> PersonId | None: ...
+
+    async def clear_stop(self, task: TaskId) -> None: ...
+
+
+class Events(Protocol):
+    """The append-only event log of every task."""
+
+    async def record(
+        self, task: TaskId, turn: int, data: EventData, *, actor: PersonId | None = None, key: str = ""
+    ) -> Event:
+        """Appends. With a `key`, a second event of the task with that key is not stored again."""
+
+    async def read(self, task: TaskId, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
+        """Events with `seq` greater than `after`, in order."""
+
+
+class Records(Protocol):
+    """What the steps made: verdicts, pull requests, builds, deployments, spending."""
+
+    async def save_verdict(self, task: TaskId, turn: int, attempt: int, verdict: Verdict) -> None: ...
+
+    async def verdict(self, task: TaskId, commit: Sha | None = None) -> Verdict | None:
+        """The latest verdict of the task, or on that commit of it."""
+
+    async def cached(self, key: str) -> str | None:
+        """A finding stored under (tree, verifier, environment) and not older than seven days."""
+
+    async def cache(self, key: str, value: str) -> None: ...
+
+    async def spent(self, task: TaskId) -> Spending: ...
+
+    async def add_spending(self, task: TaskId, spending: Spending) -> None:
+        """Adds one call's spending; the broker calls it as it meters."""
+
+    async def save_pull_request(self, repository: str, pull_request: PullRequest) -> PullRequest:
+        """Stores it; number 0 is replaced by the repository's next number."""
+
+    async def pull_request(self, task: TaskId) -> PullRequest | None: ...
+
+    async def save_comment(self, comment: Comment) -> None:
+        """Stores a comment on the task's pull request. The same task and key again: no effect."""
+
+    async def comments(self, task: TaskId) -> tuple[Comment, ...]:
+        """Oldest first."""
+
+    async def save_build(self, build: Build) -> None: ...
+
+    async def build(self, task: TaskId) -> Build | None:
+        """The latest build of the task."""
+
+    async def save_deployment(self, deployment: Deployment) -> None: ...
+
+    async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
+        """Newest first."""
+
+
+class Artifacts(Protocol):
+    """Bytes by the SHA-256 of their content: builds, full logs, images."""
+
+    async def put(self, content: bytes | Path) -> str:
+        """Stores the bytes, or a copy of the file, and returns the digest."""
+
+    async def get(self, digest: str) -> bytes:
+        """Raises KeyError when there is nothing under it."""
+
+    def path(self, digest: str) -> Path:
+        """Where the bytes lie; the file may not be changed."""

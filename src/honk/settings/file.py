@@ -1,0 +1,100 @@
+"""honk.toml: every key, its meaning and its default."""
+
+import tomllib
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from honk.domain.repository_config import line_of
+from honk.errors import SettingsWrong, Usage
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LimitSettings(Section):
+    """What a task may cost when the person says nothing else."""
+
+    usd: Annotated[float, Field(ge=0)] = 5.0
+    calls: Annotated[int, Field(ge=0)] = 300
+    #: wall time of the agent in one turn, in seconds
+    seconds: Annotated[float, Field(gt=0)] = 3600.0
+
+
+class ModelSettings(Section):
+    """The language model; keys come from the environment only."""
+
+    #: model to use when the person names none; empty means Claude Code's own default
+    name: str = ""
+    #: where the model is served; ANTHROPIC_BASE_URL goes before it
+    base_url: str = "https://api.anthropic.com"
+
+
+class NetworkSettings(Section):
+    """What set-up may reach besides the host's package registries."""
+
+    #: host names, with an optional ":port"
+    hosts: tuple[str, ...] = ()
+    #: networks that may be reached although they are private, such as "10.20.0.0/16"
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class SandboxSettings(Section):
+    """The walls."""
+
+    memory_mb: Annotated[int, Field(ge=256)] = 4096
+    processes: Annotated[int, Field(ge=16)] = 512
+    #: user id under which sandboxes run when Honk is root
+    uid: Annotated[int, Field(ge=1000)] = 60978
+
+
+class WorkSettings(Section):
+    """How work is done."""
+
+    #: tasks at work at the same time
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    #: merge method: a merge commit, or all of the pull request as one commit
+    merge: Literal["merge", "squash"] = "merge"
+
+
+class PageSettings(Section):
+    """Where previews and deployed versions are served."""
+
+    host: str = "127.0.0.1"
+    #: 0 takes a free port
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+
+
+class File(Section):
+    """The whole of honk.toml."""
+
+    limits: LimitSettings = LimitSettings()
+    model: ModelSettings = ModelSettings()
+    network: NetworkSettings = NetworkSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    work: WorkSettings = WorkSettings()
+    pages: PageSettings = PageSettings()
+
+
+def read(path: Path, *, wanted: bool) -> File:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if wanted:
+            raise Usage(f"HONK_CONFIG names {path}, which does not exist", "`honk init` writes one") from None
+        return File()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsWrong(f"{path} cannot be read: {exc}", "make it a readable UTF-8 file") from exc
+    try:
+        return File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
+    except ValidationError as exc:
+        lines = [
+            f"{path}, line {line_of(text, e['loc'])}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+            for e in exc.errors()[:5]
+        ]
+        raise SettingsWrong("\n".join(lines), "docs/reference/settings.md lists what each key takes") from exc

@@ -1,0 +1,94 @@
+"""One attempt, from order to hand-back."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from honk.domain.attempt import Attempt
+from honk.domain.event import AgentFinished, ChangeRefused, ChangeTaken, LimitHit
+from honk.domain.task import State
+from honk.errors import HandBackRefused
+from honk.ports import Job, Ports, Report
+from honk.steps.code.sitting import run_agent
+from honk.steps.code.tree import afresh, take
+from honk.steps.code.words import guidance_of, words_of
+from honk.steps.code.work import Order, Work, was_begun
+
+#: Names the agent's session of a task; any fixed UUID serves.
+_SESSIONS = uuid.UUID("5e0a2f0e-6e55-4c2b-9b0c-0d6f1c1f9d11")
+
+
+async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: Ports) -> Attempt:
+    """One attempt. `stopping` returns when a person asks for a stop. Raises ModelRefused or Usage without a key."""
+    task, turn, number = order.task, order.turn, order.number
+    await ports.tasks.move(task.id, State.CODING)
+    agent = ports.agents[task.options.agent]
+    await agent.requirements()
+    pull_request = await ports.records.pull_request(task.id)
+    work = Work(
+        task=task,
+        turn=turn,
+        workspace=order.workspace,
+        exam=order.exam,
+        number=number,
+        parent=pull_request.head if pull_request else order.workspace.base.commit,
+        agent=agent,
+        ports=ports,
+        stopping=stopping,
+    )
+    begun = await was_begun(work)
+    if begun and not agent.corrects:
+        await afresh(work)
+    job = Job(
+        session=str(uuid.uuid5(_SESSIONS, task.id)),
+        resume=begun or turn.number > 1 or number > 1,
+        model=task.options.model,
+        guidance=await guidance_of(work),
+        attempt=number,
+    )
+    started = ports.clock()
+    report = await run_agent(work, job, words_of(work, order.sent_back, begun=begun))
+    await work.tell(
+        AgentFinished(
+            attempt=number,
+            summary=report.summary,
+            cut_short=report.cut_short,
+            reason=report.reason,
+            seconds=(ports.clock() - started).total_seconds(),
+        )
+    )
+    if report.cut_short in {"money", "calls", "time"}:
+        await work.tell(LimitHit(kind=report.cut_short, detail=report.reason))
+    return await _hand_back(work, job, report)
+
+
+async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
+    attempt = Attempt(
+        task=work.task.id,
+        turn=work.turn.number,
+        number=work.number,
+        change=None,
+        summary=report.summary,
+        agent=work.agent.name,
+        model=report.model,
+        session=job.session,
+        spending=await work.ports.records.spent(work.task.id),
+        cut_short=report.cut_short,
+        reason=report.reason,
+    )
+    try:
+        change = await take(work)
+    except HandBackRefused as refusal:
+        await work.tell(ChangeRefused(attempt=work.number, reason=str(refusal)))
+        return replace(attempt, cut_short=report.cut_short or "hand-back", reason=report.reason or str(refusal))
+    await work.tell(
+        ChangeTaken(
+            attempt=work.number,
+            commit=change.commit,
+            tree=change.tree,
+            files=tuple(one.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for one in change.files),
+            insertions=sum(one.insertions for one in change.files),
+            deletions=sum(one.deletions for one in change.files),
+        )
+    )
+    return replace(attempt, change=change)

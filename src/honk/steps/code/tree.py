@@ -1,0 +1,41 @@
+"""The workspace's tree: as a commit in the mirror, or put back."""
+
+from pathlib import Path
+
+from honk.domain.attempt import Change
+from honk.domain.event import AgentStarted, ChangeTaken
+from honk.domain.repository import Sha
+from honk.domain.text import one_line
+from honk.ports import Box
+from honk.steps.code.work import Work
+
+
+async def take(work: Work) -> Change:
+    """The tree as it is now, as a commit in the mirror."""
+    ports = work.ports
+    box = Box(workspace=Path(work.workspace.path), mounts=ports.workspaces.mounts(work.workspace))
+    async with ports.sandboxes.open(box) as sandbox:
+        return await ports.workspaces.take(
+            work.workspace, sandbox, parent=work.parent, message=await _message(work), at=work.turn.message.at
+        )
+
+
+async def _message(work: Work) -> str:
+    """The commit's message: what was asked, and who made it (promise 10)."""
+    started = [e.data for e in await work.ports.events.read(work.task.id) if isinstance(e.data, AgentStarted)]
+    person = await work.ports.tasks.get_person(work.turn.message.by)
+    first = work.turn.message.text.strip().splitlines()[0] if work.turn.message.text.strip() else "Change"
+    title = first if len(first) <= 72 else first[:69].rstrip() + "..."
+    trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {one_line(person.name)}"]
+    if started and started[-1].agent == "claude":
+        trailers.append(f"Assisted-by: Claude Code {one_line(started[-1].model)}".rstrip())
+    return one_line(title) + "\n\n" + "\n".join(trailers) + "\n"
+
+
+async def afresh(work: Work) -> None:
+    """The files as the turn before left them: half a run of a command, and a whole one on top, would do it twice."""
+    events = await work.ports.events.read(work.task.id)
+    taken = [event.data.commit for event in events if isinstance(event.data, ChangeTaken)]
+    at = Sha(taken[-1]) if taken else None
+    await work.ports.workspaces.discard(work.task.id)
+    await work.ports.workspaces.open(work.task.id, work.workspace.repository, work.workspace.base, at=at)
