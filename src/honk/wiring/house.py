@@ -1,10 +1,9 @@
 """An opened Honk: every port with its vendor, as the settings say."""
 
-import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,14 +32,11 @@ from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, TaskId
 from honk.doors.cli.house import Defaults
-from honk.doors.web.previews import preview_app
 from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
 from honk.settings import Settings
+from honk.wiring.serving import Site, listening, served
 from honk.worker import Worker, worker_lock
-
-#: seconds that a page under way has when the server ends
-_PATIENCE = 1
 
 
 @dataclass(kw_only=True)
@@ -81,38 +77,16 @@ class OpenHonk:
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
-        """Serves previews and live versions; other processes learn the origin."""
-        with _listen(host, port) as listener:
-            shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-            origin = f"http://{shown}:{listener.getsockname()[1]}"
-            with self.addresses.announced(origin):
-                async with self.serve_on(listener):
-                    yield origin
+        """Serves API, pages, previews and live versions; other processes learn the origin."""
+        with listening(host, port) as (listener, origin), self.addresses.announced(origin):
+            async with self.serve_on(listener):
+                yield origin
 
     @asynccontextmanager
     async def serve_on(self, listener: socket.socket, extra: Sequence[Route] = ()) -> AsyncIterator[None]:
-        """Serves the pages, and `extra` ones, on a socket that listens already."""
-        import uvicorn  # only who serves pays for it
-
-        pages = preview_app(self.addresses, self.app.ports.artifacts.path, self._live)
-        pages.router.routes.extend(extra)
-        config = uvicorn.Config(
-            pages, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_PATIENCE
-        )
-        server = uvicorn.Server(config)
-        # Signals are for whoever serves; uvicorn would take them, and raise them again when it has ended.
-        server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-        running = asyncio.ensure_future(server.serve(sockets=[listener]))
-        try:
+        """Serves the same, and `extra` pages, on a socket that listens already."""
+        async with served(Site(self), listener, extra):
             yield
-        finally:
-            server.should_exit = True
-            await running
-
-    def _live(self, id: str) -> Path | None:
-        repository, _, environment = id.partition(".")
-        folder = self.home / "production" / repository / environment / "current"
-        return folder if folder.is_dir() else None
 
     async def collect(self, days: float) -> int:
         """Removes workspaces of finished tasks and of old failed ones, expired environments, former releases."""
@@ -259,13 +233,3 @@ def _agents(settings: Settings, sandboxes: Bubblewrap) -> Mapping[str, Agent]:
         return ClaudeCode(partial(sandboxes.runtime, "claude"), key=key)
 
     return _Agents({"claude": claude, "command": Command})
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
-    except OSError as exc:
-        raise HonkError(f"cannot listen on {host}:{port}: {exc.strerror}", "choose another --port") from exc
-    listener.setblocking(False)
-    return listener

@@ -1,0 +1,91 @@
+"""One server on one socket: the API, the pages, previews and live versions, and what operators ask for.
+
+Each part gives its routes; this module knows all of them and nothing of what they answer. The order says who
+wins where two would answer: operators' routes, the API, the pages, then what agents made.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from honk.doors.web.previews import preview_app
+from honk.errors import HonkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from honk.wiring.house import OpenHonk
+
+#: seconds that a request under way has when the server ends
+_PATIENCE = 1
+
+
+class Site:
+    """What is served. `closing` is true from the moment at which the server is told to end."""
+
+    def __init__(self, house: "OpenHonk") -> None:
+        self.house = house
+        self.closing = False
+
+    def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
+        """The one ASGI application."""
+        previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
+        routes = [*self._ops(), *self._api(), *self._pages(), *previews.routes, *extra]
+        return Starlette(routes=routes, exception_handlers=dict(previews.exception_handlers))
+
+    def _ops(self) -> Sequence[BaseRoute]:
+        """/healthz, /readyz, /metrics."""
+        return ()
+
+    def _api(self) -> Sequence[BaseRoute]:
+        """/api/v1/…"""
+        return ()
+
+    def _pages(self) -> Sequence[BaseRoute]:
+        """/, /tasks/…, /builds/…, /sign-in."""
+        return ()
+
+    def _live(self, id: str) -> Path | None:
+        repository, _, environment = id.partition(".")
+        folder = self.house.home / "production" / repository / environment / "current"
+        return folder if folder.is_dir() else None
+
+
+@asynccontextmanager
+async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute] = ()) -> AsyncIterator[None]:
+    """Serves the site on a socket that listens already; on leaving, what is under way has a second."""
+    import uvicorn  # only who serves pays for it
+
+    config = uvicorn.Config(
+        site.app(extra), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_PATIENCE
+    )
+    server = uvicorn.Server(config)
+    # Signals are for whoever serves; uvicorn would take them, and raise them again when it has ended.
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        site.closing = True
+        server.should_exit = True
+        await running
+
+
+@contextmanager
+def listening(host: str, port: int) -> "Iterator[tuple[socket.socket, str]]":
+    """A socket that listens, and the origin under which it is reached from this machine."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as exc:
+        raise HonkError(f"cannot listen on {host}:{port}: {exc.strerror}", "choose another --port") from exc
+    with listener:
+        listener.setblocking(False)
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
