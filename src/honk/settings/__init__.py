@@ -14,7 +14,7 @@ import platformdirs
 from pydantic import ConfigDict, Field
 
 from honk.domain.text import Secret
-from honk.settings.file import File, Section, read
+from honk.settings.file import File, Section, address_of, read
 
 #: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
 _REMOTE_VARIABLES = (
@@ -57,8 +57,13 @@ class Settings(Section):
 
     @property
     def database(self) -> str:
-        """SQLAlchemy's URL of the store."""
-        return f"sqlite:///{self.home / 'honk.db'}"
+        """SQLAlchemy's URL of the store; it may hold a password."""
+        return self.file.database or f"sqlite:///{self.home / 'honk.db'}"
+
+    @property
+    def journal(self) -> Path | str:
+        """Where the journal is: a file, or the same database as the store."""
+        return self.file.database or self.home / "journal.db"
 
     @staticmethod
     def locate(environ: Mapping[str, str] | None = None) -> Path:
@@ -77,6 +82,8 @@ class Settings(Section):
             file = file.model_copy(
                 update={"model": file.model.model_copy(update={"base_url": env["ANTHROPIC_BASE_URL"]})}
             )
+        if env.get("HONK_DATABASE"):
+            file = file.model_copy(update={"database": address_of(env["HONK_DATABASE"])})
         return Settings(
             home=home,
             path=path,

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
@@ -47,6 +47,8 @@ class SandboxSettings(Section):
 
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     processes: Annotated[int, Field(ge=16)] = 512
+    #: what a workspace may grow to, in MiB; 0 means no limit
+    disk_mb: Annotated[int, Field(ge=0)] = 10240
     #: user id under which sandboxes run when Honk is root
     uid: Annotated[int, Field(ge=1000)] = 60978
 
@@ -58,6 +60,8 @@ class WorkSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     #: merge method: a merge commit, or all of the pull request as one commit
     merge: Literal["merge", "squash"] = "merge"
+    #: free disk below which work waits, in MiB
+    least_free_mb: Annotated[int, Field(ge=0)] = 1024
 
 
 class PageSettings(Section):
@@ -68,15 +72,46 @@ class PageSettings(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
+class RetentionSettings(Section):
+    """For how many days what a task left is kept once it rests; 0 keeps it for ever."""
+
+    #: the agent's transcript and home
+    transcripts_days: Annotated[float, Field(ge=0)] = 30.0
+    #: builds, logs and pictures; what is live is never deleted
+    artifacts_days: Annotated[float, Field(ge=0)] = 90.0
+    #: the journal's records of finished work
+    journal_days: Annotated[float, Field(ge=0)] = 30.0
+    #: mirrors of repositories that no task uses
+    mirrors_days: Annotated[float, Field(ge=0)] = 90.0
+
+
+def _postgresql(address: str) -> str:
+    """Never repeats the address: it may hold a password."""
+    if address and not address.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql:// (leave it out for SQLite)")
+    return address.replace("postgres://", "postgresql://", 1)
+
+
+def address_of(text: str) -> str:
+    """A database's address as somebody gave it outside of the file. Raises SettingsWrong."""
+    try:
+        return _postgresql(text.strip())
+    except ValueError as exc:
+        raise SettingsWrong(f"HONK_DATABASE {exc}", "such as postgresql://honk:password@localhost/honk") from exc
+
+
 class File(Section):
     """The whole of honk.toml."""
 
+    #: a "postgresql://…" address; empty means SQLite below HONK_HOME. Not shown: it may hold a password
+    database: Annotated[str, Field(repr=False), AfterValidator(_postgresql)] = ""
     limits: LimitSettings = LimitSettings()
     model: ModelSettings = ModelSettings()
     network: NetworkSettings = NetworkSettings()
     sandbox: SandboxSettings = SandboxSettings()
     work: WorkSettings = WorkSettings()
     pages: PageSettings = PageSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 def read(path: Path, *, wanted: bool) -> File:
