@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,15 +20,20 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from honk.adapters.sql.migrate import migrate
+from honk.domain.event import Event
 from honk.errors import Defect, Unreachable
 
 T = TypeVar("T")
 #: what runs in one transaction; may run again when the transaction could not be committed
 Work = Callable[[sa.Connection], T]
+#: told of each event once it is committed, on the event loop, in the order of commits; must not block or raise
+Listener = Callable[[Event], None]
 
 #: seconds for which another process may hold the write lock before we give up
 BUSY_SECONDS = 60.0
 _WRITES = "honk_writes"
+#: where a transaction collects the events that it appends
+APPENDED = "honk_appended"
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
@@ -80,11 +86,18 @@ class Database:
         self._url = sa.make_url(url)
         self._engine: sa.Engine | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """From now on, until the database is closed, the listener is told of this process's events."""
+        self._listeners.append(listener)
 
     async def open(self) -> None:
         """Connects and migrates. Raises SettingsWrong when a newer Honk wrote the database."""
         if self._thread is not None:
             raise Defect("the database is open already")
+        self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="honk-store")
         try:
             await self._on_thread(self._open)
@@ -159,8 +172,19 @@ class Database:
     def _once(self, work: Work[T], *, writes: bool) -> T:
         engine = self._connected().execution_options(**{_WRITES: writes})
 
-        def attempt() -> T:
+        def attempt() -> tuple[T, list[Event]]:
             with engine.begin() as connection:
-                return work(connection)
+                appended: list[Event] = []
+                connection.info[APPENDED] = appended
+                return work(connection), appended
 
-        return _patiently(attempt)
+        result, appended = _patiently(attempt)
+        if appended and self._listeners and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                self._loop.call_soon_threadsafe(self._tell, appended)
+        return result
+
+    def _tell(self, appended: list[Event]) -> None:
+        for event in appended:
+            for listener in self._listeners:
+                listener(event)

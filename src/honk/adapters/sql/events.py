@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from honk.adapters.sql.database import Database
+from honk.adapters.sql.database import APPENDED, Database
 from honk.adapters.sql.schema import events, tasks
 from honk.domain.codec import dump_event, load_event
 from honk.domain.event import Event, EventData
@@ -49,7 +49,9 @@ def append(connection: sa.Connection, event: Event, key: str = "") -> Event:
             key=key or None,
         )
     )
-    return replace(event, id=_id(task, seq), seq=seq)
+    stored = replace(event, id=_id(task, seq), seq=seq)
+    connection.info.setdefault(APPENDED, []).append(stored)
+    return stored
 
 
 def _id(task: str, seq: int) -> str:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from honk.adapters.sql.database import Database
+from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.records import SqlRecords
 from honk.adapters.sql.tasks import SqlTasks
@@ -36,6 +36,13 @@ class SqlStore:
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""
         await self._database.open()
+
+    def listen(self, listener: Listener) -> None:
+        """The listener is told of each event of this process once it is committed.
+
+        On the event loop, in the order of commits; it must neither block nor raise.
+        """
+        self._database.listen(listener)
 
     async def close(self) -> None:
         """Lets the transaction under way finish."""
