@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 
 from honk.domain.text import Secret
 from honk.settings.file import File, Section, address_of, read
+from honk.settings.secrets import with_files
 
 #: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
 _REMOTE_VARIABLES = (
@@ -74,7 +75,7 @@ class Settings(Section):
     @staticmethod
     def load(environ: Mapping[str, str] | None = None) -> "Settings":
         """Reads file and environment. Raises SettingsWrong naming file and line, or Usage."""
-        env = dict(os.environ) if environ is None else dict(environ)
+        env = with_files(os.environ if environ is None else environ)
         home = _home(env)
         path = Settings.locate(env)
         file = read(path, wanted="HONK_CONFIG" in env)

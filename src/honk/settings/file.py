@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
+from honk.settings.public_url import origin_of
 
 
 class Section(BaseModel):
@@ -103,6 +104,8 @@ def address_of(text: str) -> str:
 class File(Section):
     """The whole of honk.toml."""
 
+    #: where people reach this server from outside, such as "https://honk.example.com"; "" while nobody does
+    public_url: Annotated[str, AfterValidator(origin_of)] = ""
     #: a "postgresql://…" address; empty means SQLite below HONK_HOME. Not shown: it may hold a password
     database: Annotated[str, Field(repr=False), AfterValidator(_postgresql)] = ""
     limits: LimitSettings = LimitSettings()
