@@ -1,6 +1,6 @@
 """What is remembered: tasks, events, records, artifacts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -76,6 +76,9 @@ class Events(Protocol):
 
     async def read(self, task: TaskId, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         """Events with `seq` greater than `after`, in order."""
+
+    async def latest(self, of: Collection[TaskId]) -> Mapping[TaskId, int]:
+        """The `seq` of the latest event of each of these tasks; unknown ones are left out. Cheap."""
 
 
 class Records(Protocol):

@@ -1,5 +1,6 @@
 """The append-only event log in the database."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -87,3 +88,8 @@ class SqlEvents:
         query = sa.select(events).where(events.c.task == task, events.c.seq > after).order_by(events.c.seq).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(_event(row) for row in rows)
+
+    async def latest(self, of: Collection[TaskId]) -> Mapping[TaskId, int]:
+        query = sa.select(tasks.c.id, tasks.c.events).where(tasks.c.id.in_(of))
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {TaskId(row.id): row.events for row in rows}

@@ -1,0 +1,1 @@
+"""What every door may ask of Honk."""
