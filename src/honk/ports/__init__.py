@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from honk.ports.access import Access, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
@@ -17,6 +18,7 @@ from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, 
 from honk.ports.store import Artifacts, Clock, Events, Records, Tasks, Tell
 
 __all__ = [
+    "Access",
     "Agent",
     "Artifacts",
     "Attachment",
@@ -48,6 +50,7 @@ __all__ = [
     "Session",
     "Tasks",
     "Tell",
+    "Tokens",
     "Tools",
     "Wall",
     "Workflow",
@@ -73,5 +76,6 @@ class Ports:
     forge: Forge
     previews: Previews
     policy: Policy
+    tokens: Tokens
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

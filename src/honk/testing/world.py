@@ -165,6 +165,7 @@ class World:
             forge=self._passed(self.forge, "forge"),
             previews=FakePreviews(),
             policy=self.policy,
+            tokens=self.store.tokens,
             home=self.home,
         )
 

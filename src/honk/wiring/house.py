@@ -151,6 +151,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             forge=EmbeddedForge(GitTargets(repositories), store.records, _now),
             previews=addresses,
             policy=LocalPolicy(),
+            tokens=store.tokens,
             home=settings.home,
         )
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)

@@ -1,4 +1,4 @@
-"""The three ports of the store over one database."""
+"""The ports of the store over one database."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.records import SqlRecords
 from honk.adapters.sql.tasks import SqlTasks
+from honk.adapters.sql.tokens import SqlTokens
 from honk.ports import Clock
 
 
@@ -32,6 +33,7 @@ class SqlStore:
         self.tasks = SqlTasks(self._database, clock, new_id)
         self.events = SqlEvents(self._database, clock)
         self.records = SqlRecords(self._database, clock)
+        self.tokens = SqlTokens(self._database, clock, new_id)
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""

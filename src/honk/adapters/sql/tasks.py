@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
-from honk.adapters.sql.schema import identities, mailbox, people, tasks, turns
+from honk.adapters.sql.people import find_person, read_person
+from honk.adapters.sql.schema import mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
 from honk.domain.message import Message, MessageId
-from honk.domain.person import Identity, IdentityKind, Person, PersonId
+from honk.domain.person import Identity, Person, PersonId
 from honk.domain.repository import Repository
 from honk.domain.task import LANDING, Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
@@ -72,23 +73,10 @@ class SqlTasks:
 
     async def person(self, identity: Identity, name: str) -> Person:
         made = PersonId(self._new_id())
-
-        def work(connection: sa.Connection) -> Person:
-            known = connection.execute(
-                sa.select(identities.c.person).where(
-                    identities.c.kind == identity.kind, identities.c.value == identity.value
-                )
-            ).scalar()
-            if known is not None:
-                return _person(connection, PersonId(known))
-            connection.execute(people.insert().values(id=made, name=name))
-            connection.execute(identities.insert().values(kind=identity.kind, value=identity.value, person=made))
-            return Person(id=made, name=name, identities=(identity,))
-
-        return await self._database.write(work)
+        return await self._database.write(lambda connection: find_person(connection, identity, name, made))
 
     async def get_person(self, id: PersonId) -> Person:
-        return await self._database.read(lambda connection: _person(connection, id))
+        return await self._database.read(lambda connection: read_person(connection, id))
 
     async def add(self, task: Task, turn: Turn) -> Task:
         def work(connection: sa.Connection) -> Task:
@@ -214,17 +202,3 @@ class SqlTasks:
             connection.execute(tasks.update().where(tasks.c.id == task).values(stop_asked_by=by))
 
         await self._database.write(work)
-
-
-def _person(connection: sa.Connection, id: PersonId) -> Person:
-    name = connection.execute(sa.select(people.c.name).where(people.c.id == id)).scalar()
-    if name is None:
-        raise Defect(f"there is no person {id}")
-    known = connection.execute(
-        sa.select(identities).where(identities.c.person == id).order_by(identities.c.kind, identities.c.value)
-    )
-    return Person(
-        id=id,
-        name=name,
-        identities=tuple(Identity(kind=IdentityKind(row.kind), value=row.value) for row in known),
-    )

@@ -1,0 +1,115 @@
+"""Access tokens in the database, by their digest."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from honk.adapters.sql.database import Database
+from honk.adapters.sql.people import read_person
+from honk.adapters.sql.schema import tokens
+from honk.domain.access import RANDOM_BYTES, Issued, Scope, Token, made_of, well_formed
+from honk.domain.person import PersonId
+from honk.errors import Usage
+from honk.ports import Access, Clock
+
+_NAME_LIMIT = 100
+
+
+def _token(row: sa.Row[Any]) -> Token:
+    return Token(
+        id=row.id,
+        name=row.name,
+        person=PersonId(row.person),
+        scopes=frozenset(Scope(one) for one in row.scopes.split()),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _digest(token: str) -> str:
+    """Unsalted and fast, which is enough for 256 random bits; looked up, so that no comparison takes a telling time."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class SqlTokens:
+    """Implements honk.ports.Tokens."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+
+    async def issue(
+        self, person: PersonId, name: str, scopes: frozenset[Scope], *, expires_at: datetime | None = None
+    ) -> Issued:
+        now = self._clock()
+        if not name.strip():
+            raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
+        if not name.isprintable() or len(name) > _NAME_LIMIT:
+            raise Usage(f"a token's name is one line of at most {_NAME_LIMIT} characters", "give a shorter one")
+        if not scopes:
+            raise Usage("a token needs a scope", f"one or more of: {', '.join(Scope)}")
+        if expires_at is not None and expires_at <= now:
+            raise Usage("the token would have expired already", "give a time to come")
+        secret = made_of(secrets.token_bytes(RANDOM_BYTES))
+        token = Token(
+            id=self._new_id()[:12],
+            name=name.strip(),
+            person=person,
+            scopes=scopes,
+            created_at=now,
+            expires_at=expires_at,
+        )
+
+        def work(connection: sa.Connection) -> None:
+            read_person(connection, person)
+            connection.execute(
+                tokens.insert().values(
+                    id=token.id,
+                    digest=_digest(secret.reveal()),
+                    person=person,
+                    name=token.name,
+                    scopes=" ".join(one for one in Scope if one in scopes),
+                    created_at=now,
+                    expires_at=expires_at,
+                )
+            )
+
+        await self._database.write(work)
+        return Issued(token=token, secret=secret)
+
+    async def find(self, token: str) -> Access | None:
+        if not well_formed(token):
+            return None
+        now, digest = self._clock(), _digest(token)
+
+        def work(connection: sa.Connection) -> Access | None:
+            row = connection.execute(sa.select(tokens).where(tokens.c.digest == digest)).first()
+            if row is None or not (found := _token(row)).open(now):
+                return None
+            return Access(person=read_person(connection, found.person), scopes=found.scopes, token=found.id)
+
+        return await self._database.read(work)
+
+    async def revoke(self, id: str) -> Token:
+        now = self._clock()
+
+        def work(connection: sa.Connection) -> Token:
+            still = tokens.c.revoked_at.is_(None)
+            connection.execute(tokens.update().where(tokens.c.id == id, still).values(revoked_at=now))
+            row = connection.execute(sa.select(tokens).where(tokens.c.id == id)).first()
+            if row is None:
+                raise Usage(f"there is no token {id!r}", "`honk token list` shows them")
+            return _token(row)
+
+        return await self._database.write(work)
+
+    async def list(self) -> tuple[Token, ...]:
+        query = sa.select(tokens).order_by(tokens.c.created_at, tokens.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(_token(row) for row in rows)
