@@ -2,9 +2,12 @@
 
     HonkError
     ├── Usage                 the person who typed: what was asked makes no sense (exit 2)
+    │   ├── Unknown             what was named does not exist
+    │   └── NotNow              it makes no sense in the state in which the task is
     ├── Retryable             nobody: the journal tries again
     │   └── Unreachable         a server did not answer
     ├── NeedsHuman            a person: the task keeps its work and says what to do
+    │   ├── NotAllowed          the policy, or the access token, says no
     │   ├── RepositoryUnusable  no such repository, no rights, empty, no such branch
     │   ├── SettingsWrong       honk.toml or .honk.toml: file, line, remedy
     │   ├── SandboxUnusable     the walls cannot be built on this machine
@@ -41,6 +44,14 @@ class Usage(HonkError):
     """The request itself makes no sense; nothing was begun."""
 
 
+class Unknown(Usage):
+    """What was named does not exist."""
+
+
+class NotNow(Usage):
+    """It makes no sense in the state in which the task is; it may later."""
+
+
 class Retryable(HonkError):
     """May pass by itself; the journal tries again."""
 
@@ -51,6 +62,10 @@ class Unreachable(Retryable):
 
 class NeedsHuman(HonkError):
     """Only a person can go on; the work so far is kept."""
+
+
+class NotAllowed(NeedsHuman):
+    """The policy says that this person may not, or the access token is not for this."""
 
 
 class RepositoryUnusable(NeedsHuman):
