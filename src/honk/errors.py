@@ -5,7 +5,9 @@
     │   ├── Unknown             what was named does not exist
     │   └── NotNow              it makes no sense in the state in which the task is
     ├── Retryable             nobody: the journal tries again
-    │   └── Unreachable         a server did not answer
+    │   ├── Unreachable         a server did not answer
+    │   ├── SandboxDied         somebody killed a sandbox, or the agent in it
+    │   └── OutOfMemory         a sandbox needed more memory than it may have
     ├── NeedsHuman            a person: the task keeps its work and says what to do
     │   ├── NotAllowed          the policy, or the access token, says no
     │   ├── RepositoryUnusable  no such repository, no rights, empty, no such branch
@@ -58,6 +60,44 @@ class Retryable(HonkError):
 
 class Unreachable(Retryable):
     """A server did not answer."""
+
+
+class SandboxDied(Retryable):
+    """A sandbox, or the agent in it, was killed from outside; what it left on disk is kept."""
+
+
+class OutOfMemory(Retryable):
+    """The kernel ended a sandbox's command for want of memory. `limit` is in bytes."""
+
+    def __init__(self, limit: int, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.args = (limit, message, remedy)
+        self.limit = limit
+
+
+class MachineInTrouble(Retryable):
+    """This machine cannot do it now. The work is paused with the reason, and goes on when it is over."""
+
+    #: as in the event `work.paused`
+    cause = "machine"
+
+
+class DiskFull(MachineInTrouble):
+    """There was no room to write."""
+
+    cause = "disk"
+
+
+class OutOfMemory(MachineInTrouble):
+    """Something was killed for want of memory; the message names the limit."""
+
+    cause = "memory"
+
+
+class StoreUnavailable(MachineInTrouble):
+    """The database is locked by another program, or down."""
+
+    cause = "database"
 
 
 class NeedsHuman(HonkError):
