@@ -7,7 +7,6 @@
     ├── Retryable             nobody: the journal tries again
     │   ├── Unreachable         a server did not answer
     │   ├── SandboxDied         somebody killed a sandbox, or the agent in it
-    │   └── OutOfMemory         a sandbox needed more memory than it may have
     ├── NeedsHuman            a person: the task keeps its work and says what to do
     │   ├── NotAllowed          the policy, or the access token, says no
     │   ├── RepositoryUnusable  no such repository, no rights, empty, no such branch
@@ -66,15 +65,6 @@ class SandboxDied(Retryable):
     """A sandbox, or the agent in it, was killed from outside; what it left on disk is kept."""
 
 
-class OutOfMemory(Retryable):
-    """The kernel ended a sandbox's command for want of memory. `limit` is in bytes."""
-
-    def __init__(self, limit: int, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
-        self.args = (limit, message, remedy)
-        self.limit = limit
-
-
 class MachineInTrouble(Retryable):
     """This machine cannot do it now. The work is paused with the reason, and goes on when it is over."""
 
@@ -89,9 +79,14 @@ class DiskFull(MachineInTrouble):
 
 
 class OutOfMemory(MachineInTrouble):
-    """Something was killed for want of memory; the message names the limit."""
+    """The kernel ended a sandbox's command for want of memory. `limit` is in bytes."""
 
     cause = "memory"
+
+    def __init__(self, limit: int, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.args = (limit, message, remedy)
+        self.limit = limit
 
 
 class StoreUnavailable(MachineInTrouble):
