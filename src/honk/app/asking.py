@@ -1,0 +1,85 @@
+"""A new task: accepted from a door, once."""
+
+import re
+import uuid
+
+from honk.app.turns import Turns
+from honk.domain.message import Image, Message, MessageId
+from honk.domain.person import Person
+from honk.domain.policy import Act
+from honk.domain.task import BUSY, Options, State, Task, TaskId
+from honk.domain.turn import Turn
+from honk.errors import NeedsHuman, Usage
+
+#: An instruction longer than this is refused; 100 kB must work.
+_INSTRUCTION_LIMIT = 1_000_000
+
+
+class Asking(Turns):
+    """Submit, and find what was submitted before."""
+
+    async def submit(
+        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = (), id: str = ""
+    ) -> Task:
+        """Accepts a task and starts its first turn. Raises Usage for what makes no sense.
+
+        `id` is the door's own of the message: delivered again, it is the same task.
+        """
+        instruction = checked(text)
+        ports = self.ports
+        if options.agent not in ports.agents:
+            raise Usage(f"there is no agent {options.agent!r}", f"known: {', '.join(sorted(ports.agents))}")
+        await ports.agents[options.agent].requirements()
+        repository = ports.repositories.identify(address)
+        decision = await ports.policy.ask(person, Act.ASK, repository, None)
+        if not decision.allowed:
+            raise NeedsHuman(decision.reason)
+        now = ports.clock()
+        task = Task(
+            id=TaskId(_slug(instruction) + "-" + uuid.uuid4().hex[:6]),
+            repository=repository,
+            instruction=instruction,
+            requested_by=person.id,
+            state=State.ACCEPTED,
+            options=options,
+            created_at=now,
+        )
+        message_id = MessageId(id or uuid.uuid4().hex)
+        message = Message(id=message_id, by=person.id, text=instruction, at=now, images=images)
+        task = await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
+        await self.start_turn(task, await ports.tasks.turn(task.id, 1))
+        return task
+
+    async def unfinished_twin(
+        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = ()
+    ) -> Task | None:
+        """The same request by the same person that a crash or Ctrl-C cut off, so that asking again goes on."""
+        repository = self.ports.repositories.identify(address)
+        cut_off = {one.split("/")[1] for one in await self.journal.unfinished()}
+        for task in await self.ports.tasks.list(limit=1000):
+            same = (task.repository.url, task.instruction, task.options, task.requested_by) == (
+                repository.url,
+                checked(text),
+                options,
+                person.id,
+            )
+            if same and (task.id in cut_off or task.state in BUSY):
+                first = await self.ports.tasks.turn(task.id, 1)
+                if first.message.images == images:
+                    return task
+        return None
+
+
+def checked(text: str) -> str:
+    instruction = text.strip()
+    if not instruction:
+        raise Usage("the instruction is empty", "say in a sentence what should be different afterwards")
+    if len(instruction) > _INSTRUCTION_LIMIT:
+        raise Usage(f"the instruction is longer than {_INSTRUCTION_LIMIT:,} characters", "put the rest in a file")
+    return instruction
+
+
+def _slug(instruction: str) -> str:
+    """A few words of the instruction, as they may stand in a branch name."""
+    words = re.findall(r"[a-z0-9]+", instruction.lower())[:5]
+    return "-".join(words)[:40].strip("-") or "task"

@@ -1,0 +1,61 @@
+"""A person's approval: to production, and back."""
+
+import json
+import uuid
+
+from honk.app.turns import Turns
+from honk.domain.codec import dump
+from honk.domain.person import Person
+from honk.domain.policy import Act
+from honk.domain.pull_request import MergeMethod
+from honk.domain.task import State, Task
+from honk.errors import Usage
+from honk.flow import Landing
+
+_LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGED, State.DEPLOYED})
+
+
+class Approving(Turns):
+    """Merge and undo."""
+
+    async def merge(
+        self, person: Person, task: Task, *, method: MergeMethod, accept_unsure: bool = False, act: str = ""
+    ) -> str:
+        """Starts merge and deployment of exactly the head that people see now; returns the act's id.
+
+        The same `act` again has no effect: it names one press of the button. While a press is at work, or was
+        cut off, a further one goes on with it.
+        """
+        await self.allow(person, Act.MERGE, task)
+        if (pressed := await self._goes_on("land", task)) is not None:
+            return pressed
+        task = await self.ports.tasks.get(task.id)
+        pull_request = await self.ports.records.pull_request(task.id)
+        if pull_request is None or task.state not in _LANDABLE:
+            raise Usage(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
+        act = act or uuid.uuid4().hex[:12]
+        landing = Landing(by=person.id, head=pull_request.head, method=method, act=act, accept_unsure=accept_unsure)
+        payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
+        await self.journal.start("land", f"land/{task.id}/{act}", payload)
+        return act
+
+    async def undo(self, person: Person, task: Task) -> str:
+        """Starts the return to the version before; returns the act's id."""
+        await self.allow(person, Act.UNDO, task)
+        if (pressed := await self._goes_on("undo", task)) is not None:
+            return pressed
+        task = await self.ports.tasks.get(task.id)
+        if task.state is not State.DEPLOYED:
+            raise Usage(f"task {task.id} is {task.state}: it is not deployed", f"honk show {task.id}")
+        act = uuid.uuid4().hex[:12]
+        payload = json.dumps({"task": task.id, "by": person.id, "act": act})
+        await self.journal.start("undo", f"undo/{task.id}/{act}", payload)
+        return act
+
+    async def _goes_on(self, kind: str, task: Task) -> str | None:
+        """The act of that kind which has not ended; cut off, it goes on."""
+        for workflow in await self.journal.unfinished():
+            if workflow.startswith(f"{kind}/{task.id}/"):
+                await self.journal.start(kind, workflow, "")
+                return workflow.rsplit("/", 1)[1]
+        return None
