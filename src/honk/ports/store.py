@@ -38,8 +38,15 @@ class Tasks(Protocol):
     async def get(self, prefix: str) -> Task:
         """The one task whose id begins so. Raises Usage when none or several do."""
 
-    async def list(self, *, states: frozenset[State] | None = None, limit: int = 100) -> tuple[Task, ...]:
-        """Newest first."""
+    async def list(
+        self,
+        *,
+        states: frozenset[State] | None = None,
+        limit: int = 100,
+        repository: str = "",
+        before: TaskId | None = None,
+    ) -> tuple[Task, ...]:
+        """Newest first. `repository` is a name or a key; `before` asks for those older than that task."""
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""

@@ -17,7 +17,7 @@ from honk.domain.person import Identity, Person, PersonId
 from honk.domain.repository import Repository
 from honk.domain.task import LANDING, Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
-from honk.errors import Defect, Usage
+from honk.errors import Defect, Unknown, Usage
 from honk.ports import Clock
 
 Row = sa.Row[Any]
@@ -110,17 +110,35 @@ class SqlTasks:
         found = [row for row in rows if row.id.startswith(prefix)]
         exact = [row for row in found if row.id == prefix]
         if not found:
-            raise Usage(f"no task begins with {prefix!r}", "`honk tasks` lists them.")
+            raise Unknown(f"no task begins with {prefix!r}", "`honk tasks` lists them.")
         if len(found) > 1 and not exact:
             raise Usage(
                 f"several tasks begin with {prefix!r}: {', '.join(row.id for row in found)}", "Type more of it."
             )
         return _task((exact or found)[0])
 
-    async def list(self, *, states: frozenset[State] | None = None, limit: int = 100) -> tuple[Task, ...]:
+    async def list(
+        self,
+        *,
+        states: frozenset[State] | None = None,
+        limit: int = 100,
+        repository: str = "",
+        before: TaskId | None = None,
+    ) -> tuple[Task, ...]:
         query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
         if states is not None:
             query = query.where(tasks.c.state.in_(sorted(states)))
+        if repository:
+            # a key is the name and ten digits of the address (git.address)
+            named = sa.and_(
+                tasks.c.repository_key.startswith(f"{repository}-", autoescape=True),
+                sa.func.length(tasks.c.repository_key) == len(repository) + 11,
+            )
+            query = query.where(sa.or_(tasks.c.repository_key == repository, named))
+        if before is not None:
+            last = sa.select(tasks.c.created_at).where(tasks.c.id == before).scalar_subquery()
+            same = sa.and_(tasks.c.created_at == last, tasks.c.id < before)
+            query = query.where(sa.or_(tasks.c.created_at < last, same))
         return tuple(
             _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )

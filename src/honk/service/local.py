@@ -1,0 +1,233 @@
+"""A Honk in this process: the verbs, the store and the views, in the name of one person."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from honk import __version__
+from honk.app import App
+from honk.domain.access import Scope
+from honk.domain.event import BuildReady, ChangeTaken, Event
+from honk.domain.limits import Limits
+from honk.domain.message import Image
+from honk.domain.person import Person
+from honk.domain.repository import Sha
+from honk.domain.task import Options, Task
+from honk.domain.turn import Turn
+from honk.errors import NotNow, Unknown, Usage
+from honk.service import feed as feeding
+from honk.service.feed import Feed
+from honk.service.nouns import (
+    About,
+    Accepted,
+    Approval,
+    Artifact,
+    Defaults,
+    Diagnosis,
+    Difference,
+    Listed,
+    NewTask,
+    Pressed,
+    Query,
+    Reply,
+)
+from honk.steps.prepare import chosen_base
+from honk.views import Card, card
+
+#: What the model's API accepts as pictures, and how their files begin.
+_IMAGE_TYPES = {
+    "image/png": rb"\x89PNG\r\n\x1a\n",
+    "image/jpeg": rb"\xff\xd8\xff",
+    "image/gif": rb"GIF8[79]a",
+    "image/webp": rb"RIFF....WEBP",
+}
+IMAGE_LIMIT = 5 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """Implements honk.service.Service on an opened Honk."""
+
+    app: App
+    feed: Feed
+    person: Person
+    defaults: Defaults
+    #: true inside when no other process works on the tasks, and none can begin to
+    alone: Callable[[], AbstractContextManager[bool]]
+    doctor: Callable[[], Awaitable[tuple[Diagnosis, ...]]]
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+    # ── looking ────────────────────────────────────────────────────────────────────────────────
+    async def about(self) -> About:
+        return About(version=__version__, person=self.person, scopes=tuple(sorted(self.scopes)), defaults=self.defaults)
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        return await self.doctor()
+
+    async def find(self, task: str) -> Task:
+        if task in {"last", "-"}:
+            newest = await self.app.ports.tasks.list(limit=1)
+            if not newest:
+                raise Unknown("there is no task yet", 'honk run REPO "what should be different"')
+            return newest[0]
+        return await self.app.ports.tasks.get(task)
+
+    async def tasks(self, query: Query) -> Listed:
+        repository = query.repository
+        if "/" in repository or ":" in repository:
+            repository = self.app.ports.repositories.identify(repository).key
+        found = await self.app.ports.tasks.list(
+            states=frozenset(query.states) or None,
+            limit=query.limit + 1,
+            repository=repository,
+            before=(await self.find(query.before)).id if query.before else None,
+        )
+        shown = found[: query.limit]
+        return Listed(tasks=shown, next=shown[-1].id if len(found) > len(shown) else None)
+
+    async def card(self, task: str) -> Card:
+        return await card(await self.find(task), ports=self.app.ports)
+
+    async def turn(self, task: str, number: int) -> Turn:
+        found = await self.find(task)
+        if not 1 <= number <= found.turn:
+            raise Unknown(f"task {found.id} has no turn {number}")
+        return await self.app.ports.tasks.turn(found.id, number)
+
+    async def events(self, task: str, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
+        return await self.app.ports.events.read((await self.find(task)).id, after, limit)
+
+    async def follow(self, task: str, after: int = 0) -> AsyncIterator[Event]:
+        async for event in feeding.events(self.feed, (await self.find(task)).id, after):
+            yield event
+
+    async def difference(self, task: str) -> Difference:
+        found = await self.find(task)
+        base, head = await self._ends(found)
+        text = await self.app.ports.repositories.diff(found.repository, base, head)
+        return Difference(task=found.id, base=base, head=head, diff=text)
+
+    async def patch(self, task: str) -> bytes:
+        found = await self.find(task)
+        return await self.app.ports.repositories.patch(found.repository, *await self._ends(found))
+
+    async def _ends(self, task: Task) -> tuple[Sha, Sha]:
+        """The commits between which the task's change lies."""
+        ports = self.app.ports
+        pull_request = await ports.records.pull_request(task.id)
+        log = await ports.events.read(task.id)
+        taken = [event.data.commit for event in log if isinstance(event.data, ChangeTaken)]
+        if pull_request is None and not taken:
+            raise NotNow(f"task {task.id} has changed nothing so far", f"honk follow {task.id}")
+        head = pull_request.head if pull_request is not None else Sha(taken[-1])
+        return (await chosen_base(task, ports=ports)).commit, head
+
+    async def artifacts(self, task: str) -> tuple[Artifact, ...]:
+        found = await self.find(task)
+        ports = self.app.ports
+        named: dict[str, tuple[str, str, str]] = {}
+        for number in range(1, found.turn + 1):
+            for image in (await ports.tasks.turn(found.id, number)).message.images:
+                named[image.digest] = ("image", image.name, image.media_type)
+        for event in await ports.events.read(found.id):
+            if isinstance(event.data, BuildReady):
+                named[event.data.digest] = ("build", f"{event.data.build}.tar", "application/x-tar")
+        verdict = await ports.records.verdict(found.id)
+        for finding in verdict.findings if verdict else ():
+            for one in finding.evidence:
+                if one.log:
+                    named[one.log] = ("log", f"{finding.verifier}.log", "text/plain; charset=utf-8")
+        return tuple(
+            Artifact(digest=digest, kind=kind, name=name, media_type=media_type, size=path.stat().st_size)
+            for digest, (kind, name, media_type) in named.items()
+            if (path := ports.artifacts.path(digest)).is_file()
+        )
+
+    async def artifact(self, task: str, digest: str) -> tuple[Artifact, Path]:
+        """One of them, and where its bytes lie. Raises Unknown."""
+        for one in await self.artifacts(task):
+            if one.digest == digest:
+                return one, self.app.ports.artifacts.path(digest)
+        raise Unknown(f"task {task} has no artifact {digest[:80]}", "it may have been deleted with its age")
+
+    # ── acting ─────────────────────────────────────────────────────────────────────────────────
+    async def submit(self, wanted: NewTask, *, id: str = "") -> Accepted:
+        options = Options(
+            base=wanted.base,
+            agent=wanted.agent,
+            model=wanted.model or (self.defaults.model or None if wanted.agent == "claude" else None),
+            limits=self._limits(wanted),
+            verify=wanted.verify,
+            merge=wanted.merge,
+        )
+        await self._checked(wanted.images)
+        asked = (self.person, wanted.repository, wanted.instruction, options)
+        if wanted.resume:
+            twin = await self.app.unfinished_twin(*asked, images=wanted.images)
+            if twin is not None:
+                await self.app.resume(twin)
+                return Accepted(task=await self.find(twin.id), resumed=True)
+        task = await self.app.submit(*asked, images=wanted.images, id=id)
+        if task.instruction != wanted.instruction.strip():
+            raise Usage("that request was made before with other words", "take another Idempotency-Key")
+        return Accepted(task=task)
+
+    def _limits(self, wanted: NewTask) -> Limits:
+        asked, otherwise = wanted.limits, self.defaults.limits
+        return Limits(
+            usd=otherwise.usd if asked.usd is None else asked.usd,
+            calls=otherwise.calls if asked.calls is None else asked.calls,
+            seconds=otherwise.seconds if asked.seconds is None else asked.seconds,
+        )
+
+    async def add_image(self, name: str, content: bytes) -> Image:
+        if len(content) > IMAGE_LIMIT:
+            raise Usage(f"{name} is larger than {IMAGE_LIMIT >> 20} MiB", "give a smaller picture")
+        media_type = _media_type(content)
+        if not media_type:
+            raise Usage(f"{name} is not a picture that the model reads", "give a PNG, JPEG, GIF or WebP file")
+        return Image(name=name, media_type=media_type, digest=await self.app.ports.artifacts.put(content))
+
+    async def _checked(self, images: tuple[Image, ...]) -> None:
+        """A digest may name anything in the shelf; only pictures go with a message."""
+        for image in images:
+            try:
+                with self.app.ports.artifacts.path(image.digest).open("rb") as file:
+                    media_type = _media_type(file.read(16))
+            except (KeyError, OSError):
+                media_type = ""
+            if not media_type or media_type != image.media_type:
+                raise Usage(f"there is no picture {image.digest[:80]!r}", "upload it first, and give what came back")
+
+    async def reply(self, task: str, said: Reply, *, id: str = "") -> Turn | None:
+        found = await self.find(task)
+        await self._checked(said.images)
+        return await self.app.reply(self.person, found, said.text, images=said.images, id=id)
+
+    async def stop(self, task: str) -> Task:
+        found = await self.find(task)
+        with self.alone() as alone:
+            return await self.app.stop(self.person, found, working=not alone)
+
+    async def resume(self, task: str) -> bool:
+        return await self.app.resume(await self.find(task))
+
+    async def retry(self, task: str) -> Task:
+        return await self.app.retry(self.person, await self.find(task))
+
+    async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
+        method = approval.method or self.defaults.merge
+        found = await self.find(task)
+        return Pressed(
+            act=await self.app.merge(self.person, found, method=method, accept_unsure=approval.accept_unsure, act=id)
+        )
+
+    async def undo(self, task: str) -> Pressed:
+        return Pressed(act=await self.app.undo(self.person, await self.find(task)))
+
+
+def _media_type(content: bytes) -> str:
+    """Of the pictures that the model reads; "" for anything else."""
+    return next((kind for kind, begin in _IMAGE_TYPES.items() if re.match(begin, content, re.DOTALL)), "")

@@ -1,0 +1,157 @@
+"""What is asked of a Honk, and what it answers: plain values that survive the wire."""
+
+from dataclasses import dataclass, field
+
+from honk.domain.access import Scope
+from honk.domain.limits import Limits
+from honk.domain.message import Image
+from honk.domain.person import Person
+from honk.domain.pull_request import MergeMethod
+from honk.domain.repository import Sha
+from honk.domain.task import State, Task, TaskId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defaults:
+    """What applies when the person says nothing."""
+
+    limits: Limits
+    #: "" is the agent's own default
+    model: str
+    merge: MergeMethod
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """Which Honk this is, and as whom it knows whoever asks."""
+
+    version: str
+    person: Person
+    #: what the access token may be used for; every scope for who needs no token
+    scopes: tuple[Scope, ...]
+    defaults: Defaults
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """One thing that `honk doctor` tried."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    remedy: str = ""
+    #: whether Honk cannot work without it
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitsWanted:
+    """Bounds of one task; null is the server's default."""
+
+    usd: float | None = None
+    calls: int | None = None
+    #: wall time of the agent in one turn
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewTask:
+    """A task as a person asks for it."""
+
+    #: a git URL, or an absolute path on the server's machine
+    repository: str
+    #: what should be different afterwards
+    instruction: str
+    #: branch to start from; null is the repository's own default
+    base: str | None = None
+    #: "claude" or "command"
+    agent: str = "claude"
+    #: null is the server's default
+    model: str | None = None
+    limits: LimitsWanted = field(default_factory=LimitsWanted)
+    #: commands that verify in place of the detected ones
+    verify: tuple[str, ...] = ()
+    #: merge and deploy by itself when the verdict is pass
+    merge: bool = False
+    #: as `POST /images` returned them
+    images: tuple[Image, ...] = ()
+    #: go on with the same request of the same person where it is unfinished
+    resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """The task. `resumed` when it was there already and goes on."""
+
+    task: Task
+    resumed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """Which tasks to list; everything that is set must fit."""
+
+    states: tuple[State, ...] = ()
+    #: the name, key or address of a repository
+    repository: str = ""
+    limit: int = 30
+    #: only those older than the task with this id: the last one of the page before
+    before: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """Tasks, newest first."""
+
+    tasks: tuple[Task, ...]
+    #: what `before` is for the next page; null at the end
+    next: TaskId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """What a task changed, as a unified diff for reading."""
+
+    task: TaskId
+    base: Sha
+    head: Sha
+    diff: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """Bytes that belong to a task."""
+
+    #: SHA-256 of the bytes
+    digest: str
+    #: "build", "log" or "image"
+    kind: str
+    #: a file name to keep it under
+    name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What is said to a task."""
+
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """A person's word that a pull request be merged."""
+
+    #: null is the server's default
+    method: MergeMethod | None = None
+    #: merge although not everything was proven
+    accept_unsure: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pressed:
+    """The act that was begun. What comes of it is in the events."""
+
+    act: str

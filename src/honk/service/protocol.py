@@ -1,0 +1,87 @@
+"""Everything that a door may ask of Honk, in the name of one person."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from honk.domain.event import Event
+from honk.domain.message import Image
+from honk.domain.task import Task
+from honk.domain.turn import Turn
+from honk.service.nouns import (
+    About,
+    Accepted,
+    Approval,
+    Artifact,
+    Diagnosis,
+    Difference,
+    Listed,
+    NewTask,
+    Pressed,
+    Query,
+    Reply,
+)
+from honk.views import Card
+
+
+class Looking(Protocol):
+    """What changes nothing. `task` is the beginning of a task's id, or "last".
+
+    Raises Unknown where there is no such task, Usage where several begin so.
+    """
+
+    async def about(self) -> About: ...
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        """Tries everything that can fail later, where the work is done."""
+
+    async def find(self, task: str) -> Task: ...
+
+    async def tasks(self, query: Query) -> Listed: ...
+
+    async def card(self, task: str) -> Card: ...
+
+    async def turn(self, task: str, number: int) -> Turn: ...
+
+    async def events(self, task: str, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
+        """Events with `seq` greater than `after`, in order."""
+
+    def follow(self, task: str, after: int = 0) -> AsyncIterator[Event]:
+        """The same, and then those that follow, as they happen. Ends when the server does."""
+
+    async def difference(self, task: str) -> Difference: ...
+
+    async def patch(self, task: str) -> bytes:
+        """What the task changed, byte for byte, as `git apply` takes it."""
+
+    async def artifacts(self, task: str) -> tuple[Artifact, ...]:
+        """Builds, full logs and pictures of the task."""
+
+
+class Acting(Protocol):
+    """What changes something: the policy is asked at each act. Raises NotAllowed, NotNow, Usage.
+
+    An `id` names the request: made again with the same one, it has no second effect.
+    """
+
+    async def submit(self, wanted: NewTask, *, id: str = "") -> Accepted: ...
+
+    async def add_image(self, name: str, content: bytes) -> Image:
+        """Keeps a picture for a message. Raises Usage for what is none, or is too large."""
+
+    async def reply(self, task: str, said: Reply, *, id: str = "") -> Turn | None:
+        """The turn that the words began; None when they wait, or were handed to the agent at work."""
+
+    async def stop(self, task: str) -> Task: ...
+
+    async def resume(self, task: str) -> bool:
+        """Goes on with what was cut off; False when nothing was."""
+
+    async def retry(self, task: str) -> Task: ...
+
+    async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed: ...
+
+    async def undo(self, task: str) -> Pressed: ...
+
+
+class Service(Looking, Acting, Protocol):
+    """A Honk, in this process or behind a server."""
