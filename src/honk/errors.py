@@ -7,6 +7,10 @@
     ├── Retryable             nobody: the journal tries again
     │   ├── Unreachable         a server did not answer
     │   ├── SandboxDied         somebody killed a sandbox, or the agent in it
+    │   └── MachineInTrouble    this machine: the work is paused, and goes on by itself
+    │       ├── DiskFull          no room to write
+    │       ├── OutOfMemory       a sandbox needed more memory than it may have
+    │       └── StoreUnavailable  the database is locked or down
     ├── NeedsHuman            a person: the task keeps its work and says what to do
     │   ├── NotAllowed          the policy, or the access token, says no
     │   ├── RepositoryUnusable  no such repository, no rights, empty, no such branch
