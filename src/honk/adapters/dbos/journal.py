@@ -47,11 +47,18 @@ class DbosJournal:
     """
 
     def __init__(
-        self, place: Path | str, *, concurrency: int = 4, retry_delays: Sequence[float] = RETRY_DELAYS
+        self,
+        place: Path | str,
+        *,
+        concurrency: int = 4,
+        retry_delays: Sequence[float] = RETRY_DELAYS,
+        work_poll: float = _WORK_POLL,
     ) -> None:
+        """`work_poll`: seconds between two looks for work of other processes. What is started here begins at once."""
         self._url = f"sqlite:///{place.absolute()}" if isinstance(place, Path) else place
         self._concurrency = concurrency
         self._retry_delays = retry_delays
+        self._work_poll = work_poll
         self._thread: ThreadPoolExecutor | None = None
         self._engine: sa.Engine | None = None
         self._client: DBOSClient | None = None
@@ -83,7 +90,9 @@ class DbosJournal:
             raise Defect("this journal is being served already")
         kinds = list(workflows)
         engine, asking = await self._ask(lambda asked: self._take_up(asked, kinds))
-        serving = Serving(engine, asking, workflows, queue_name=QUEUE, delays=self._retry_delays)
+        serving = Serving(
+            engine, asking, workflows, queue_name=QUEUE, concurrency=self._concurrency, delays=self._retry_delays
+        )
         self._serving = serving
         async with AsyncExitStack() as leaving:
             leaving.push_async_callback(self._leave, serving)
@@ -94,6 +103,8 @@ class DbosJournal:
 
     async def start(self, kind: str, id: str, payload: str) -> None:
         await self._ask(lambda asked: _start(asked, kind, id, payload))
+        if self._serving is not None:
+            self._serving.look()
 
     async def wait(self, id: str) -> str:
         """Raises Stopped when it was cancelled, Defect when there is no such workflow."""
@@ -139,7 +150,8 @@ class DbosJournal:
 
     # ── serving ────────────────────────────────────────────────────────────────────────────────
     def _take_up(self, asked: DBOSClient, kinds: list[str]) -> tuple[sa.Engine, DBOSClient]:
-        asked.register_queue(QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_WORK_POLL)
+        # Global means counted in the transaction that claims: two looks in a row never take one place twice.
+        asked.register_queue(QUEUE, global_concurrency=self._concurrency, polling_interval_sec=self._work_poll)
         left = asked.list_workflows(status="PENDING", name=kinds, load_input=False, load_output=False)
         if left:
             asked.resume_workflows([one.workflow_id for one in left], queue_name=LEFT)

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
 from dbos import error as dbos_errors
 
+from honk.adapters.dbos.bell import Worker
 from honk.adapters.dbos.database import APPLICATION, SERIALIZER, VERSION
 from honk.adapters.dbos.steps import Steps, error_outcome, value_outcome
 from honk.domain.codec import load
@@ -105,18 +106,23 @@ class Serving:
         workflows: Mapping[str, Workflow],
         *,
         queue_name: str,
+        concurrency: int,
         delays: Sequence[float],
     ) -> None:
         self._engine = engine
         self._client = client
         self._workflows = workflows
         self._queue_name = queue_name
+        self._concurrency = concurrency
         self._delays = delays
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._launched = False
         self._closing = False
+        self._worker: Worker | None = None
         self._runs: dict[str, _Run] = {}
+        #: claimed by DBOS while every place was taken: it counts what has begun, and a claim begins a moment later
+        self._line: deque[_Run] = deque()
         #: set, for an instant, whenever a workflow ends here
         self.ended = asyncio.Event()
         #: the latest that ended with an outcome, which DBOS may still be writing
@@ -125,7 +131,7 @@ class Serving:
     @property
     def ids(self) -> tuple[str, ...]:
         """Workflows under way here."""
-        return tuple(self._runs)
+        return (*self._runs, *(run.id for run in self._line))
 
     def launch(self) -> None:
         """Blocks; on a thread without an event loop, so that DBOS leaves ours alone.
@@ -149,16 +155,24 @@ class Serving:
             # nobody here listens; `destroy` waits for the pause to end
             "notification_listener_polling_interval_sec": 0.3,
         }
-        DBOS(config=config)
+        dbos = DBOS(config=config)
         for kind, workflow in self._workflows.items():
             DBOS.workflow(name=kind, max_recovery_attempts=None)(self._function(workflow))
-        DBOS.listen_queues([self._queue_name])
+        DBOS.listen_queues([])
         DBOS.launch()
+        self._worker = Worker(dbos, self._queue_name)
+
+    def look(self) -> None:
+        """Work was started: it begins now, if there is a place."""
+        if self._worker is not None:
+            self._worker.bell.ring()
 
     def destroy(self) -> None:
         """Blocks until DBOS's threads are gone. Not launched: no effect."""
         if self._launched:
             try:
+                if self._worker is not None:
+                    self._worker.end()
                 DBOS.destroy(destroy_registry=True)
             finally:
                 self._launched = False
@@ -168,10 +182,15 @@ class Serving:
         """Cuts one workflow off. Not under way here: no effect."""
         if run := self._runs.get(id):
             run.cut()
+        for run in [run for run in self._line if run.id == id]:
+            self._line.remove(run)
+            run.mail.put(_Ended(None))
 
     async def cut_all(self) -> None:
         """Cuts off what is under way, begins nothing more, and returns when every step has ended."""
         self._closing = True
+        while self._line:
+            self._line.popleft().mail.put(_Ended(None))
         runs = tuple(self._runs.values())
         for run in runs:
             run.cut()
@@ -233,6 +252,9 @@ class Serving:
         if self._closing:
             run.mail.put(_Ended(None))
             return
+        if len(self._runs) >= self._concurrency:
+            self._line.append(run)
+            return
         self._runs[run.id] = run
         run.task = self._loop.create_task(run.drive(self._delays), name=f"workflow {run.id}")
         run.task.add_done_callback(lambda _: self._end(run))
@@ -244,6 +266,9 @@ class Serving:
             self.returned.append(run.id)
         self.ended.set()
         self.ended.clear()
+        if self._line and not self._closing:
+            self._begin(self._line.popleft())
+        self.look()
 
 
 def _constant(outcome: str) -> Callable[[], str]:
