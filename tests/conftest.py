@@ -1,6 +1,7 @@
 """What every test gets: asyncio as the only backend, a time limit, and short temporary paths."""
 
 import faulthandler
+import os
 import shutil
 import signal
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import postgres_server
 
 #: seconds that a test may take before it fails with the stacks of every thread
 LIMIT = 20.0
@@ -57,3 +61,33 @@ def short_tmp() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="hk", dir="/tmp"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """One PostgreSQL server for all tests of this process. Not installed: skipped, but failed in CI."""
+    where = postgres_server.programs()
+    if where is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; scripts/partners installs it")
+        pytest.skip("PostgreSQL is not installed: scripts/partners installs it")
+    with postgres_server.running(where) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/honk.db"
+    server: postgres_server.Server = request.getfixturevalue("postgres")
+    return server.database()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A missing partner is said aloud, not hidden in a count."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "PostgreSQL" in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(
+            f"PostgreSQL is not installed: {len(skipped)} tests were skipped. scripts/partners installs it.", red=True
+        )

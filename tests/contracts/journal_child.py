@@ -44,7 +44,7 @@ async def unblocked(payload: str, once: Once) -> str:
     return await three_steps("", once)
 
 
-async def main(journal: Path, mode: str) -> None:
+async def main(journal: Path | str, mode: str) -> None:
     workflow = three_steps if mode == "as-told" else unblocked
     async with DbosJournal(journal) as opened, opened.serve({"three": workflow}):
         say("serving")
@@ -52,4 +52,5 @@ async def main(journal: Path, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    place = sys.argv[1]
+    asyncio.run(main(place if place.startswith("postgresql:") else Path(place), sys.argv[2]))

@@ -22,16 +22,19 @@ pytestmark = pytest.mark.anyio
 Open = Callable[[], Awaitable[Journal]]
 
 
-@pytest.fixture(params=["memory", "dbos"])
+@pytest.fixture(params=["memory", "dbos", "dbos on postgresql"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
         memory = MemoryJournal()
+        place: Path | str = tmp_path / "journal.db"
+        if "postgresql" in request.param:
+            place = request.getfixturevalue("postgres").database()
 
         async def open_memory() -> Journal:
             return memory.restarted()
 
         async def open_dbos() -> Journal:
-            return await stack.enter_async_context(DbosJournal(tmp_path / "journal.db", retry_delays=(0, 0, 0)))
+            return await stack.enter_async_context(DbosJournal(place, retry_delays=(0, 0, 0)))
 
         yield open_memory if request.param == "memory" else open_dbos
 

@@ -15,13 +15,23 @@ import pytest
 from honk.adapters.dbos import DbosJournal
 from honk.errors import Defect, Stopped
 from honk.ports import Once
+from postgres_server import Server
 
 pytestmark = pytest.mark.anyio
 CHILD = Path(__file__).with_name("journal_child.py")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a journal is kept, of either kind."""
+    if request.param == "sqlite":
+        return tmp_path / "journal.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.database()
+
+
 @asynccontextmanager
-async def serving_child(journal: Path, mode: str) -> AsyncIterator[Process]:
+async def serving_child(journal: Path | str, mode: str) -> AsyncIterator[Process]:
     """Another process that serves; whatever happens, it is gone afterwards."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", CHILD, journal, mode, stdout=PIPE, stderr=PIPE
@@ -46,24 +56,22 @@ async def said(child: Process, last: str) -> list[str]:
     raise AssertionError(f"the child said {lines}, then died: {(await child.stderr.read()).decode()}")
 
 
-async def test_a_killed_process_loses_only_the_step_it_was_in(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    async with DbosJournal(path) as journal:
-        async with serving_child(path, "as-told") as child:
+async def test_a_killed_process_loses_only_the_step_it_was_in(place: Path | str) -> None:
+    async with DbosJournal(place) as journal:
+        async with serving_child(place, "as-told") as child:
             await journal.start("three", "id", "block")
             assert await said(child, "two begins") == ["one"]
             child.send_signal(signal.SIGKILL)
             await child.wait()
         assert await journal.unfinished() == ("id",)
-        async with serving_child(path, "unblocked") as child:
+        async with serving_child(place, "unblocked") as child:
             await journal.start("three", "id", "block")
             assert await journal.wait("id") == "123"
             assert await said(child, "three") == ["two begins", "two ends"]
 
 
-async def test_a_process_cancels_what_another_one_runs(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    async with DbosJournal(path) as journal, serving_child(path, "as-told") as child:
+async def test_a_process_cancels_what_another_one_runs(place: Path | str) -> None:
+    async with DbosJournal(place) as journal, serving_child(place, "as-told") as child:
         await journal.start("three", "id", "block")
         await said(child, "two begins")
         await journal.cancel("id")
@@ -72,9 +80,8 @@ async def test_a_process_cancels_what_another_one_runs(tmp_path: Path) -> None:
             await journal.wait("id")
 
 
-async def test_an_interrupted_process_leaves_cleanly_and_says_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    async with DbosJournal(path) as journal, serving_child(path, "as-told") as child:
+async def test_an_interrupted_process_leaves_cleanly_and_says_nothing(place: Path | str) -> None:
+    async with DbosJournal(place) as journal, serving_child(place, "as-told") as child:
         await journal.start("three", "id", "block")
         await said(child, "two begins")
         child.send_signal(signal.SIGINT)
@@ -84,7 +91,7 @@ async def test_an_interrupted_process_leaves_cleanly_and_says_nothing(tmp_path: 
         assert await journal.unfinished() == ("id",)
 
 
-async def test_no_more_than_the_allowed_number_runs_at_once(tmp_path: Path) -> None:
+async def test_no_more_than_the_allowed_number_runs_at_once(place: Path | str) -> None:
     running, most = 0, 0
 
     async def work(payload: str, once: Once) -> str:
@@ -99,7 +106,7 @@ async def test_no_more_than_the_allowed_number_runs_at_once(tmp_path: Path) -> N
 
         return await once("a", str, step)
 
-    async with DbosJournal(tmp_path / "journal.db", concurrency=1) as journal, journal.serve({"work": work}):
+    async with DbosJournal(place, concurrency=1) as journal, journal.serve({"work": work}):
         for name in "abc":
             await journal.start("work", name, "")
         for name in "abc":

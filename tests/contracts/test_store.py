@@ -25,9 +25,11 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "postgresql"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[SqlStore]:
     url = f"sqlite:///{tmp_path}/honk.db" if request.param == "file" else "sqlite://"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").database()
     async with SqlStore(url, clock=clock) as opened:
         yield opened
 

@@ -33,8 +33,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[SqlStore]:
-    async with SqlStore(f"sqlite:///{tmp_path}/honk.db", clock=clock) as opened:
+async def store(database_url: str, clock: Clock) -> AsyncIterator[SqlStore]:
+    async with SqlStore(database_url, clock=clock) as opened:
         await with_task(opened, "t1", "m1")
         await with_task(opened, "t2", "m2")
         yield opened
@@ -167,8 +167,8 @@ async def test_records_of_an_unknown_task_are_defects(store: SqlStore) -> None:
             await asked
 
 
-async def test_several_processes_share_one_store(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/honk.db"
+async def test_several_processes_share_one_store(database_url: str) -> None:
+    url = database_url
     async with SqlStore(url) as store:
         task = await with_task(store)
         person = await store.tasks.get_person(task.requested_by)
@@ -195,8 +195,8 @@ async def test_several_processes_share_one_store(tmp_path: Path) -> None:
         assert await store.records.spent(T1) == Spending(usd=7.5, calls=30)
 
 
-async def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/honk.db"
+async def test_several_processes_may_open_a_new_store_at_once(database_url: str) -> None:
+    url = database_url
     code = f"import asyncio; from honk.adapters.sql import SqlStore; asyncio.run(SqlStore({url!r}).open())"
     children = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=PIPE, stderr=PIPE) for _ in range(4)

@@ -1,4 +1,4 @@
-"""The store: tasks, events and records in SQLite (PostgreSQL comes next), through SQLAlchemy Core."""
+"""The store: tasks, events and records in SQLite or PostgreSQL, through SQLAlchemy Core."""
 
 from honk.adapters.sql.store import SqlStore
 
