@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from honk.adapters.pages.network import is_loopback
 from honk.domain.build import Build
 from honk.domain.repository import Repository
 
 #: 96 bits in lower-case letters and digits: unguessable, and short enough for a line, a chat and a QR code.
 _TOKEN_BYTES = 12
 _TOKEN = re.compile(r"[a-z2-7]{20}")
+_NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 class Addresses:
@@ -26,10 +29,14 @@ class Addresses:
     A token is the signature of what it stands for; a file below `home`/pages, made when the address is
     given out, says what that is. Key and files lie in `home`, so an address stays the same over
     restarts. Whoever serves announces the origin; a lock shows to other processes whether that
-    announcement is still true.
+    announcement is still true. Where `public_url` is set, every address begins with it instead; no
+    header of a request ever decides.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, public_url: str = "") -> None:
+        self.public_url = public_url
+        self._nonces = home / "run" / "nonces"
+        self._checked = home / "run" / "public_url.json"
         self._key_file = home / "pages.key"
         self._given_out = home / "pages"
         self._announcement = home / "run" / "pages.json"
@@ -81,7 +88,12 @@ class Addresses:
                 file.truncate()
 
     def origin(self) -> str | None:
-        """Where pages are served now, by whichever process."""
+        """What addresses begin with now; None while nobody serves."""
+        served = self.served_at()
+        return served and (self.public_url or served)
+
+    def served_at(self) -> str | None:
+        """Where pages are served now, by whichever process, as this machine reaches it."""
         try:
             with self._announcement.open(encoding="utf-8") as file:
                 try:
@@ -92,6 +104,58 @@ class Addresses:
         except FileNotFoundError:
             pass
         return None
+
+    def page(self, path: str) -> str | None:
+        """The address of one of Honk's own pages, or None while nobody serves."""
+        origin = self.origin()
+        return origin and origin + path
+
+    def hint(self) -> str:
+        """Why a phone cannot open an address now, and what to do; "" as far as is known that it can."""
+        served = self.served_at()
+        if served is None:
+            return "to see it: honk serve"
+        if self.public_url:
+            found = self._last_check()
+            return found and f"a phone may not reach {self.public_url}: {found} (`honk doctor` tries again)"
+        if is_loopback(urlsplit(served).hostname or ""):  # also where it listens everywhere: this is what is shown
+            return "only this machine can open it: set public_url in honk.toml, then `honk doctor`"
+        return ""
+
+    def note_check(self, problem: str) -> None:
+        """Remembers what a check of `public_url` from outside found; "" is that all was well."""
+        self._checked.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._checked.with_name(f"{self._checked.name}.{os.getpid()}")
+        aside.write_text(json.dumps({"public_url": self.public_url, "problem": problem}), encoding="utf-8")
+        aside.replace(self._checked)
+
+    def _last_check(self) -> str:
+        try:
+            found = json.loads(self._checked.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return ""
+        return str(found["problem"]) if found.get("public_url") == self.public_url else ""
+
+    @contextmanager
+    def nonce(self) -> Iterator[tuple[str, str]]:
+        """A number to ask with, and what only the server on this home answers while the context is open."""
+        self._nonces.mkdir(mode=0o700, parents=True, exist_ok=True)
+        nonce = secrets.token_hex(16)
+        file = self._nonces / nonce
+        file.touch()
+        try:
+            yield nonce, self.sign("nonce", nonce)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def answer(self, nonce: str) -> str:
+        """The answer to a nonce that was written to this home; "" to anything else."""
+        known = _NONCE.fullmatch(nonce) is not None and (self._nonces / nonce).exists()
+        return self.sign("nonce", nonce) if known else ""
+
+    def sign(self, kind: str, id: str) -> str:
+        """A signature that only this home can make. What is signed as one kind is worth nothing as another."""
+        return self._sign(kind, id)
 
     def _address(self, kind: str, id: str) -> str | None:
         origin = self.origin()
