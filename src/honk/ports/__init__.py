@@ -13,7 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
-from honk.ports.repositories import Repositories, Workspaces
+from honk.ports.repositories import Repositories, Snapshot, Workspaces
 from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, Ran, Sandbox, Sandboxes, Wall
 from honk.ports.store import Artifacts, Clock, Events, Records, Tasks, Tell
 
@@ -48,6 +48,7 @@ __all__ = [
     "Sandbox",
     "Sandboxes",
     "Session",
+    "Snapshot",
     "Tasks",
     "Tell",
     "Tokens",

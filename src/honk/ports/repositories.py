@@ -1,5 +1,6 @@
 """Bare mirrors and workspaces: the only place where git runs on the host."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -56,11 +57,27 @@ class Repositories(Protocol):
         """A fresh clone at the commit in an absent folder, owned by the sandbox's user, remote removed."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Work in progress, kept in the mirror."""
+
+    #: on the base, with the files as they were
+    commit: Sha
+    #: how many differ from the base
+    files: int
+
+
 class Workspaces(Protocol):
     """The isolated writable checkout of each task."""
 
-    async def open(self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None) -> Workspace:
-        """The task's workspace, made when it is missing (at the base, or at `at`). Never a reset of an existing one."""
+    async def open(
+        self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None, head: Sha | None = None
+    ) -> Workspace:
+        """The task's workspace, made when it is missing (at the base, or at `at`). Never a reset of an existing one.
+
+        With `head`, a workspace that has to be made is on that commit, and what differs from it in `at` is
+        work not committed yet.
+        """
 
     def mounts(self, workspace: Workspace) -> tuple["Mount", ...]:
         """What a sandbox needs besides the workspace itself: the base's objects, read-only."""
@@ -72,6 +89,18 @@ class Workspaces(Protocol):
 
         Raises HandBackRefused when the tree breaks a rule (size, paths, symlinks, submodules).
         """
+
+    async def snapshot(self, workspace: Workspace) -> Snapshot | None:
+        """Keeps the tree as it is under `refs/honk/wip/<task>`, while the agent works on; None when nothing changed.
+
+        By the way of `take` and with its checks, in a sandbox of its own. Raises HandBackRefused as `take` does.
+        """
+
+    async def latest_snapshot(self, workspace: Workspace) -> Sha | None:
+        """The commit of the last snapshot, until it is dropped."""
+
+    async def drop_snapshot(self, workspace: Workspace) -> None:
+        """Forgets the snapshot: the work was handed back. There is none: no effect."""
 
     async def discard(self, task: TaskId) -> None: ...
 

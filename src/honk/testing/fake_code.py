@@ -14,7 +14,7 @@ from honk.domain.repository import Base, FileChange, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import HandBackRefused, RepositoryUnusable
-from honk.ports import Mount, Sandbox, Tell
+from honk.ports import Mount, Sandbox, Snapshot, Tell
 
 Tree = Mapping[str, bytes]
 
@@ -133,8 +133,11 @@ class FakeWorkspaces:
     def __init__(self, code: Code, home: Path) -> None:
         self._code = code
         self._home = home
+        self._snapshots: dict[TaskId, Sha] = {}
 
-    async def open(self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None) -> Workspace:
+    async def open(
+        self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None, head: Sha | None = None
+    ) -> Workspace:
         place = self.place(task)
         if not place.exists():
             _write(self._code.files(at or base.commit), place)
@@ -144,10 +147,7 @@ class FakeWorkspaces:
         return ()
 
     async def take(self, workspace: Workspace, sandbox: Sandbox, *, parent: Sha, message: str, at: datetime) -> Change:
-        place = Path(workspace.path)
-        files = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
-        if "link" in files:
-            raise HandBackRefused("link leads out of the repository", "remove it")
+        files = _files(Path(workspace.path))
         tree = self._code.tree(files)
         same = tree == self._code.commits[parent].tree
         return Change(
@@ -158,6 +158,21 @@ class FakeWorkspaces:
             files=changes(self._code.files(workspace.base.commit), files),
         )
 
+    async def snapshot(self, workspace: Workspace) -> Snapshot | None:
+        tree = self._code.tree(_files(Path(workspace.path)))
+        commit = self._code.commit(tree, (workspace.base.commit,), "work in progress")
+        if self._snapshots.get(workspace.task) == commit:
+            return None
+        self._snapshots[workspace.task] = commit
+        changed = changes(self._code.files(workspace.base.commit), self._code.files(commit))
+        return Snapshot(commit=commit, files=len(changed))
+
+    async def latest_snapshot(self, workspace: Workspace) -> Sha | None:
+        return self._snapshots.get(workspace.task)
+
+    async def drop_snapshot(self, workspace: Workspace) -> None:
+        self._snapshots.pop(workspace.task, None)
+
     async def discard(self, task: TaskId) -> None:
         shutil.rmtree(self.place(task), ignore_errors=True)
 
@@ -167,6 +182,13 @@ class FakeWorkspaces:
     def place(self, task: TaskId) -> Path:
         """Where the task's workspace lies."""
         return self._home / "tasks" / task / "workspace"
+
+
+def _files(place: Path) -> Tree:
+    files = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    if "link" in files:
+        raise HandBackRefused("link leads out of the repository", "remove it")
+    return files
 
 
 def changes(old: Tree, new: Tree) -> tuple[FileChange, ...]:

@@ -25,6 +25,8 @@ class Wanted:
     author: tuple[str, str]
     #: the branch to be on; None leaves HEAD at the commit itself
     branch: str | None = None
+    #: where the branch is, when that is not the commit: the files are the commit's all the same
+    head: Sha | None = None
 
 
 async def make(mirrors: Mirrors, repository: Repository, base: Base, wanted: Wanted, into: Path) -> None:
@@ -58,16 +60,21 @@ async def _fill(mirrors: Mirrors, repository: Repository, base: Base, wanted: Wa
     if head is None or not head.startswith(f"refs/heads/{base.branch}/"):
         lines.append(f"{base.commit} refs/heads/{base.branch}")
     (git_dir / "packed-refs").write_bytes(os.fsencode("".join(f"{line}\n" for line in lines)))
-    if wanted.commit != base.commit:
-        mirror = mirrors.layout.mirror(repository)
-        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--update-shallow")
-        await git(git_dir, *fetch, "--", str(mirror), f"{wanted.commit}:refs/honk/start", extra=borrowed)
+    for name, commit in {"start": wanted.commit, "head": wanted.head}.items():
+        if commit not in {None, base.commit}:
+            mirror = mirrors.layout.mirror(repository)
+            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+            where = ("--update-shallow", "--", str(mirror), f"{commit}:refs/honk/{name}")
+            await git(git_dir, *fetch, *where, extra=borrowed)
     if head is None:
         await git(git_dir, "update-ref", "--no-deref", "HEAD", wanted.commit, extra=borrowed)
     else:
         await git(git_dir, "update-ref", head, wanted.commit, extra=borrowed)
         await git(git_dir, "symbolic-ref", "HEAD", head)
     await git(git_dir, f"--work-tree={made}", "reset", "--quiet", "--hard", extra=borrowed, seconds=900)
+    if wanted.head is not None and wanted.head != wanted.commit:
+        # Everything stays staged, so that files which are ignored and were added on purpose still count.
+        await git(git_dir, "reset", "--quiet", "--soft", wanted.head, extra=borrowed)
     (git_dir / "objects" / "info").mkdir(exist_ok=True)
     (git_dir / "objects" / "info" / "alternates").write_text(f"{BASE_OBJECTS_INSIDE}\n")
 

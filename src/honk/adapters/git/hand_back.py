@@ -25,7 +25,7 @@ from honk.errors import HandBackRefused
 from honk.ports import Ran, Sandbox
 
 _SECONDS = 600.0
-_REF = "refs/honk/take"
+REF = "refs/honk/take"
 _LONGEST_LINK = 4096
 _SHOWN = 5
 #: address space of the git that unpacks what came back; its packs and blobs are streamed or small
@@ -66,7 +66,8 @@ _WHO = {
     for role in ("AUTHOR", "COMMITTER")
     for part, value in (("NAME", "Honk"), ("EMAIL", "honk@localhost"), ("DATE", "@0 +0000"))
 }
-_INSIDE = {
+#: the environment of git inside a sandbox
+INSIDE = {
     **_WHO,
     "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -88,7 +89,7 @@ def _settings(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {**variables, "GIT_CONFIG_COUNT": str(number)}
 
 
-_INSIDE |= _settings(
+INSIDE |= _settings(
     (
         ("core.fsmonitor", "false"),
         ("core.hooksPath", "/dev/null"),
@@ -108,6 +109,17 @@ _FSCK = _settings(
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """What came back and broke no rule."""
+
+    tree: Sha
+    #: Honk's own commit of the tree, on the base
+    commit: Sha
+    #: how many differ from the base
+    files: int
+
+
 @dataclass(frozen=True, slots=True)
 class HandBack:
     repositories: GitRepositories
@@ -121,7 +133,8 @@ class HandBack:
         with TemporaryDirectory(prefix=".take-", dir=folder) as name:
             bundle = Path(name) / "bundle"
             await self._bundle(base.commit, sandbox, bundle)
-            tree = await self._quarantined(workspace, bundle, Path(name) / "git")
+            into = f"refs/honk/incoming/{workspace.task}"
+            tree = (await self.quarantined(workspace, bundle, Path(name) / "git", into=into)).tree
         if tree == await self.repositories.tree(repository, parent):
             commit = parent
         else:
@@ -137,7 +150,7 @@ class HandBack:
             ("sh", "-c", _SCRIPT, "sh", base, object_format, ATTRIBUTES),
             seconds=_SECONDS,
             output_limit=self.rules.bundle,
-            environment=_INSIDE,
+            environment=INSIDE,
             stdout_to=into,
         )
         complaint = ran.stderr.decode("utf-8", "replace").strip()
@@ -150,9 +163,9 @@ class HandBack:
                 f"collecting the change took longer than {_SECONDS:.0f} s", "remove what is not needed"
             )
         if ran.exit_code != 0:
-            raise _explained(ran, complaint)
+            raise explained(ran, complaint)
         with into.open("rb") as file:
-            wrong = bundle_objection(file.read(8192), _REF, base)
+            wrong = bundle_objection(file.read(8192), REF, base)
         if wrong:
             raise HandBackRefused(wrong)
 
@@ -162,8 +175,13 @@ class HandBack:
         names = ", ".join(shown(line) for line in ran.stdout.decode("utf-8", "replace").splitlines())
         return f"leave out or ignore large files{f', such as {names}' if names else ''}"
 
-    async def _quarantined(self, workspace: Workspace, bundle: Path, quarantine: Path) -> Sha:
-        """The tree of the bundle, after every check; its objects are in the mirror then."""
+    async def quarantined(
+        self, workspace: Workspace, bundle: Path, quarantine: Path, *, into: str, before: tuple[str, ...] = ()
+    ) -> Checked:
+        """The tree of the bundle, after every check; in the mirror, the ref `into` keeps a commit of it then.
+
+        `before` is put before git, such as a program that lowers its priority. Raises HandBackRefused.
+        """
         repository, base = workspace.repository, workspace.base
         mirrors = self.repositories.mirrors
         store = await mirrors.base_store(repository, base.branch, base.commit)
@@ -172,31 +190,31 @@ class HandBack:
         # The base's objects and nothing else: what comes back can build only on what the sandbox saw.
         (quarantine / "objects" / "info" / "alternates").write_text(f"{store / 'objects'}\n")
         (quarantine / "shallow").write_text(f"{base.commit}\n")
-        git = replace(mirrors.git, prefix=("sh", "-c", f'ulimit -v {_MEMORY_KIB}; exec "$@"', "sh"))
+        git = replace(mirrors.git, prefix=("sh", "-c", f'ulimit -v {_MEMORY_KIB}; exec "$@"', "sh", *before))
         try:
             await git(quarantine, "update-ref", "refs/honk/base", base.commit)
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
-            await git(quarantine, *fetch, "--", str(bundle), f"+{_REF}:{_REF}", extra=_FSCK, seconds=_SECONDS)
-            tree = sha((await git(quarantine, "rev-parse", "--verify", f"{_REF}^{{commit}}^{{tree}}")).text)
-            await self._check(git, quarantine, base.commit, tree)
+            await git(quarantine, *fetch, "--", str(bundle), f"+{REF}:{REF}", extra=_FSCK, seconds=_SECONDS)
+            tree = sha((await git(quarantine, "rev-parse", "--verify", f"{REF}^{{commit}}^{{tree}}")).text)
+            files = await self._check(git, quarantine, base.commit, tree)
             clean = sha((await git(quarantine, "commit-tree", tree, "-p", base.commit, stdin=b"", extra=_WHO)).text)
             await git(quarantine, "update-ref", "refs/honk/clean", clean)
         except GitFailed as failure:
             raise HandBackRefused(f"what came back is damaged or forbidden: {failure.complaint.strip()}") from failure
-        await self._bring(workspace, quarantine)
-        return tree
+        await self._bring(workspace, quarantine, into)
+        return Checked(tree=tree, commit=clean, files=files)
 
-    async def _bring(self, workspace: Workspace, quarantine: Path) -> None:
+    async def _bring(self, workspace: Workspace, quarantine: Path, into: str) -> None:
         """Objects that passed go into the mirror, where the ref keeps them until they are committed."""
         mirrors = self.repositories.mirrors
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--update-shallow")
-        refs = f"+refs/honk/clean:refs/honk/incoming/{workspace.task}"
+        refs = f"+refs/honk/clean:{into}"
         async with mirrors.locked(workspace.repository) as lock:
             git = replace(mirrors.git, inherit=(lock,))
             await git(mirrors.layout.mirror(workspace.repository), *fetch, "--", str(quarantine), refs)
 
-    async def _check(self, git: Git, quarantine: Path, base: Sha, tree: Sha) -> None:
-        """Raises HandBackRefused with what is wrong, a few examples of it at most."""
+    async def _check(self, git: Git, quarantine: Path, base: Sha, tree: Sha) -> int:
+        """How many files changed. Raises HandBackRefused with what is wrong, a few examples of it at most."""
         flags = ("-r", "-z", "--raw", "--no-abbrev", *PLAIN)
         listed = await git(quarantine, "diff-tree", *flags, base, tree)
         changes = parse_changes(os.fsdecode(listed.stdout))
@@ -219,6 +237,7 @@ class HandBack:
         await self._check_links(
             git, quarantine, {p: name for p, (mode, name) in blobs.items() if mode == "120000"}, sizes
         )
+        return len(changes)
 
     async def _sizes(self, git: Git, quarantine: Path, blobs: dict[str, tuple[str, str]]) -> dict[str, int]:
         names = sorted({name for _, name in blobs.values()})
@@ -258,7 +277,7 @@ def _new_blobs(raw: bytes) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _explained(ran: Ran, complaint: str) -> HandBackRefused:
+def explained(ran: Ran, complaint: str) -> HandBackRefused:
     """What git could not add, in words for whoever made it."""
     for line in complaint.splitlines():
         if "does not have a commit checked out" in line:

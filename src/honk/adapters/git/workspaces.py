@@ -12,13 +12,14 @@ from honk.adapters.git.hand_back import HandBack
 from honk.adapters.git.layout import BASE_OBJECTS_INSIDE
 from honk.adapters.git.mirror import sha
 from honk.adapters.git.repositories import GitRepositories
+from honk.adapters.git.snapshots import Snapshots
 from honk.adapters.git.tree_rules import Rules
 from honk.domain.attempt import Change
 from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import Defect, NeedsHuman
-from honk.ports import Mount, Sandbox
+from honk.ports import Mount, Sandbox, Snapshot
 
 _HALF_MADE = ".new-*"
 #: how long a checkout that names no task may be in use by another process
@@ -32,8 +33,11 @@ class GitWorkspaces:
         self._repositories = repositories
         self._layout = repositories.layout
         self._hand_back = HandBack(repositories, rules or Rules())
+        self._snapshots = Snapshots(repositories, self._hand_back)
 
-    async def open(self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None) -> Workspace:
+    async def open(
+        self, task: TaskId, repository: Repository, base: Base, *, at: Sha | None = None, head: Sha | None = None
+    ) -> Workspace:
         """The workspace is on the branch `honk/<task>`; its git knows the base branch and the tags before it."""
         folder = self._folder(task)
         path = folder / "workspace"
@@ -44,7 +48,10 @@ class GitWorkspaces:
             mirrors = self._repositories.mirrors
             mirrors.environments.prepare()
             wanted = clone.Wanted(
-                commit=sha(at or base.commit), author=self._repositories.author, branch=f"honk/{task}"
+                commit=sha(at or base.commit),
+                author=self._repositories.author,
+                branch=f"honk/{task}",
+                head=sha(head) if head else None,
             )
             ready = folder / ".new-workspace"
             await clone.make(mirrors, repository, base, wanted, ready)
@@ -59,6 +66,15 @@ class GitWorkspaces:
 
     async def take(self, workspace: Workspace, sandbox: Sandbox, *, parent: Sha, message: str, at: datetime) -> Change:
         return await self._hand_back.take(workspace, sandbox, parent=sha(parent), message=message, at=at)
+
+    async def snapshot(self, workspace: Workspace) -> Snapshot | None:
+        return await self._snapshots.take(workspace)
+
+    async def latest_snapshot(self, workspace: Workspace) -> Sha | None:
+        return await self._snapshots.latest(workspace.task, workspace.repository)
+
+    async def drop_snapshot(self, workspace: Workspace) -> None:
+        await self._snapshots.drop(workspace.task, workspace.repository)
 
     async def discard(self, task: TaskId) -> None:
         await self._remove(self._folder(task))
