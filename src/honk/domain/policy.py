@@ -14,8 +14,55 @@ class Act(StrEnum):
     ADMINISTER = "administer"
 
 
+class Right(StrEnum):
+    """What a role grants."""
+
+    ASK = "ask"
+    STEER = "steer"
+    MERGE = "merge"
+    DEPLOY = "deploy"
+    ADMINISTER = "administer"
+
+
+#: The right that an act needs. None includes another.
+NEEDS: dict[Act, Right] = {
+    Act.ASK: Right.ASK,
+    Act.STEER: Right.STEER,
+    Act.STOP: Right.STEER,
+    Act.MERGE: Right.MERGE,
+    Act.DEPLOY: Right.DEPLOY,
+    Act.UNDO: Right.DEPLOY,
+    Act.ADMINISTER: Right.ADMINISTER,
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     allowed: bool
     #: the rule that decided, in a sentence
     reason: str
+    #: which version of the policy decided
+    version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """One rule that was looked at."""
+
+    #: such as "roles[0]: alice, @team may ask, steer on github.com/acme/*"
+    rule: str
+    grants: bool
+    #: why it does, or does not, grant this act
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """A decision, and everything that was looked at on the way to it."""
+
+    decision: Decision
+    person: str
+    act: Act
+    #: the address that the rules were compared with; "" for Honk itself
+    repository: str
+    looked_at: tuple[Looked, ...]

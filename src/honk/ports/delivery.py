@@ -4,7 +4,7 @@ from typing import Protocol
 
 from honk.domain.build import Build
 from honk.domain.person import Person
-from honk.domain.policy import Act, Decision
+from honk.domain.policy import Act, Decision, Explanation
 from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import Task, TaskId
@@ -42,8 +42,17 @@ class Previews(Protocol):
     def production(self, repository: Repository, environment: str) -> str | None:
         """The address at which a served environment can be seen, or None."""
 
+    def page(self, path: str) -> str | None:
+        """The address of one of Honk's own pages, or None while no server runs."""
+
+    def hint(self) -> str:
+        """Why a phone cannot open an address now, and what to do; "" as far as is known that it can."""
+
 
 class Policy(Protocol):
-    """Asked at every act, at the moment of the act."""
+    """Asked at every act, at the moment of the act. Without a repository the act is on Honk itself."""
 
-    async def ask(self, person: Person, act: Act, repository: Repository, task: Task | None) -> Decision: ...
+    async def ask(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Decision: ...
+
+    async def explain(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Explanation:
+        """What `ask` would answer, and why."""

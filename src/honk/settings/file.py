@@ -1,6 +1,7 @@
 """honk.toml: every key, its meaning and its default."""
 
 import tomllib
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
+from honk.settings.policy import BudgetSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
+from honk.settings.telemetry import TelemetrySettings
 
 
 class Section(BaseModel):
@@ -115,24 +118,45 @@ class File(Section):
     work: WorkSettings = WorkSettings()
     pages: PageSettings = PageSettings()
     retention: RetentionSettings = RetentionSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    people: dict[str, PersonSettings] = Field(default_factory=dict)
+    #: names of teams, each with keys of [people]
+    teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    roles: tuple[RoleSettings, ...] = ()
+    budgets: BudgetSettings = BudgetSettings()
 
 
 def read(path: Path, *, wanted: bool) -> File:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         if wanted:
             raise Usage(f"HONK_CONFIG names {path}, which does not exist", "`honk init` writes one") from None
         return File()
-    except (OSError, UnicodeDecodeError) as exc:
+    except OSError as exc:
         raise SettingsWrong(f"{path} cannot be read: {exc}", "make it a readable UTF-8 file") from exc
+    return parse(path, content)
+
+
+def parse(path: Path, content: bytes) -> File:
+    """The file with this content. Raises SettingsWrong naming file and line."""
     try:
-        return File.model_validate(tomllib.loads(text))
+        text = content.decode()
+        file = File.model_validate(tomllib.loads(text))
+    except UnicodeDecodeError as exc:
+        raise SettingsWrong(f"{path} cannot be read: {exc}", "make it a readable UTF-8 file") from exc
     except tomllib.TOMLDecodeError as exc:
         raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
     except ValidationError as exc:
-        lines = [
-            f"{path}, line {line_of(text, e['loc'])}: {'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
-            for e in exc.errors()[:5]
-        ]
-        raise SettingsWrong("\n".join(lines), "docs/reference/settings.md lists what each key takes") from exc
+        raise _wrong(path, text, [(e["loc"], e["msg"]) for e in exc.errors()]) from exc
+    if wrong := list(wrong_names(file.people, file.teams, file.roles)):
+        raise _wrong(path, text, wrong)
+    return file
+
+
+def _wrong(path: Path, text: str, found: Sequence[Wrong]) -> SettingsWrong:
+    lines = [
+        f"{path}, line {line_of(text, place)}: {'.'.join(str(part) for part in place)}: {said}"
+        for place, said in found[:5]
+    ]
+    return SettingsWrong("\n".join(lines), "docs/reference/settings.md lists what each key takes")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from honk.domain.build import Build
 from honk.domain.person import Person, PersonId
-from honk.domain.policy import Act, Decision
+from honk.domain.policy import Act, Decision, Explanation, Looked
 from honk.domain.pull_request import (
     Comment,
     Merged,
@@ -119,6 +119,12 @@ class FakePreviews:
     def production(self, repository: Repository, environment: str) -> str | None:
         return f"http://live/{environment}"
 
+    def page(self, path: str) -> str | None:
+        return f"http://honk{path}"
+
+    def hint(self) -> str:
+        return ""
+
 
 @dataclass
 class FakePolicy:
@@ -126,7 +132,13 @@ class FakePolicy:
 
     refused: set[tuple[PersonId, Act]] = field(default_factory=set)
 
-    async def ask(self, person: Person, act: Act, repository: Repository, task: Task | None) -> Decision:
+    async def ask(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Decision:
         if (person.id, act) in self.refused:
-            return Decision(allowed=False, reason=f"{person.name} may not {act} here")
-        return Decision(allowed=True, reason="everybody may here")
+            return Decision(allowed=False, reason=f"{person.name} may not {act} here", version="fake")
+        return Decision(allowed=True, reason="everybody may here", version="fake")
+
+    async def explain(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Explanation:
+        decision = await self.ask(person, act, repository, task)
+        looked = Looked(rule="everybody may here", grants=decision.allowed, because=decision.reason)
+        where = "" if repository is None else repository.url
+        return Explanation(decision=decision, person=person.name, act=act, repository=where, looked_at=(looked,))

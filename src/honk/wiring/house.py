@@ -21,20 +21,22 @@ from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
 from honk.adapters.git.targets import GitTargets
 from honk.adapters.git.workspaces import GitWorkspaces
-from honk.adapters.local import LocalPolicy
 from honk.adapters.pages import Addresses
 from honk.adapters.registries import discover
+from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
 from honk.app import App
 from honk.checks.gate import LocalGate
+from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, TaskId
-from honk.doors.cli.house import Defaults
 from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
+from honk.service import Defaults, Feed, Local
 from honk.settings import Settings
+from honk.settings.live import Live
 from honk.wiring.serving import Site, listening, served
 from honk.worker import Worker, worker_lock
 
@@ -48,6 +50,7 @@ class OpenHonk:
     person: Person
     addresses: Addresses
     gate: LocalGate
+    feed: Feed
 
     @property
     def home(self) -> Path:
@@ -62,8 +65,20 @@ class OpenHonk:
             limits=Limits(usd=file.limits.usd, calls=file.limits.calls, seconds=file.limits.seconds),
             model=file.model.name,
             merge=MergeMethod(file.work.merge),
-            host=file.pages.host,
-            port=file.pages.port,
+        )
+
+    def service_for(self, person: Person, scopes: frozenset[Scope] = frozenset(Scope)) -> Local:
+        """What that person may ask of this Honk."""
+        from honk.wiring.doctor import Doctor  # which opens what is tried by itself
+
+        return Local(
+            app=self.app,
+            feed=self.feed,
+            person=person,
+            scopes=scopes,
+            defaults=self.defaults,
+            alone=self.alone,
+            doctor=Doctor().diagnose,
         )
 
     def alone(self) -> AbstractContextManager[bool]:
@@ -113,6 +128,7 @@ class OpenHonk:
 async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = None) -> AsyncIterator[OpenHonk]:
     """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
     make_home(settings.home)
+    live = Live(settings.path)
     addresses = Addresses(settings.home)
     sandboxes = sandboxes_of(settings)
     async with SqlStore(settings.database) as store:
@@ -150,14 +166,19 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             gate=gate,
             forge=EmbeddedForge(GitTargets(repositories), store.records, _now),
             previews=addresses,
-            policy=LocalPolicy(),
+            policy=RolesPolicy(live.rules),
             tokens=store.tokens,
             home=settings.home,
         )
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
         async with DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency) as journal:
             app = App(ports=ports, journal=journal)
-            yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate)
+            feed = Feed(store.events)
+            store.listen(feed.heard)
+            async with feed.running():
+                yield OpenHonk(
+                    settings=settings, app=app, person=person, addresses=addresses, gate=gate, feed=feed
+                )
 
 
 def _now() -> datetime:
