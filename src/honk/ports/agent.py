@@ -71,6 +71,8 @@ class Agent(Protocol):
     corrects: bool
     #: whether its sandbox may reach the model
     calls_model: bool
+    #: whether something inside needs a local port that leads to the exit, as its own telemetry does
+    relay: bool
 
     async def requirements(self) -> None:
         """Raises Usage or ModelRefused when it can be known beforehand that it cannot work (no key)."""

@@ -42,6 +42,8 @@ class Box:
     exit: Path | None = None
     #: whether proxy variables and a local relay lead HTTP(S) clients to the exit
     proxy: bool = False
+    #: the relay alone, at 127.0.0.1:3128, for a client that is told of it
+    relay: bool = False
     bounds: Bounds = Bounds()
     read_only_workspace: bool = False
 

@@ -164,6 +164,7 @@ class FakeAgent:
     name: str = "claude"
     corrects: bool = True
     calls_model: bool = True
+    relay: bool = False
     key_works: bool = True
     #: whether it is at work for good, so that a test can do something meanwhile
     busy: anyio.Event = field(default_factory=anyio.Event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,8 +16,10 @@ from honk.adapters.broker.ledger import Ledger, Spend
 from honk.adapters.broker.model import ModelRoute
 from honk.adapters.broker.network import AllowList, NetworkRules, Outside
 from honk.adapters.broker.notices import Notices
+from honk.adapters.broker.parked import ParkedExit
 from honk.adapters.broker.proxy import ProxyRoute
 from honk.adapters.broker.sockets import listen
+from honk.adapters.broker.telemetry import PATH, Accept, TelemetryRoute
 from honk.adapters.broker.upstream import Upstream
 from honk.adapters.broker.wire import Caller, Gone, Patience, Refused
 from honk.domain.limits import Spending
@@ -55,6 +58,11 @@ class SocketBroker:
         self._own = own
         self._patience = patience or Patience()
         self._clock = clock
+        self._accept: Accept | None = None
+
+    def take_telemetry(self, accept: Accept) -> None:
+        """From now on what agents say of themselves is handed to `accept`; without it, it is refused."""
+        self._accept = accept
 
     @asynccontextmanager
     async def open(self, permit: Pass, tell: Tell, spend: Spend) -> AsyncIterator[Exit]:
@@ -63,6 +71,36 @@ class SocketBroker:
         Afterwards everything that went through it is cut off and the socket is gone. Raises SettingsWrong for a
         host that is none, and on leaving whatever `tell` and `spend` raised.
         """
+        behind = self._furnish(permit, tell, spend)
+        name = hashlib.sha256(permit.task.encode()).hexdigest()[:12]
+        listening, path = listen(self._run_dir, name, self._own)
+        server = await asyncio.start_unix_server(behind.accept, sock=listening)
+        try:
+            yield behind.exit(path)
+        finally:
+            with anyio.move_on_after(CLOSING, shield=True):
+                server.close()
+                path.unlink(missing_ok=True)
+                await behind.close()
+        behind.check()
+
+    @asynccontextmanager
+    async def park(self) -> AsyncIterator[ParkedExit]:
+        """An exit without a task: nothing passes it before `give`. Afterwards as in `open`."""
+        listening, path = listen(self._run_dir, f"parked-{secrets.token_hex(4)}", self._own)
+        parked = ParkedExit(path, self._furnish)
+        server = await asyncio.start_unix_server(parked.accept, sock=listening)
+        try:
+            yield parked
+        finally:
+            with anyio.move_on_after(CLOSING, shield=True):
+                server.close()
+                path.unlink(missing_ok=True)
+                await parked.close()
+        parked.check()
+
+    def _furnish(self, permit: Pass, tell: Tell, spend: Spend) -> "_Behind":
+        """What stands behind the exit of a task."""
         ledger = Ledger(Budget(permit.limits, permit.spent), spend, tell)
         notices = Notices(tell, self._clock)
         try:
@@ -74,20 +112,31 @@ class SocketBroker:
         if permit.model and self._upstream is not None:
             model = ModelRoute(self._upstream, ledger, notices, self._patience)
         door = _Door(model, ProxyRoute(outside, notices, self._patience), notices, ledger, self._patience)
-        name = hashlib.sha256(permit.task.encode()).hexdigest()[:12]
-        listening, path = listen(self._run_dir, name, self._own)
-        server = await asyncio.start_unix_server(door.accept, sock=listening)
-        try:
-            yield SocketExit(path, ledger)
-        finally:
-            with anyio.move_on_after(CLOSING, shield=True):
-                server.close()
-                path.unlink(missing_ok=True)
-                await door.close()
-                await ledger.close()
-                if model is not None:
-                    await model.close()
-        ledger.check()
+        if permit.model and self._accept is not None:
+            door.telemetry = TelemetryRoute(permit.task, self._accept, self._clock)
+        return _Behind(door, ledger, model)
+
+
+class _Behind:
+    """Implements honk.adapters.broker.parked.Furnished."""
+
+    def __init__(self, door: "_Door", ledger: Ledger, model: ModelRoute | None) -> None:
+        self._door = door
+        self._ledger = ledger
+        self._model = model
+        self.accept = door.accept
+
+    def exit(self, socket: Path) -> Exit:
+        return SocketExit(socket, self._ledger)
+
+    async def close(self) -> None:
+        await self._door.close()
+        await self._ledger.close()
+        if self._model is not None:
+            await self._model.close()
+
+    def check(self) -> None:
+        self._ledger.check()
 
 
 class SocketExit:
@@ -117,6 +166,7 @@ class _Door:
         self._ledger = ledger
         self._patience = patience
         self._open: set[asyncio.Task[None]] = set()
+        self.telemetry: TelemetryRoute | None = None
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves a connection until it ends."""
@@ -169,6 +219,8 @@ class _Door:
             await self._proxy.tunnel(caller, request)
         elif not request.target.startswith(b"/"):
             await self._proxy.plain(caller, request)
+        elif self.telemetry is not None and request.target == PATH:
+            await self.telemetry.serve(caller, request)
         elif self._model is not None:
             await self._model.serve(caller, request)
         else:

@@ -1,5 +1,6 @@
 """One call of the model: its answer passes through, and its price is booked exactly once."""
 
+import time
 from dataclasses import dataclass, replace
 
 import httpx
@@ -32,12 +33,14 @@ class Call:
         self._model = ""
         self._prompt_bytes = 0
         self._booked = True
+        self._began = 0.0
 
     def charge(self, model: str, prompt_bytes: int) -> None:
         """From here on the call costs: it is about to be sent."""
         self._model = model
         self._prompt_bytes = prompt_bytes
         self._booked = False
+        self._began = time.monotonic()
 
     async def abandoned(self) -> None:
         """Nobody waits for the answer any more; the prompt is paid for all the same."""
@@ -104,4 +107,4 @@ class Call:
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_write_tokens,
         )
-        await self._ledger.book(spending, usage.model or self._model)
+        await self._ledger.book(spending, usage.model or self._model, time.monotonic() - self._began)

@@ -38,8 +38,8 @@ class Ledger:
         self._failure = self._failure or failure
         self.end("model", "Honk could not record what happened at the sandbox's exit.")
 
-    async def book(self, spending: Spending, model: str) -> None:
-        """Counts one call at once and has it recorded, also when the one who waits for that is cut off."""
+    async def book(self, spending: Spending, model: str, seconds: float) -> None:
+        """Counts one call, which took `seconds`, at once and has it recorded, also when the one who waits for that is cut off."""
         self.budget.add(spending)
         total = self.budget.spent
         called = ModelCalled(
@@ -51,6 +51,7 @@ class Ledger:
             usd=spending.usd,
             total_usd=total.usd,
             total_calls=total.calls,
+            seconds=round(seconds, 3),
         )
         task = asyncio.ensure_future(self._record(spending, called))
         self._recording.add(task)

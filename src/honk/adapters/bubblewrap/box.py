@@ -45,12 +45,12 @@ class Machine:
 class BubblewrapSandbox:
     """Implements ports.Sandbox."""
 
-    def __init__(self, machine: Machine, inside: walls.Inside, room: Room, group: Group, *, proxy: bool) -> None:
+    def __init__(self, machine: Machine, inside: walls.Inside, room: Room, group: Group, *, relay: bool) -> None:
         self._machine = machine
         self._inside = inside
         self._room = room
         self._group = group
-        self._proxy = proxy and inside.exit is not None
+        self._relay = relay and inside.exit is not None
         self._trees: set[Tree] = set()
         self._processes: list[LongProcess] = []
         self._doorways: dict[str, Doorway] = {}
@@ -123,7 +123,7 @@ class BubblewrapSandbox:
         binds = inside.binds()
         walls.check(binds)
         start = launch(binds, self._group.folders, self._machine.uid)
-        contents = walls.FILES | ({walls.RELAY: Path(relay.__file__).read_text()} if self._proxy else {})
+        contents = walls.FILES | ({walls.RELAY: Path(relay.__file__).read_text()} if self._relay else {})
         with contextlib.ExitStack() as opened:
 
             def lend(name: str, content: bytes) -> int:
@@ -148,7 +148,7 @@ class BubblewrapSandbox:
         return tree
 
     def _before(self) -> tuple[str, ...]:
-        if not self._proxy:
+        if not self._relay:
             return ()
         port = str(walls.PROXY_PORT)
         return (str(self._machine.python.path), "-I", "-S", walls.RELAY, port, walls.EXIT_SOCKET)

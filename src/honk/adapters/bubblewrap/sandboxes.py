@@ -51,7 +51,7 @@ class Bubblewrap:
                     self.own(folder)
                 group = self._group(box.bounds)
                 inside = self._inside(box, place, machine)
-                sandbox = BubblewrapSandbox(machine, inside, place, group, proxy=box.proxy)
+                sandbox = BubblewrapSandbox(machine, inside, place, group, relay=box.relay or box.proxy)
                 yield sandbox
             finally:
                 with anyio.CancelScope(shield=True):

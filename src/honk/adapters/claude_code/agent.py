@@ -32,7 +32,8 @@ class ClaudeCode:
 
     `binary` gives the host path of the executable; it is asked when a sandbox is made. `key` says what
     stands in place of a key inside. `retries` is how often a failed call of the model is repeated before
-    the work ends: 10, Claude Code's own number, are about three minutes.
+    the work ends: 10, Claude Code's own number, are about three minutes. With `telemetry` it sends spans of its
+    own to the exit.
     """
 
     name = "claude"
@@ -40,12 +41,23 @@ class ClaudeCode:
     calls_model = True
 
     def __init__(
-        self, binary: Callable[[], Path], *, key: Key, retries: int = 10, patience: Patience | None = None
+        self,
+        binary: Callable[[], Path],
+        *,
+        key: Key,
+        retries: int = 10,
+        patience: Patience | None = None,
+        telemetry: bool = False,
     ) -> None:
         self._binary = binary
         self._patience = patience or Patience()
         self._key = key
         self._retries = retries
+        self.relay = telemetry
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        return choices.environment(self._key, self._retries) | (choices.TELEMETRY if self.relay else {})
 
     async def requirements(self) -> None:
         if self._key is Key.NONE:
@@ -53,7 +65,7 @@ class ClaudeCode:
 
     def box(self, job: Job, exit: Path | None) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
         mounts = (Mount(source=self._binary(), target=choices.BINARY),)
-        return mounts, choices.environment(self._key, self._retries)
+        return mounts, self._environment
 
     @asynccontextmanager
     async def open(
@@ -90,7 +102,7 @@ class ClaudeCode:
         self, job: Job, sandbox: Sandbox, tools: Tools, *, resume: bool
     ) -> tuple[ClaudeSDKClient, SandboxTransport]:
         chosen = choices.options(job, resume=resume, server=server(tools), may_end=may_end(tools))
-        transport = SandboxTransport(sandbox, command_line(chosen), choices.environment(self._key, self._retries))
+        transport = SandboxTransport(sandbox, command_line(chosen), self._environment)
         client = ClaudeSDKClient(chosen, transport=transport)
         try:
             with anyio.fail_after(self._patience.start):

@@ -3,7 +3,6 @@
 Facts about the binary's variables and flags were tried with Claude Code 2.1.329.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher, McpSdkServerConfig, __version__
@@ -34,7 +33,21 @@ class Key(StrEnum):
     AUTH_TOKEN = "ANTHROPIC_AUTH_TOKEN"
 
 
-def environment(key: Key, retries: int) -> Mapping[str, str]:
+#: Spans of its own, in batches of a second, to the relay that leads to the exit. No logs and no metrics: they hold
+#: words of people, and what they count is in Honk's own events.
+TELEMETRY = {
+    "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+    "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:3128",
+    "OTEL_TRACES_EXPORT_INTERVAL": "1000",
+}
+
+
+def environment(key: Key, retries: int) -> dict[str, str]:
     """Everything the binary is told by variables. Holds no credential: the broker adds it outside."""
     variables = {
         # The binary speaks plain HTTP over this socket, whatever the host name of the URL is.

@@ -31,6 +31,7 @@ class Command:
     name = "command"
     corrects = False
     calls_model = False
+    relay = False
 
     async def requirements(self) -> None:
         return

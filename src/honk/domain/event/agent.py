@@ -83,6 +83,8 @@ class ModelCalled(EventData):
     usd: float
     total_usd: float
     total_calls: int
+    #: from the request to the end of the answer
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

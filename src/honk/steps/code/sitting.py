@@ -30,6 +30,7 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
             mounts=(*ports.workspaces.mounts(work.workspace), *environment_mounts, *mounts),
             environment={**environment, **variables},
             exit=exit.socket,
+            relay=work.agent.relay,
         )
         tools = Tools(verify=partial(verify_for_agent, work), may_end=partial(may_end, work))
         async with (
