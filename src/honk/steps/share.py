@@ -11,7 +11,7 @@ from honk.ports import Ports
 
 
 async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
-    """The build with its address; without a server there is none, and the event says how to get one."""
+    """The build with its address. While a phone cannot open it, the event says why, and what to do."""
     shared = replace(build, preview_url=await ports.previews.show(build))
     await ports.records.save_build(shared)
     tell = partial(ports.events.record, task.id, turn.number)
@@ -23,7 +23,7 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             digest=shared.digest,
             size=shared.size,
             preview_url=shared.preview_url,
-            hint="" if shared.preview_url else "to see it: honk serve",
+            hint=ports.previews.hint(),
         ),
         key=f"build/{turn.number}/{shared.id}",
     )

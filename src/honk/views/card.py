@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from honk.domain import event as events
 from honk.domain.build import Build
@@ -42,6 +43,10 @@ class Card:
     settled: TaskSettled | None
     notes: tuple[str, ...]
     production: str | None
+    #: the task's own page; None while no server runs
+    page: str | None
+    #: why a phone cannot open these addresses now, and what to do
+    hint: str
     #: files and lines of the latest change that was taken
     files: tuple[str, ...]
     insertions: int
@@ -60,21 +65,34 @@ async def card(task: Task, *, ports: Ports) -> Card:
     if build is not None:
         # Where it is shown now: a server may have begun or ended since it was made.
         build = replace(build, preview_url=await ports.previews.show(build))
+    pull_request = await ports.records.pull_request(task.id)
+    if pull_request is not None and pull_request.url is None:
+        pull_request = replace(pull_request, url=ports.previews.page(f"/tasks/{task.id}/pull-request"))
     return Card(
         task=task,
         requested_by=person.name,
         base=Base(branch=base.branch, commit=base.commit) if base else None,  # type: ignore[arg-type]
         verdict=await ports.records.verdict(task.id),
-        pull_request=await ports.records.pull_request(task.id),
+        pull_request=pull_request,
         build=build,
         spent=await ports.records.spent(task.id),
         settled=settled[-1] if settled else None,
         notes=tuple(e.data.text for e in log if isinstance(e.data, events.TaskNoted)),
-        production=live[-1].url if live else None,
+        production=_production(live[-1], task, ports) if live else None,
+        page=ports.previews.page(f"/tasks/{task.id}"),
+        hint=ports.previews.hint(),
         files=taken[-1].files if taken else (),
         insertions=taken[-1].insertions if taken else 0,
         deletions=taken[-1].deletions if taken else 0,
     )
+
+
+def _production(live: events.DeploymentFinished, task: Task, ports: Ports) -> str | None:
+    """Where it can be seen now: what Honk serves itself may have another address than when it went live."""
+    served = ports.previews.production(task.repository, live.environment)
+    if live.url is None or (served and urlsplit(served).path == urlsplit(live.url).path):
+        return served
+    return live.url
 
 
 def as_json(shown: Card) -> dict[str, Any]:
@@ -95,6 +113,8 @@ def as_json(shown: Card) -> dict[str, Any]:
         "pull_request": pull_request_json(pull_request),
         "build": build_json(shown.build),
         "production_url": shown.production,
+        "page_url": shown.page,
+        "hint": shown.hint,
         "files": list(shown.files),
         "insertions": shown.insertions,
         "deletions": shown.deletions,

@@ -129,7 +129,8 @@ def _(data: events.PullRequestUpdated) -> str:
 
 @_say.register
 def _(data: events.BuildReady) -> str:
-    return f"build ready ({data.size:,} bytes): {data.preview_url or data.hint}"
+    hint = f"\n  {data.hint}" if data.preview_url and data.hint else ""
+    return f"build ready ({data.size:,} bytes): {data.preview_url or data.hint}{hint}"
 
 
 @_say.register

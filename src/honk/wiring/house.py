@@ -129,7 +129,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
     """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
     make_home(settings.home)
     live = Live(settings.path)
-    addresses = Addresses(settings.home)
+    addresses = Addresses(settings.home, settings.file.public_url)
     sandboxes = sandboxes_of(settings)
     async with SqlStore(settings.database) as store:
         repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)

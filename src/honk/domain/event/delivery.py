@@ -82,7 +82,7 @@ class BuildReady(EventData):
     digest: str
     size: int
     preview_url: str | None
-    #: how to see it when there is no link
+    #: why a phone cannot open it, and what to do; "" where it can
     hint: str = ""
 
 

@@ -15,7 +15,7 @@ from honk.domain.codec import event_line
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError
-from honk.views import Card, as_json, sentence, settled_json
+from honk.views import Card, as_json, next_steps, sentence, settled_json
 
 _COLOURS = {"pass": "green", "fail": "red", "unsure": "yellow"}
 #: width of the names before a card's values
@@ -167,14 +167,18 @@ def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
         if pr.url:
             yield "", pr.url
     if card.build:
-        yield "build", card.build.preview_url or "to see it: honk serve"
+        yield "build", card.build.preview_url or card.hint
     if card.production:
         yield "live", card.production
+    if card.page:
+        yield "page", card.page
+    if card.page and card.hint:
+        yield "", card.hint
     for note in card.notes:
         yield "note", note
     seconds = f"{card.settled.seconds:.0f} s, " if card.settled else ""
     yield "cost", f"{seconds}${card.spent.usd:.2f} in {card.spent.calls} model calls"
-    yield "next", _next(card)
+    yield "next", " · ".join(step.command for step in next_steps(card))
 
 
 def _verdict(verdict: Verdict) -> Text:
@@ -187,20 +191,6 @@ def _verdict(verdict: Verdict) -> Text:
     for line in verdict.not_proven:
         text.append(f"\nnot proven: {line[:300]}", style="default")
     return Text(printable(text.plain), spans=text.spans)
-
-
-def _next(card: Card) -> str:
-    id = card.task.id
-    match card.task.state:
-        case "proposed":
-            return f'honk diff {id} · honk merge {id} · honk reply {id} "…"'
-        case "draft" | "waiting":
-            return f'honk diff {id} · honk reply {id} "…" · honk retry {id}'
-        case "deployed":
-            return f"honk undo {id}"
-        case "stopped" | "failed":
-            return f"honk retry {id} · honk log {id}"
-    return f"honk follow {id}"
 
 
 def printable(text: str) -> str:

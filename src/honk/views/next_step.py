@@ -1,0 +1,44 @@
+"""What a person can do with a task now, and the command for it."""
+
+from dataclasses import dataclass
+
+from honk.domain.task import State
+from honk.domain.verdict import Answer
+from honk.views.card import Card
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextStep:
+    """One thing that can be done."""
+
+    #: such as "merge it"
+    what: str
+    command: str
+
+
+def next_steps(card: Card) -> tuple[NextStep, ...]:
+    """The most useful first. Never empty."""
+    id, state = card.task.id, card.task.state
+    reply = NextStep(what="say what should be different", command=f'honk reply {id} "…"')
+    diff = NextStep(what="read the change", command=f"honk diff {id}")
+    retry = NextStep(what="have it done again", command=f"honk retry {id}")
+    follow = NextStep(what="watch it", command=f"honk follow {id}")
+    match state:
+        case State.PROPOSED:
+            return diff, NextStep(what="merge it", command=f"honk merge {id}"), reply
+        case State.DRAFT | State.WAITING:
+            unsure = card.verdict is not None and card.verdict.answer is Answer.UNSURE
+            accept = NextStep(
+                what="merge it although not everything is proven", command=f"honk merge {id} --accept-unsure"
+            )
+            changed = (diff,) if card.pull_request else ()
+            return (*changed, reply, retry, *((accept,) if unsure and card.pull_request else ()))
+        case State.MERGED:
+            return diff, NextStep(what="read what happened", command=f"honk log {id}")
+        case State.DEPLOYED:
+            return (NextStep(what="put the version before back", command=f"honk undo {id}"),)
+        case State.STOPPED | State.FAILED:
+            return retry, NextStep(what="read what happened", command=f"honk log {id}")
+        case State.MERGING | State.DEPLOYING:
+            return (follow,)
+    return follow, reply, NextStep(what="stop it; the work is kept", command=f"honk stop {id}")
