@@ -100,6 +100,18 @@ async def test_a_lost_workspace_is_as_in_the_snapshot_and_on_the_commit_before(w
     assert "later" in listed(world, again, await snapshot(world, again))
 
 
+async def test_files_that_the_agent_hides_from_git_are_kept_too(world: GitWorld) -> None:
+    workspace = await world.opened(world.make(files={"a": "1\n", "b": "1\n", "c": "1\n"}))
+    script = """
+git update-index --assume-unchanged a; git update-index --skip-worktree b
+echo 2 > a; echo 2 > b; git rm -q --cached c; echo junk > .git/index.lock"""
+    assert (await world.inside(workspace, script)).exit_code == 0
+    commit = await snapshot(world, workspace)
+    assert world.git(world.mirror(workspace.repository), "show", f"{commit}:a") == "2"
+    assert world.git(world.mirror(workspace.repository), "show", f"{commit}:b") == "2"
+    assert listed(world, workspace, commit) == "100644 a\n100644 b\n100644 c"
+
+
 async def test_a_dropped_snapshot_is_gone(plain: GitWorld) -> None:
     workspace = await plain.opened(plain.make())
     await plain.workspaces.drop_snapshot(workspace)

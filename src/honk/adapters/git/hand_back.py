@@ -46,6 +46,8 @@ cd "$HONK_WORKSPACE"
 export GIT_WORK_TREE="$HONK_WORKSPACE"
 if [ -f .git/info/exclude ]; then head -c 100000 .git/info/exclude > "$GIT_DIR/info/exclude" || :; fi
 git read-tree "$base"
+# `add` alone would write every file anew: it cannot touch the base's objects, which are read-only.
+git update-index -q --refresh > /dev/null 2>&1 || :
 if ! git add --all 2> "$own/complaint"; then
     find . -name .git -prune -o \( -type d ! -perm -u=rwx -o -type f ! -perm -u=r \) -exec chmod u+rwX {} + || :
     git add --all 2> "$own/complaint" || { cat "$own/complaint" >&2; exit 10; }

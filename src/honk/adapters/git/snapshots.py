@@ -33,6 +33,7 @@ _IDLE = ("nice", "-n", "19")
 _SCRIPT = r"""
 set -eu
 base=$1 format=$2 attributes=$3 last=$4
+cd "$HONK_WORKSPACE"
 export GIT_DIR="$HONK_SNAPSHOT/git"
 if [ "$(cat "$HONK_SNAPSHOT/base" 2> /dev/null)" != "$base" ]; then
     rm -rf "$GIT_DIR"
@@ -41,12 +42,14 @@ if [ "$(cat "$HONK_SNAPSHOT/base" 2> /dev/null)" != "$base" ]; then
     printf '%s\n' "$base" > "$GIT_DIR/shallow"
     printf '%s\n' "$HONK_BASE_OBJECTS" > "$GIT_DIR/objects/info/alternates"
     printf '%s' "$attributes" > "$GIT_DIR/info/attributes"
+    export GIT_WORK_TREE="$HONK_WORKSPACE"
     git read-tree "$base"
+    # `add` alone would write every file anew: it cannot touch the base's objects, which are read-only.
+    git update-index -q --refresh > /dev/null || :
     printf '%s' "$base" > "$HONK_SNAPSHOT/base"
 fi
-rm -f "$GIT_DIR/index.lock" "$GIT_DIR/refs/honk/take.lock"
-cd "$HONK_WORKSPACE"
 export GIT_WORK_TREE="$HONK_WORKSPACE"
+rm -f "$GIT_DIR/index.lock" "$GIT_DIR/refs/honk/take.lock"
 if [ -f .git/info/exclude ]; then head -c 100000 .git/info/exclude > "$GIT_DIR/info/exclude" || :; fi
 # A file that vanishes or cannot be read meanwhile must not cost the others.
 git add --all --ignore-errors 2> "$HONK_SNAPSHOT/complaint" || :
