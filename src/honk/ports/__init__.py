@@ -13,9 +13,11 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
+from honk.ports.machine import Machine, Untroubled
+from honk.ports.pool import NoPool, ParkedExit, Parking, Pool, Seat, Sitting, Waiting, Waits, Wanted
 from honk.ports.repositories import Repositories, Snapshot, Workspaces
 from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, Ran, Sandbox, Sandboxes, Wall
-from honk.ports.store import Artifacts, Clock, Events, Records, Tasks, Tell
+from honk.ports.store import Artifacts, Clock, Events, Mailbox, Records, Tasks, Tell
 
 __all__ = [
     "Access",
@@ -33,10 +35,16 @@ __all__ = [
     "Gate",
     "Job",
     "Journal",
+    "Mailbox",
+    "Machine",
     "Mount",
+    "NoPool",
     "Once",
+    "ParkedExit",
+    "Parking",
     "Pass",
     "Policy",
+    "Pool",
     "Ports",
     "Previews",
     "Process",
@@ -47,13 +55,19 @@ __all__ = [
     "Repositories",
     "Sandbox",
     "Sandboxes",
+    "Seat",
     "Session",
+    "Sitting",
     "Snapshot",
     "Tasks",
     "Tell",
     "Tokens",
     "Tools",
+    "Untroubled",
+    "Waiting",
+    "Waits",
     "Wall",
+    "Wanted",
     "Workflow",
     "Workspaces",
 ]
@@ -78,5 +92,8 @@ class Ports:
     previews: Previews
     policy: Policy
     tokens: Tokens
+    machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path
+    #: what is made ready before it is asked for
+    pool: Pool = NoPool()

@@ -15,6 +15,7 @@ from honk.adapters.claude_code.options import Key
 from honk.adapters.claude_code.session import ClaudeSession, Patience
 from honk.adapters.claude_code.tools import may_end, server
 from honk.adapters.claude_code.transport import SandboxTransport
+from honk.adapters.claude_code.waiting import ClaudeWaiting, LateTools
 from honk.domain.event import TaskNoted
 from honk.errors import SandboxUnusable, Usage
 from honk.ports import Exit, Job, Mount, Sandbox, Tell, Tools
@@ -92,11 +93,22 @@ class ClaudeCode:
             yield ClaudeSession(client, transport, narrator, tell, exit, self._patience)
             broken_off = False
         finally:
-            with anyio.CancelScope(shield=True):
-                if broken_off:  # it would work on, and call the model, for as long as it may say farewell
-                    await transport.kill()
-                await client.disconnect()
-                await transport.kill()
+            await _end(client, transport, broken_off=broken_off)
+
+    @asynccontextmanager
+    async def wait(self, job: Job, sandbox: Sandbox) -> AsyncIterator[ClaudeWaiting]:
+        """See honk.ports.pool.Waits."""
+        await _prepare(sandbox, job)
+        late = LateTools()
+        try:
+            client, transport = await self._start(job, sandbox, late.tools, resume=False)
+        except ResultError as exc:
+            raise _unusable(str(exc)) from exc
+        waiting = ClaudeWaiting(job, client, transport, late, self._patience)
+        try:
+            yield waiting
+        finally:
+            await _end(client, transport, broken_off=waiting.broken_off)
 
     async def _start(
         self, job: Job, sandbox: Sandbox, tools: Tools, *, resume: bool
@@ -114,6 +126,14 @@ class ClaudeCode:
                 await transport.complaints() or str(exc) or f"no answer within {self._patience.start:.0f} s"
             ) from exc
         return client, transport
+
+
+async def _end(client: ClaudeSDKClient, transport: SandboxTransport, *, broken_off: bool) -> None:
+    with anyio.CancelScope(shield=True):
+        if broken_off:  # it would work on, and call the model, for as long as it may say farewell
+            await transport.kill()
+        await client.disconnect()
+        await transport.kill()
 
 
 async def _prepare(sandbox: Sandbox, job: Job) -> bool:

@@ -33,6 +33,14 @@ class Patience:
     grace: float = 15.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ahead:
+    """Words that the agent was told before its task claimed it, and the name of that message."""
+
+    words: str
+    id: str
+
+
 class _Broken(Exception):
     """Claude Code ended, or says what it never says."""
 
@@ -88,6 +96,8 @@ class ClaudeSession:
         exit: Exit,
         patience: Patience,
     ) -> None:
+        #: what it was told already; not said again
+        self.ahead: Ahead | None = None
         self._client = client
         self._transport = transport
         self._narrator = narrator
@@ -140,20 +150,14 @@ class ClaudeSession:
             await self._transport.kill()
 
     async def _say(self, words: str, images: tuple[Attachment, ...] = ()) -> None:
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None and ahead.words == words and not images:
+            self._ledger.owe(ahead.id)
+            return
         id = str(uuid.uuid4())
         self._ledger.owe(id)
-        content = [*map(_block, images), {"type": "text", "text": words}]
-
-        async def stream() -> Any:
-            yield {
-                "type": "user",
-                "uuid": id,
-                "message": {"role": "user", "content": content},
-                "parent_tool_use_id": None,
-            }
-
         with _guarded():
-            await self._client.query(stream())
+            await say(self._client, id, words, images)
 
     async def _cut(self) -> None:
         # Not the SDK's own interrupt: after it, messages that wait in line would still be worked on.
@@ -202,6 +206,21 @@ class ClaudeSession:
         elif self._interrupted:
             kind, reason = "stopped", "interrupted"
         return Report(summary=self._narrator.said, cut_short=kind, reason=reason, model=self._narrator.model)
+
+
+async def say(client: ClaudeSDKClient, id: str, words: str, images: tuple[Attachment, ...]) -> None:
+    """Sends one message of a person."""
+    content = [*map(_block, images), {"type": "text", "text": words}]
+
+    async def stream() -> Any:
+        yield {
+            "type": "user",
+            "uuid": id,
+            "message": {"role": "user", "content": content},
+            "parent_tool_use_id": None,
+        }
+
+    await client.query(stream())
 
 
 def _block(image: Attachment) -> dict[str, Any]:
