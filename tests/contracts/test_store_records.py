@@ -134,6 +134,8 @@ async def test_the_latest_build_is_the_one_that_came_last(store: SqlStore) -> No
         await store.records.save_build(build)
     assert await store.records.build(T1) == second
     assert await store.records.build(T2) is None
+    assert await store.records.find_build("b1") == replace(first, preview_url="http://localhost/1")
+    assert await store.records.find_build("b") is None
 
 
 async def test_deployments_are_listed_newest_first(store: SqlStore) -> None:

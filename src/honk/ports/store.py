@@ -9,11 +9,11 @@ from honk.domain.build import Build
 from honk.domain.deployment import Deployment
 from honk.domain.event import Event, EventData
 from honk.domain.limits import Spending
-from honk.domain.message import Message
+from honk.domain.message import Handling, Message, MessageId, Waiting
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.pull_request import Comment, PullRequest
 from honk.domain.repository import Sha
-from honk.domain.task import State, Task, TaskId
+from honk.domain.task import Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Verdict
 
@@ -24,7 +24,41 @@ Tell = Callable[[EventData], Awaitable[object]]
 Clock = Callable[[], datetime]
 
 
-class Tasks(Protocol):
+class Mailbox(Protocol):
+    """Messages on their way to a turn or to the agent at work. Every method is one transaction."""
+
+    async def queue_message(self, task: TaskId, message: Message, handling: Handling = Handling.QUEUED) -> None:
+        """Keeps a message until `begin_turn` makes it a turn, or the agent at work has it. Redelivery: no effect."""
+
+    async def waiting(self, task: TaskId) -> tuple[Waiting, ...]:
+        """In the order in which they came; those that are on their way to the agent among them."""
+
+    async def edit_message(self, task: TaskId, id: MessageId, text: str, *, by: PersonId) -> None:
+        """Other words, and the event of it. Raises Unknown, or NotNow when it does not wait any more."""
+
+    async def withdraw_message(self, task: TaskId, id: MessageId, *, by: PersonId) -> None:
+        """It will not be worked on; with the event of it. Raises Unknown, or NotNow when it does not wait any more."""
+
+    async def hand_messages(self, task: TaskId, turn: int) -> tuple[Message, ...]:
+        """Those for the agent at work, oldest first. From now on each is on its way: no longer edited or withdrawn."""
+
+    async def take_back(self, task: TaskId, id: MessageId) -> None:
+        """It did not reach the agent, so it waits again. Delivered meanwhile: no effect."""
+
+    async def deliver(self, task: TaskId, turn: int, id: MessageId) -> None:
+        """The agent has it: records `message.delivered` in the same transaction. Delivered already: no effect."""
+
+    async def said(self, task: TaskId, turn: int) -> tuple[Message, ...]:
+        """What the agent was told by people up to that turn: each turn's own message, then those delivered to it."""
+
+    async def news(self, task: TaskId, seconds: float) -> None:
+        """Returns when this process changes mailbox or stop of the task; at the latest after so many seconds.
+
+        Another process may have changed them too, so whoever waits looks again.
+        """
+
+
+class Tasks(Mailbox, Protocol):
     """Tasks, turns, people and the mailbox. Every method is one transaction."""
 
     async def person(self, identity: Identity, name: str) -> Person:
@@ -62,13 +96,22 @@ class Tasks(Protocol):
 
     async def end_turn(self, task: TaskId, number: int, outcome: Outcome) -> None: ...
 
-    async def queue_message(self, task: TaskId, message: Message) -> None:
-        """Keeps a message until `begin_turn` makes it a turn. Redelivery: no effect."""
+    async def reopen_turn(self, task: TaskId, number: int, point: str) -> Turn | None:
+        """The latest turn, to be done again from that step on. None when it is at work or the task has landed."""
+
+    async def set_options(self, task: TaskId, options: Options) -> Task:
+        """From the next turn on."""
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
-        """Asks whoever works on the task, in any process, to stop."""
+        """Asks whoever works on the task, in any process, to stop. Messages that wait now do not begin a turn by it."""
 
     async def stop_asked(self, task: TaskId) -> PersonId | None: ...
+
+    async def stops(self) -> tuple[TaskId, ...]:
+        """Tasks that were asked to stop and have not yet."""
+
+    async def spoken_since_stop(self, task: TaskId) -> bool:
+        """Whether a message waits that came after the latest stop: whoever sent it wants the work to go on."""
 
     async def clear_stop(self, task: TaskId) -> None: ...
 
@@ -121,6 +164,9 @@ class Records(Protocol):
 
     async def build(self, task: TaskId) -> Build | None:
         """The latest build of the task."""
+
+    async def find_build(self, id: str) -> Build | None:
+        """The build with that id, of whichever task."""
 
     async def save_deployment(self, deployment: Deployment) -> None: ...
 

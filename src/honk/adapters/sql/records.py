@@ -153,6 +153,11 @@ class SqlRecords:
         text = await self._one(query)
         return None if text is None else load(Build, text)
 
+    async def find_build(self, id: str) -> Build | None:
+        query = sa.select(builds.c.build).where(builds.c.id == id)
+        text = await self._one(query)
+        return None if text is None else load(Build, text)
+
     async def save_deployment(self, deployment: Deployment) -> None:
         values: dict[str, object] = {
             "task": deployment.task,
