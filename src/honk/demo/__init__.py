@@ -35,4 +35,4 @@ def add_demo(cli: typer.Typer) -> None:
         async def go() -> int:
             return await journey(Settings.load(), out, lan=lan)
 
-        raise typer.Exit(guarded(go, out, kept=_KEPT))
+        raise typer.Exit(guarded(go, out, kept=lambda: _KEPT))

@@ -1,7 +1,7 @@
 """What every door may ask of Honk: one protocol, for a Honk in this process or behind a server."""
 
 from honk.service.feed import Feed, FellBehind, Told
-from honk.service.local import Local
+from honk.service.local import IMAGE_LIMIT, Local
 from honk.service.nouns import (
     About,
     Accepted,
@@ -16,10 +16,12 @@ from honk.service.nouns import (
     Pressed,
     Query,
     Reply,
+    Said,
 )
 from honk.service.protocol import Acting, Looking, Service
 
 __all__ = [
+    "IMAGE_LIMIT",
     "About",
     "Accepted",
     "Acting",
@@ -38,6 +40,7 @@ __all__ = [
     "Pressed",
     "Query",
     "Reply",
+    "Said",
     "Service",
     "Told",
 ]

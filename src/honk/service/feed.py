@@ -8,8 +8,8 @@ event that it has.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -117,7 +117,7 @@ class Feed:
         for topic in self._topics.values():
             topic.wake()
 
-    async def follow(self, task: TaskId, after: int = 0) -> AsyncIterator[Sequence[Told]]:
+    async def follow(self, task: TaskId, after: int = 0) -> AsyncGenerator[Sequence[Told], None]:
         """What happened to the task after that seq, and goes on happening, in order and without a gap.
 
         An empty batch is a heartbeat. Raises FellBehind for who is too slow.
@@ -197,11 +197,12 @@ class Feed:
                 topic.wake()
 
 
-async def events(feed: Feed, task: TaskId, after: int = 0) -> AsyncIterator[Event]:
+async def events(feed: Feed, task: TaskId, after: int = 0) -> AsyncGenerator[Event, None]:
     """Single events, for who may be slow: falling behind, it reads from the store again."""
     while not feed.closed:
         with suppress(FellBehind):
-            async for batch in feed.follow(task, after):
-                for told in batch:
-                    after = told.event.seq
-                    yield told.event
+            async with aclosing(feed.follow(task, after)) as batches:
+                async for batch in batches:
+                    for told in batch:
+                        after = told.event.seq
+                        yield told.event

@@ -1,8 +1,9 @@
 """A Honk in this process: the verbs, the store and the views, in the name of one person."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.event import BuildReady, ChangeTaken, Event
 from honk.domain.limits import Limits
-from honk.domain.message import Image
+from honk.domain.message import Image, MessageId
 from honk.domain.person import Person
 from honk.domain.repository import Sha
 from honk.domain.task import Options, Task
@@ -32,6 +33,7 @@ from honk.service.nouns import (
     Pressed,
     Query,
     Reply,
+    Said,
 )
 from honk.steps.prepare import chosen_base
 from honk.views import Card, card
@@ -99,9 +101,10 @@ class Local:
     async def events(self, task: str, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         return await self.app.ports.events.read((await self.find(task)).id, after, limit)
 
-    async def follow(self, task: str, after: int = 0) -> AsyncIterator[Event]:
-        async for event in feeding.events(self.feed, (await self.find(task)).id, after):
-            yield event
+    async def follow(self, task: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        async with aclosing(feeding.events(self.feed, (await self.find(task)).id, after)) as events:
+            async for event in events:
+                yield event
 
     async def difference(self, task: str) -> Difference:
         found = await self.find(task)
@@ -201,10 +204,12 @@ class Local:
             if not media_type or media_type != image.media_type:
                 raise Usage(f"there is no picture {image.digest[:80]!r}", "upload it first, and give what came back")
 
-    async def reply(self, task: str, said: Reply, *, id: str = "") -> Turn | None:
+    async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
         found = await self.find(task)
         await self._checked(said.images)
-        return await self.app.reply(self.person, found, said.text, images=said.images, id=id)
+        message = MessageId(id or uuid.uuid4().hex)
+        turn = await self.app.reply(self.person, found, said.text, images=said.images, id=message)
+        return Said(message=message, turn=turn)
 
     async def stop(self, task: str) -> Task:
         found = await self.find(task)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
-from honk.domain.message import Image
+from honk.domain.message import Image, MessageId
 from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task, TaskId
+from honk.domain.turn import Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +139,15 @@ class Reply:
 
     text: str
     images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What became of words to a task."""
+
+    message: MessageId
+    #: the turn that they began; null when they wait, or go to the agent at work
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

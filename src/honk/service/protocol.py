@@ -1,6 +1,6 @@
 """Everything that a door may ask of Honk, in the name of one person."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from honk.domain.event import Event
@@ -19,6 +19,7 @@ from honk.service.nouns import (
     Pressed,
     Query,
     Reply,
+    Said,
 )
 from honk.views import Card
 
@@ -45,7 +46,7 @@ class Looking(Protocol):
     async def events(self, task: str, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         """Events with `seq` greater than `after`, in order."""
 
-    def follow(self, task: str, after: int = 0) -> AsyncIterator[Event]:
+    def follow(self, task: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The same, and then those that follow, as they happen. Ends when the server does."""
 
     async def difference(self, task: str) -> Difference: ...
@@ -68,8 +69,7 @@ class Acting(Protocol):
     async def add_image(self, name: str, content: bytes) -> Image:
         """Keeps a picture for a message. Raises Usage for what is none, or is too large."""
 
-    async def reply(self, task: str, said: Reply, *, id: str = "") -> Turn | None:
-        """The turn that the words began; None when they wait, or were handed to the agent at work."""
+    async def reply(self, task: str, said: Reply, *, id: str = "") -> Said: ...
 
     async def stop(self, task: str) -> Task: ...
 

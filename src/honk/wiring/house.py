@@ -34,7 +34,7 @@ from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, TaskId
 from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
-from honk.service import Defaults, Feed, Local
+from honk.service import Defaults, Feed, Local, Service
 from honk.settings import Settings
 from honk.settings.live import Live
 from honk.wiring.serving import Site, listening, served
@@ -66,6 +66,21 @@ class OpenHonk:
             model=file.model.name,
             merge=MergeMethod(file.work.merge),
         )
+
+    @property
+    def service(self) -> Service:
+        """The verbs, in the name of the person who types."""
+        return self.service_for(self.person)
+
+    @property
+    def server(self) -> str:
+        """The work is done in this process, or in another one on this machine."""
+        return ""
+
+    @property
+    def listens(self) -> tuple[str, int]:
+        """Host and port of `honk serve`."""
+        return self.settings.file.pages.host, self.settings.file.pages.port
 
     def service_for(self, person: Person, scopes: frozenset[Scope] = frozenset(Scope)) -> Local:
         """What that person may ask of this Honk."""
@@ -176,9 +191,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             feed = Feed(store.events)
             store.listen(feed.heard)
             async with feed.running():
-                yield OpenHonk(
-                    settings=settings, app=app, person=person, addresses=addresses, gate=gate, feed=feed
-                )
+                yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate, feed=feed)
 
 
 def _now() -> datetime:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 
 from honk.doors.web.previews import preview_app
 from honk.errors import HonkError
@@ -45,7 +45,14 @@ class Site:
 
     def _api(self) -> Sequence[BaseRoute]:
         """/api/v1/…"""
-        return ()
+        from honk.doors.api import PREFIX, Backstage, api
+
+        backstage = Backstage(
+            tokens=self.house.app.ports.tokens,
+            service=lambda access: self.house.service_for(access.person, access.scopes),
+            closing=lambda: self.closing,
+        )
+        return (Mount(PREFIX, api(backstage)),)
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in."""
@@ -73,6 +80,7 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
         yield
     finally:
         site.closing = True
+        site.house.feed.close()
         server.should_exit = True
         await running
 

@@ -1,58 +1,31 @@
-"""What the command line needs of an opened Honk; `honk.wiring` builds it."""
+"""What the command line needs of a Honk: one in this process, or one behind a server."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from honk.app import App
-from honk.domain.limits import Limits
 from honk.domain.person import Person
-from honk.domain.pull_request import MergeMethod
+from honk.service import Defaults, Diagnosis, Service
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnosis:
-    """One thing that `honk doctor` tried."""
-
-    name: str
-    ok: bool
-    detail: str = ""
-    remedy: str = ""
-    #: whether Honk cannot work without it
-    required: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Defaults:
-    """What applies when the person says nothing."""
-
-    limits: Limits
-    model: str
-    merge: MergeMethod
-    host: str
-    port: int
+__all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open"]
 
 
 class House(Protocol):
-    """An opened Honk: store, journal and ports in this process."""
+    """A Honk, and the place where its work is done.
+
+    Commands ask `service`, which is the same for both. What only makes sense on the machine of HONK_HOME
+    (everything below `home`) raises Usage where a server does the work.
+    """
 
     @property
-    def app(self) -> App:
-        """The verbs."""
+    def service(self) -> Service:
+        """The verbs, in the name of the person who types."""
 
     @property
-    def person(self) -> Person:
-        """Who types."""
-
-    @property
-    def home(self) -> Path:
-        """HONK_HOME."""
-
-    @property
-    def defaults(self) -> Defaults:
-        """What applies when the person says nothing."""
+    def server(self) -> str:
+        """The address of the server that does the work; "" for a Honk in this process."""
 
     def alone(self) -> AbstractContextManager[bool]:
         """True inside when this process may run the work; False where another one does."""
@@ -60,8 +33,24 @@ class House(Protocol):
     def working(self) -> AbstractAsyncContextManager[None]:
         """Runs the work in this process. Only inside `alone()`."""
 
+    @property
+    def home(self) -> Path:
+        """HONK_HOME."""
+
+    @property
+    def app(self) -> App:
+        """The verbs on the store itself."""
+
+    @property
+    def person(self) -> Person:
+        """Who types."""
+
+    @property
+    def listens(self) -> tuple[str, int]:
+        """Host and port of `honk serve`, as the settings say."""
+
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
-        """Serves previews and live versions; gives the origin, such as "http://127.0.0.1:8000"."""
+        """Serves API, pages, previews and live versions; gives the origin, such as "http://127.0.0.1:8000"."""
 
     async def collect(self, days: float) -> int:
         """Removes what is no longer needed; returns the bytes freed."""

@@ -1,21 +1,22 @@
 """Commands that only look: tasks, show, follow, log, diff."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from honk.domain.event import ChangeTaken, TaskSettled
-from honk.domain.repository import Sha
+from honk.domain.event import Event, TaskSettled
 from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome
 from honk.doors.cli.following import follow as follow_task
 from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import Json, TaskName, find
+from honk.doors.cli.options import Json, TaskName
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
 from honk.errors import Usage
-from honk.steps.prepare import chosen_base
-from honk.views import EXITS, as_json, card, elapsed
+from honk.service import Query
+from honk.views import EXITS, as_json, elapsed
 
 
 def add_looking_commands(cli: typer.Typer, open_house: Open) -> None:
@@ -37,13 +38,12 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            ports = house.app.ports
-            found = await ports.tasks.list(states=frozenset(state) if state else None, limit=limit)
+            found = (await house.service.tasks(Query(states=tuple(state or ()), limit=limit))).tasks
             if json:
                 for task in found:
-                    out.data(as_json(await card(task, ports=ports)))
+                    out.data(as_json(await house.service.card(task.id)))
                 return 0
-            now = ports.clock()
+            now = datetime.now(UTC)
             rows = [
                 (
                     task.id,
@@ -74,7 +74,7 @@ def _add_show(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            shown = await card(await find(house, task), ports=house.app.ports)
+            shown = await house.service.card(task)
             if not text:
                 out.card(shown)
             elif shown.pull_request is None:
@@ -95,15 +95,15 @@ def _add_show(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
+            found = await house.service.find(task)
             if found.state not in BUSY:
                 settled = await _history(house, out, found, start)
-                out.settled(await card(found, ports=house.app.ports))
+                out.settled(await house.service.card(found.id))
                 return EXITS[Outcome(settled.outcome)] if settled else 1
             settled = await follow_task(house, out, found, after=start, take_over=False)
             return EXITS[Outcome(settled.outcome)]
 
-        run(open_house, out, command, kept="")
+        run(open_house, out, command)
 
 
 def _add_log(cli: typer.Typer, open_house: Open) -> None:
@@ -117,8 +117,7 @@ def _add_log(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
-            for event in await house.app.ports.events.read(found.id, start):
+            for event in await _all(house, task, start):
                 out.logged(event)
             return 0
 
@@ -132,37 +131,30 @@ def _add_diff(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
-            base = await chosen_base(found, ports=house.app.ports)
-            head = await _head(house, found)
-            repositories = house.app.ports.repositories
             if not json and not out.terminal:
-                out.bytes(await repositories.patch(found.repository, base.commit, head))
+                out.bytes(await house.service.patch(task))
                 return 0
-            text = await repositories.diff(found.repository, base.commit, head)
+            found = await house.service.difference(task)
             if json:
-                out.data({"task": found.id, "base": base.commit, "head": head, "diff": text})
+                out.data(asdict(found))
             else:
-                out.raw(text)
+                out.raw(found.diff)
             return 0
 
         run(open_house, out, command)
 
 
-async def _head(house: House, task: Task) -> Sha:
-    pull_request = await house.app.ports.records.pull_request(task.id)
-    if pull_request is not None:
-        return pull_request.head
-    log = await house.app.ports.events.read(task.id)
-    taken = [event.data.commit for event in log if isinstance(event.data, ChangeTaken)]
-    if not taken:
-        raise Usage(f"task {task.id} has changed nothing so far", f"honk follow {task.id}")
-    return Sha(taken[-1])
+async def _all(house: House, task: str, start: int) -> tuple[Event, ...]:
+    """Every event after that one."""
+    found: tuple[Event, ...] = ()
+    while page := await house.service.events(task, found[-1].seq if found else start):
+        found += page
+    return found
 
 
 async def _history(house: House, out: Output, task: Task, start: int) -> TaskSettled | None:
     settled = None
-    for event in await house.app.ports.events.read(task.id, start):
+    for event in await _all(house, task.id, start):
         out.event(event)
         if isinstance(event.data, TaskSettled):
             settled = event.data

@@ -20,24 +20,34 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM arrived."""
 
 
-def run(open_house: Open, out: Output, command: Callable[[House], Awaitable[int]], *, kept: str = "") -> None:
-    """Runs the command in an opened house, and exits. `kept` is said after Ctrl-C."""
+def kept(house: House, task: str) -> str:
+    """What becomes of the work on a task after Ctrl-C."""
+    if house.server:
+        return f"{house.server} goes on with it; `honk follow {task}` shows it again, `honk stop {task}` ends it."
+    return f"The work so far is kept; `honk retry {task}` goes on where it was cut off."
+
+
+def run(open_house: Open, out: Output, command: Callable[[House], Awaitable[int]], *, task: str = "") -> None:
+    """Runs the command in an opened house, and exits. What becomes of the work on `task` is said after Ctrl-C."""
+    farewell = ""
 
     async def opened() -> int:
+        nonlocal farewell
         async with open_house() as house:
+            farewell = kept(house, task) if task else ""
             return await command(house)
 
-    raise typer.Exit(guarded(opened, out, kept=kept))
+    raise typer.Exit(guarded(opened, out, kept=lambda: farewell))
 
 
-def guarded(work: Callable[[], Awaitable[int]], out: Output, *, kept: str = "") -> int:
-    """The exit code of `work`; errors of Honk's own are said in words."""
+def guarded(work: Callable[[], Awaitable[int]], out: Output, *, kept: Callable[[], str] = str) -> int:
+    """The exit code of `work`; errors of Honk's own are said in words. `kept` is said after Ctrl-C."""
     try:
         return asyncio.run(_interruptible(work))
     except Interrupted:
         out.progress("")
-        if kept:
-            out.farewell(f"stopped. {kept}")
+        if words := kept():
+            out.farewell(f"stopped. {words}")
         return INTERRUPTED
     except Defect as error:
         out.error(Defect(f"this is a defect of Honk: {error.message}", "please report it with the output of honk log"))

@@ -1,7 +1,7 @@
-"""Commands that begin work: run, reply, retry, merge, undo, stop, serve."""
+"""Commands that begin work: run, reply, retry, merge, undo, stop."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +10,16 @@ import anyio
 import typer
 
 from honk.domain.event import TaskSettled
-from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import Options, State, Task
+from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import ImageFiles, Json, TaskName, find, images, with_defaults
+from honk.doors.cli.options import ImageFiles, Json, TaskName, images, seen_from
 from honk.doors.cli.output import Output
-from honk.doors.cli.session import INTERRUPTED, run
+from honk.doors.cli.session import INTERRUPTED, kept, run
+from honk.service import Approval, LimitsWanted, NewTask, Reply
 from honk.views import EXITS
-
-_KEPT = "The work so far is kept; `honk retry {}` goes on where it was cut off."
 
 
 def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
@@ -32,7 +30,6 @@ def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
     _add_retry(cli, open_house)
     _add_landing(cli, open_house)
     _add_stop(cli, open_house)
-    _add_serve(cli, open_house)
 
 
 def _add_run(cli: typer.Typer, open_house: Open) -> None:
@@ -77,23 +74,27 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         Asked again after a crash or Ctrl-C, the same request goes on where it was.
         Exits with 0 pass, 3 refused or a limit, 4 unsure or a question, 1 nothing to show, 2 wrong usage.
         """
-        limits = Limits(usd=max_usd, calls=max_calls, seconds=timeout)
-        asked = Options(base=base, agent=agent, model=model, limits=limits, verify=tuple(verify or ()), merge=merge)
-        _Request(repository=repository, instruction=instruction, options=asked, files=image, new=new).carry_out(
-            open_house, Output(json_lines=json)
+        wanted = NewTask(
+            repository=repository,
+            instruction=instruction,
+            base=base,
+            agent=agent,
+            model=model,
+            limits=LimitsWanted(usd=max_usd, calls=max_calls, seconds=timeout),
+            verify=tuple(verify or ()),
+            merge=merge,
+            resume=not new,
         )
+        _Request(wanted=wanted, files=image).carry_out(open_house, Output(json_lines=json))
 
 
 @dataclass(kw_only=True)
 class _Request:
     """What was typed after `honk run`."""
 
-    repository: str
-    instruction: str
-    options: Options
+    wanted: NewTask
     files: list[Path] | None
-    new: bool
-    begun: Task | None = None
+    kept: str = ""
 
     def carry_out(self, open_house: Open, out: Output) -> None:
         """Runs to the end, and exits."""
@@ -104,25 +105,24 @@ class _Request:
         try:
             run(open_house, out, command)
         except typer.Exit as exit:
-            if exit.exit_code == INTERRUPTED and self.begun:
-                out.farewell(_KEPT.format(self.begun.id))
+            if exit.exit_code == INTERRUPTED and self.kept:
+                out.farewell(self.kept)
             raise
 
     async def _begin(self, house: House, out: Output) -> Task:
         """The task: the one that was cut off and is asked for again, or a new one."""
-        text = typer.get_text_stream("stdin").read() if self.instruction == "-" else self.instruction
-        options = with_defaults(house, self.options)
-        app = house.app
-        pictures = await images(house, self.files)
-        begun = partial(app.unfinished_twin, house.person, self.repository, text, options, images=pictures)
-        twin = None if self.new else await begun()
-        if twin is not None:
-            out.line(f"task {twin.id} was cut off; going on with it (--new begins anew)", "yellow")
-            await app.resume(twin)
-            self.begun = twin
-            return twin
-        self.begun = await app.submit(house.person, self.repository, text, options, images=pictures)
-        return self.begun
+        words = self.wanted.instruction
+        wanted = replace(
+            self.wanted,
+            repository=await seen_from(house, self.wanted.repository),
+            instruction=typer.get_text_stream("stdin").read() if words == "-" else words,
+            images=await images(house, self.files),
+        )
+        accepted = await house.service.submit(wanted, id=uuid.uuid4().hex)
+        if accepted.resumed:
+            out.line(f"task {accepted.task.id} was cut off; going on with it (--new begins anew)", "yellow")
+        self.kept = kept(house, accepted.task.id)
+        return accepted.task
 
 
 def _add_reply(cli: typer.Typer, open_house: Open) -> None:
@@ -137,18 +137,21 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
-            pictures = await images(house, image)
-            message = uuid.uuid4().hex
+            found = await house.service.find(task)
+            said = Reply(text=words, images=await images(house, image))
+            message = ""
 
             async def begin() -> Task:
-                if await house.app.reply(house.person, found, words, images=pictures, id=message) is None:
+                nonlocal message
+                received = await house.service.reply(found.id, said, id=uuid.uuid4().hex)
+                message = received.message
+                if received.turn is None:
                     out.line("queued: it is the next turn, after the one at work")
                 return found
 
-            return _exit(await carry_through(house, out, begin, existing=found, message=message))
+            return _exit(await carry_through(house, out, begin, existing=found, message=lambda: message))
 
-        run(open_house, out, command, kept=_KEPT.format(task))
+        run(open_house, out, command, task=task)
 
 
 def _add_retry(cli: typer.Typer, open_house: Open) -> None:
@@ -158,14 +161,14 @@ def _add_retry(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
+            found = await house.service.find(task)
 
             async def begin() -> Task:
-                return await house.app.retry(house.person, found)
+                return await house.service.retry(found.id)
 
             return _exit(await carry_through(house, out, begin, existing=found))
 
-        run(open_house, out, command, kept=_KEPT.format(task))
+        run(open_house, out, command, task=task)
 
 
 def _add_landing(cli: typer.Typer, open_house: Open) -> None:
@@ -182,17 +185,17 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
-            method = MergeMethod.SQUASH if squash else house.defaults.merge
+            found = await house.service.find(task)
+            approval = Approval(method=MergeMethod.SQUASH if squash else None, accept_unsure=accept_unsure)
 
             async def begin() -> Task:
-                await house.app.merge(house.person, found, method=method, accept_unsure=accept_unsure)
+                await house.service.merge(found.id, approval)
                 return found
 
             settled = await carry_through(house, out, begin, existing=found)
             return _exit(settled)
 
-        run(open_house, out, command, kept=_KEPT.format(task))
+        run(open_house, out, command, task=task)
 
     @cli.command(epilog="Example: honk undo fix-the-crash")
     def undo(task: TaskName, json: Json = False) -> None:
@@ -200,16 +203,16 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
+            found = await house.service.find(task)
 
             async def begin() -> Task:
-                await house.app.undo(house.person, found)
+                await house.service.undo(found.id)
                 return found
 
             settled = await carry_through(house, out, begin, existing=found)
             return _exit(settled)
 
-        run(open_house, out, command, kept=_KEPT.format(task))
+        run(open_house, out, command, task=task)
 
 
 def _add_stop(cli: typer.Typer, open_house: Open) -> None:
@@ -219,15 +222,12 @@ def _add_stop(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await find(house, task)
-            with house.alone() as alone:
-                stopped = await house.app.stop(house.person, found, working=not alone)
+            found = await house.service.find(task)
+            stopped = await house.service.stop(found.id)
             with anyio.move_on_after(10):
                 while stopped.state not in {State.STOPPED}:
                     await anyio.sleep(0.1)
-                    stopped = await house.app.ports.tasks.get(found.id)
-                    if await house.app.ports.tasks.stop_asked(found.id) is None:
-                        break
+                    stopped = await house.service.find(found.id)
             if json:
                 out.data({"task": stopped.id, "state": str(stopped.state)})
             else:
@@ -235,32 +235,6 @@ def _add_stop(cli: typer.Typer, open_house: Open) -> None:
             return 0 if stopped.state is State.STOPPED else 1
 
         run(open_house, out, command)
-
-
-def _add_serve(cli: typer.Typer, open_house: Open) -> None:
-    @cli.command(epilog="Example: honk serve --port 8000")
-    def serve(
-        host: Annotated[str | None, typer.Option(help="Address to listen on. Default: this machine only.")] = None,
-        port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
-    ) -> None:
-        """Run the work of other commands here, and show builds and live versions, until Ctrl-C."""
-        out = Output()
-
-        async def command(house: House) -> int:
-            listen = house.defaults.host if host is None else host
-            with house.alone() as alone:
-                if not alone:
-                    out.line("another process works on this HONK_HOME already; stop it first", "red")
-                    return 1
-                wanted = house.defaults.port if port is None else port
-                async with house.working(), house.serving(listen, wanted) as origin:
-                    for task in await house.app.ports.tasks.list(limit=1000):
-                        await house.app.resume(task)
-                    out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
-                    await anyio.sleep_forever()
-            return 0
-
-        run(open_house, out, command, kept="Unfinished work goes on with the next `honk serve` or `honk retry`.")
 
 
 def _exit(settled: TaskSettled) -> int:

@@ -1,0 +1,43 @@
+"""The door for programs: HTTP and JSON below /api/v1, described by its own openapi.json."""
+
+from fastapi import FastAPI, Request, Response
+
+from honk import __version__
+from honk.doors.api import acting, looking
+from honk.doors.api.bounds import Bounded
+from honk.doors.api.callers import Backstage, NoToken
+from honk.doors.api.problems import answer, plain, say_problems
+
+__all__ = ["PREFIX", "Backstage", "api"]
+
+PREFIX = "/api/v1"
+_ABOUT = """Everything that the command line does, over HTTP.
+
+Show an access token (`honk token create`) as `Authorization: Bearer honk_…`; it has scopes, and the
+policy is asked for its person at each act. Errors are problem details (RFC 9457) with a `remedy`."""
+
+
+def api(backstage: Backstage) -> FastAPI:
+    """The API as an ASGI application, to be mounted at PREFIX."""
+    app = FastAPI(
+        title="Honk",
+        version=__version__,
+        description=_ABOUT,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        servers=[{"url": PREFIX}],
+    )
+    app.state.backstage = backstage
+    app.include_router(looking.router)
+    app.include_router(acting.router)
+    say_problems(app)
+
+    @app.exception_handler(NoToken)
+    async def no_token(_: Request, __: NoToken) -> Response:
+        remedy = "send Authorization: Bearer honk_…; `honk token create` on the server's machine makes one"
+        return answer(plain(401, "no access token, or one that is unknown, expired or revoked", remedy))
+
+    app.add_middleware(Bounded, closing=backstage.closing)
+    return app

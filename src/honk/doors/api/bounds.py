@@ -1,0 +1,46 @@
+"""What is refused before it is read: too large a body, and new work while the server ends."""
+
+from collections.abc import Callable
+
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from honk.doors.api.problems import answer, plain
+
+#: An instruction may have a million characters, of up to six bytes each in JSON.
+BODY_LIMIT = 8 << 20
+
+
+class Bounded:
+    """ASGI middleware round the API."""
+
+    def __init__(self, app: ASGIApp, *, closing: Callable[[], bool]) -> None:
+        self._app = app
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._closing() and scope["method"] not in {"GET", "HEAD"}:
+            problem = plain(503, "this server ends; it takes no new work", "ask again in a few seconds")
+            await answer(problem)(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > BODY_LIMIT:
+            await answer(plain(413, _TOO_LARGE))(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > BODY_LIMIT:
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+_TOO_LARGE = f"a body may have {BODY_LIMIT >> 20} MiB at most"
