@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 from honk.domain.person import PersonId
@@ -28,3 +29,24 @@ class Message:
     text: str
     at: datetime
     images: tuple[Image, ...] = ()
+
+
+class Handling(StrEnum):
+    """How the sender wants a message handled while a turn is at work."""
+
+    #: the agent hears it at its next step
+    STEER = "steer"
+    #: what the agent does now is cut short, and it hears this
+    INTERRUPT = "interrupt"
+    #: it begins the next turn
+    QUEUED = "queued"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A message that no turn and no agent has had yet."""
+
+    message: Message
+    handling: Handling
+    #: whether it is on its way to the agent at work
+    handed: bool = False

@@ -29,3 +29,18 @@ class Turn:
     number: int
     message: Message
     outcome: Outcome | None = None
+    #: how often it was done again from a point on
+    again: int = 0
+    #: the step from which it is done again; "" the first time
+    point: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its workflow and its events are named after: "2", and "2.1" when it is done again."""
+        return f"{self.number}.{self.again}" if self.again else str(self.number)
+
+    @property
+    def workflow(self) -> str:
+        """The id of its workflow in the journal."""
+        first = f"turn/{self.task}/{self.number}"
+        return f"{first}/again/{self.again}" if self.again else first

@@ -64,6 +64,10 @@ people = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", Words, nullable=False),
+    # whom the policy says this is; the row stays, so that its acts are still somebody's
+    sa.Column("joined_to", sa.Text),
+    # the policy's key of the person, as it was when a door saw them last
+    sa.Column("key", sa.Text, index=True, unique=True),
 )
 
 identities = sa.Table(
@@ -88,6 +92,8 @@ tasks = sa.Table(
     sa.Column("reason", Words, nullable=False),
     sa.Column("turn", sa.Integer, nullable=False),
     sa.Column("stop_asked_by", sa.Text, sa.ForeignKey("people.id")),
+    # the number of the latest message when the latest stop was asked
+    sa.Column("stop_after", sa.Integer),
     # the seq of the latest event; raised and used in one transaction, so that there is never a gap
     sa.Column("events", sa.Integer, nullable=False, server_default="0"),
 )
@@ -100,6 +106,9 @@ turns = sa.Table(
     sa.Column("message_id", sa.Text, nullable=False, unique=True),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text),
+    # how often it was done again, and from which step on
+    sa.Column("again", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("point", sa.Text, nullable=False, server_default=""),
 )
 
 mailbox = sa.Table(
@@ -111,7 +120,7 @@ mailbox = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     # kept after it was taken, so that a late redelivery is known
     sa.Column("taken", sa.Boolean, nullable=False, server_default=sa.false()),
-    # how the sender wants it handled: "queued", "steer" or "interrupt"
+    # how the sender wants it handled: "queued", "steer" or "interrupt"; "withdrawn" once it is
     sa.Column("handling", sa.Text, nullable=False, server_default="queued"),
     # the turn at work whose agent it was handed to; taken once the agent has it
     sa.Column("handed_to", sa.Integer),
@@ -228,13 +237,17 @@ tokens = sa.Table(
 reservations = sa.Table(
     "reservations",
     metadata,
-    _task(key=True),
-    sa.Column("turn", sa.Integer, primary_key=True, autoincrement=False),
+    _number(),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, index=True),
+    sa.Column("turn", sa.Integer, nullable=False),
     sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False),
-    # the day in UTC, such as "2026-11-21"
+    # the day in UTC on which the turn began, such as "2026-11-21"
     sa.Column("day", sa.Text, nullable=False, index=True),
-    # what the turn may cost; `spent` is null while it is at work
-    sa.Column("usd", sa.Float, nullable=False),
+    # what the turn may cost; null when nothing bounds it
+    sa.Column("usd", sa.Float),
+    # what the task had spent when the turn began
+    sa.Column("before", sa.Float, nullable=False),
+    # what the turn cost; null while it is at work
     sa.Column("spent", sa.Float),
 )
 
@@ -252,3 +265,24 @@ audit = sa.Table(
     # which version of the policy decided
     sa.Column("policy", sa.Text, nullable=False),
 )
+
+# Nobody changes what is in the audit log, not even by a replacing insert; whoever may drop a trigger still can.
+_APPEND_ONLY = "the audit log is append-only"
+_SQLITE = tuple(
+    f"CREATE TRIGGER audit_no_{event.lower()} BEFORE {event} ON audit{when} "
+    f"BEGIN SELECT RAISE(ABORT, '{_APPEND_ONLY}'); END"
+    for event, when in (
+        ("UPDATE", ""),
+        ("DELETE", ""),
+        ("INSERT", " WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number)"),
+    )
+)
+_POSTGRESQL = (
+    "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN RAISE EXCEPTION '{_APPEND_ONLY}'; END $$",
+    "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+    "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+)
+for _dialect, _made in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL)):
+    for _statement in _made:
+        sa.event.listen(audit, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))

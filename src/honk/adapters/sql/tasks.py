@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
+from honk.adapters.sql.mailbox import SqlMailbox
 from honk.adapters.sql.people import find_person, read_person
 from honk.adapters.sql.schema import mailbox, tasks, turns
 from honk.domain.codec import dump, load
@@ -43,6 +44,8 @@ def _turn(row: Row) -> Turn:
         number=row.number,
         message=load(Message, row.message),
         outcome=None if row.outcome is None else Outcome(row.outcome),
+        again=row.again,
+        point=row.point,
     )
 
 
@@ -63,12 +66,11 @@ def _insert_turn(connection: sa.Connection, turn: Turn) -> None:
     )
 
 
-class SqlTasks:
+class SqlTasks(SqlMailbox):
     """Implements honk.ports.Tasks. Unknown ids raise Defect, except where a person typed them."""
 
     def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str]) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock)
         self._new_id = new_id
 
     async def person(self, identity: Identity, name: str) -> Person:
@@ -170,7 +172,9 @@ class SqlTasks:
             if oldest is None or State(row.state) in LANDING:
                 return None
             turn = Turn(task=task, number=row.turn + 1, message=load(Message, oldest.message))
-            connection.execute(mailbox.update().where(mailbox.c.number == oldest.number).values(taken=True))
+            connection.execute(
+                mailbox.update().where(mailbox.c.number == oldest.number).values(taken=True, handed_to=None)
+            )
             _insert_turn(connection, turn)
             connection.execute(tasks.update().where(tasks.c.id == task).values(turn=turn.number, stop_asked_by=None))
             return turn
@@ -189,22 +193,37 @@ class SqlTasks:
         if not await self._database.write(lambda connection: connection.execute(change).rowcount):
             raise Defect(f"task {task} has no turn {number}")
 
-    async def queue_message(self, task: TaskId, message: Message) -> None:
-        def work(connection: sa.Connection) -> None:
-            lock_task(connection, task)
-            same = sa.select(mailbox.c.number).where(mailbox.c.task == task, mailbox.c.message_id == message.id)
-            before = _turn_of(connection, message.id)
-            if before is not None and before.task != task:
-                raise Defect(f"message {message.id} belongs to task {before.task}, not to {task}")
-            if connection.execute(same).first() is None and before is None:
-                connection.execute(
-                    mailbox.insert().values(task=task, message_id=message.id, message=dump(Message, message))
-                )
+    async def reopen_turn(self, task: TaskId, number: int, point: str) -> Turn | None:
+        def work(connection: sa.Connection) -> Turn | None:
+            row = lock_task(connection, task)
+            found = sa.select(turns).where(turns.c.task == task, turns.c.number == number)
+            last = connection.execute(found).first()
+            if last is None or row.turn != number or last.outcome is None or State(row.state) in LANDING:
+                return None
+            again = turns.update().where(turns.c.task == task, turns.c.number == number)
+            connection.execute(again.values(outcome=None, again=last.again + 1, point=point))
+            connection.execute(tasks.update().where(tasks.c.id == task).values(stop_asked_by=None))
+            return replace(_turn(last), outcome=None, again=last.again + 1, point=point)
 
-        await self._database.write(work)
+        return await self._database.write(work)
+
+    async def set_options(self, task: TaskId, options: Options) -> Task:
+        def work(connection: sa.Connection) -> Task:
+            before = _task(lock_task(connection, task))
+            connection.execute(tasks.update().where(tasks.c.id == task).values(options=dump(Options, options)))
+            return replace(before, options=options)
+
+        return await self._database.write(work)
 
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
-        await self._set_stop(task, by)
+        def work(connection: sa.Connection) -> None:
+            lock_task(connection, task)
+            latest = sa.select(sa.func.coalesce(sa.func.max(mailbox.c.number), 0)).where(mailbox.c.task == task)
+            asked = tasks.update().where(tasks.c.id == task)
+            connection.execute(asked.values(stop_asked_by=by, stop_after=connection.execute(latest).scalar_one()))
+
+        await self._database.write(work)
+        self._ring(task)
 
     async def stop_asked(self, task: TaskId) -> PersonId | None:
         query = sa.select(tasks.c.stop_asked_by).where(tasks.c.id == task)
@@ -212,11 +231,21 @@ class SqlTasks:
         return None if by is None else PersonId(by)
 
     async def clear_stop(self, task: TaskId) -> None:
-        await self._set_stop(task, None)
-
-    async def _set_stop(self, task: TaskId, by: PersonId | None) -> None:
         def work(connection: sa.Connection) -> None:
             lock_task(connection, task)
-            connection.execute(tasks.update().where(tasks.c.id == task).values(stop_asked_by=by))
+            connection.execute(tasks.update().where(tasks.c.id == task).values(stop_asked_by=None))
 
         await self._database.write(work)
+
+    async def stops(self) -> tuple[TaskId, ...]:
+        query = sa.select(tasks.c.id).where(tasks.c.stop_asked_by.is_not(None))
+        found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return tuple(TaskId(id) for id in found)
+
+    async def spoken_since_stop(self, task: TaskId) -> bool:
+        query = sa.select(mailbox.c.number).where(
+            mailbox.c.task == task,
+            mailbox.c.taken.is_(sa.false()),
+            mailbox.c.number > sa.select(tasks.c.stop_after).where(tasks.c.id == task).scalar_subquery(),
+        )
+        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
