@@ -67,7 +67,8 @@ async def test_each_snapshot_has_the_latest_state(world: GitWorld) -> None:
         ("echo 2 > a; echo x > b", "100644 a\n100644 b"),
         ("rm b; echo y > c", "100644 a\n100644 c"),
         ("rm c; chmod +x a", "100755 a"),
-        ("chmod -x a; echo 1 > a", "100644 a"),
+        ("chmod -x a; echo 3 > a", "100644 a"),
+        ("echo 1 > a", "100644 a"),
     ):
         ran = await world.inside(workspace, script)
         assert ran.exit_code == 0, ran.stderr

@@ -5,15 +5,19 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import anyio
+
+from honk.adapters.git import local_refs
 from honk.adapters.git.address import is_local
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.failures import translated
 from honk.adapters.git.layout import Layout
+from honk.adapters.git.local_refs import Advertised
 from honk.adapters.git.lock import exclusive
 from honk.adapters.git.runner import Git, GitFailed
 from honk.domain.event import StepProgressed
@@ -50,22 +54,13 @@ def sha(text: str) -> Sha:
 
 
 @dataclass(frozen=True, slots=True)
-class Advertised:
-    """What a target shows of itself."""
-
-    heads: Mapping[str, Sha]
-    #: the branch that HEAD names, when it has a commit
-    branch: str | None
-    #: the commit of HEAD, also when it names no branch
-    head: Sha | None
-
-
-@dataclass(frozen=True, slots=True)
 class Mirrors:
     """Makes and refreshes mirrors and base stores; every change of one happens under its repository's lock."""
 
     layout: Layout
     environments: Environments
+    #: by repository, what its target showed when this process fetched it last
+    fetched: dict[str, Advertised] = field(default_factory=dict)
 
     @property
     def git(self) -> Git:
@@ -99,11 +94,13 @@ class Mirrors:
         self._check_path(repository)
         try:
             answer = await self.remote_git(
-                Path(os.devnull), "ls-remote", "--symref", "--", repository.url, "HEAD", "refs/heads/*", seconds=_QUICK
+                Path(os.devnull),
+                *("ls-remote", "--symref", "--", repository.url, "HEAD", "refs/heads/*", "refs/tags/*"),
+                seconds=_QUICK,
             )
         except GitFailed as failure:
             raise translated(failure, repository) from failure
-        branch, head, heads = None, None, dict[str, Sha]()
+        branch, head, heads, tags = None, None, dict[str, Sha](), dict[str, Sha]()
         for line in os.fsdecode(answer.stdout).splitlines():
             value, _, name = line.partition("\t")
             if value.startswith("ref: refs/heads/") and name == "HEAD":
@@ -112,13 +109,29 @@ class Mirrors:
                 head = sha(value)
             elif name.startswith("refs/heads/"):
                 heads[name.removeprefix("refs/heads/")] = sha(value)
-        return Advertised(heads=heads, branch=branch if head else None, head=head)
+            elif name.startswith("refs/tags/") and not name.endswith("^{}"):
+                tags[name] = sha(value)
+        return Advertised(heads=heads, branch=branch if head else None, head=head, tags=tags)
+
+    async def unmoved(self, repository: Repository) -> bool:
+        """Whether the target still shows what it showed when this process fetched it last. Asks it, if it must."""
+        known = self.fetched.get(repository.key)
+        if known is None or not self.layout.mirror(repository).exists():
+            return False
+        if is_local(repository):
+            shown = await anyio.to_thread.run_sync(local_refs.read, Path(repository.url))
+            if shown is not None:
+                return shown == known
+        return await self.advertised(repository) == known
 
     async def refresh(self, repository: Repository, tell: Tell) -> None:
         """Clones or fetches; see `Repositories.refresh`."""
         self.environments.prepare()
         self._check_path(repository)
+        if await self.unmoved(repository):
+            return
         async with self.locked(repository, tell) as lock:
+            self.fetched.pop(repository.key, None)
             shown = await self.advertised(repository)
             if not shown.heads:
                 raise RepositoryUnusable(
@@ -129,6 +142,7 @@ class Mirrors:
                 await self._begin(repository, shown, tell, lock)
             await self._fetch(mirror, repository, (f"+refs/heads/*:{TARGET}/*", "+refs/tags/*:refs/tags/*"), tell, lock)
             _replace(self.layout.repository(repository) / "head", _head_line(repository, shown))
+            self.fetched[repository.key] = shown
 
     def head(self, repository: Repository) -> str:
         """The target's default branch when it was last fetched. Raises RepositoryUnusable when it has none."""

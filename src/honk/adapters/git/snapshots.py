@@ -17,6 +17,7 @@ from honk.adapters.git.hand_back import INSIDE, REF, HandBack, explained
 from honk.adapters.git.layout import BASE_OBJECTS_INSIDE
 from honk.adapters.git.mirror import sha
 from honk.adapters.git.repositories import GitRepositories
+from honk.adapters.git.signature import signature
 from honk.adapters.git.tree_rules import bundle_objection
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
@@ -72,12 +73,20 @@ class Snapshots:
     repositories: GitRepositories
     hand_back: HandBack
     _one: anyio.Lock = field(default_factory=anyio.Lock)
-    #: the tree of each task's snapshot, where this process made it
+    #: the tree of each task's snapshot, or that of its base
     _trees: dict[TaskId, Sha] = field(default_factory=dict)
+    #: the signature of the files that were looked at last
+    _seen: dict[TaskId, str | None] = field(default_factory=dict)
 
     async def take(self, workspace: Workspace) -> Snapshot | None:
         """Raises HandBackRefused when the tree breaks a rule."""
         async with self._one:
+            seen = await anyio.to_thread.run_sync(signature, Path(workspace.path))
+            if seen is not None and self._seen.get(workspace.task) == seen:
+                return None
+            self._seen[workspace.task] = seen
+            if workspace.task not in self._trees:
+                self._trees[workspace.task] = await self._last_tree(workspace)
             folder = self._folder(workspace.task)
             folder.parent.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".take-", dir=folder.parent, ignore_cleanup_errors=True) as name:
@@ -101,6 +110,7 @@ class Snapshots:
         """No snapshot: no effect."""
         async with self._one:
             self._trees.pop(task, None)
+            self._seen.pop(task, None)
             folder = self._folder(task)
             if folder.exists():
                 await anyio.to_thread.run_sync(partial(removal.remove, folder, self.repositories.layout.trash))
@@ -108,6 +118,10 @@ class Snapshots:
                 mirrors = self.repositories.mirrors
                 async with mirrors.locked(repository):
                     await mirrors.git(mirrors.layout.mirror(repository), "update-ref", "--no-deref", "-d", _ref(task))
+
+    async def _last_tree(self, workspace: Workspace) -> Sha:
+        last = await self.latest(workspace.task, workspace.repository)
+        return await self.repositories.tree(workspace.repository, last or workspace.base.commit)
 
     def _folder(self, task: TaskId) -> Path:
         return self.repositories.layout.task(task) / "snapshot"
@@ -135,7 +149,6 @@ class Snapshots:
 
     async def _run(self, workspace: Workspace, folder: Path, into: Path) -> Ran:
         if not folder.exists():
-            self._trees.pop(workspace.task, None)
             folder.mkdir(parents=True)
             self.repositories.sandboxes.own(folder)
         base = workspace.base
@@ -147,7 +160,7 @@ class Snapshots:
             read_only_workspace=True,
         )
         object_format = "sha256" if len(base.commit) == 64 else "sha1"
-        last = self._trees.get(workspace.task, "")
+        last = self._trees[workspace.task]
         argv = (*_IDLE, "sh", "-c", _SCRIPT, "sh", sha(base.commit), object_format, ATTRIBUTES, last)
         async with self.repositories.sandboxes.open(box) as sandbox:
             return await sandbox.run(
