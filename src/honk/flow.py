@@ -20,7 +20,7 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import HonkError, Stopped
+from honk.errors import HonkError, MachineInTrouble, Stopped
 from honk.ports import Exam, Once, Ports
 from honk.steps.build import build
 from honk.steps.code import Order, code
@@ -46,6 +46,8 @@ async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
         ending = await _work(task, turn, once, ports=ports)
     except Stopped as error:
         ending = Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=str(error))
+    except MachineInTrouble as error:
+        ending = Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=str(error))
     except HonkError as error:
         ending = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=str(error))
     return await settle(task, turn, ending, ports=ports)

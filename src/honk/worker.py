@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError
 from honk.flow import Landing
 from honk.ports import Once
+from honk.steps.pause import patient, pausable
 from honk.steps.settle import Ending, settle, settle_landing
 
 _log = structlog.get_logger()
@@ -49,7 +51,7 @@ class Worker:
     """Runs `turn`, `land` and `undo` workflows. The caller holds the worker lock."""
 
     def __init__(self, app: App, *, merge: MergeMethod = MergeMethod.MERGE) -> None:
-        self._app = app
+        self._app = replace(app, ports=patient(app.ports))
         self._merge = merge
 
     @asynccontextmanager
@@ -65,7 +67,7 @@ class Worker:
         task = await ports.tasks.get(asked["task"])
         turn = await ports.tasks.turn(task.id, asked["turn"])
         try:
-            ending = await flow.turn(task, turn, once, ports=ports)
+            ending = await flow.turn(task, turn, pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             _log.exception("a turn broke off", task=task.id, turn=turn.number)
             broken = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=_defect(error))
@@ -94,7 +96,7 @@ class Worker:
         landing = load(Landing, asked["landing"])
         ports = self._app.ports
         try:
-            ending = await flow.land(task, landing, once, ports=ports)
+            ending = await flow.land(task, landing, pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             ending = await self._broken(task, landing.act, State.MERGED, error)
         # A message may have come in before the merge was refused.
@@ -105,8 +107,10 @@ class Worker:
         asked = json.loads(payload)
         task = await self._app.ports.tasks.get(asked["task"])
         act = asked["act"]
+        ports = self._app.ports
         try:
-            ending = await flow.revert(task, PersonId(asked["by"]), act, once, ports=self._app.ports)
+            again = pausable(once, task, ports=ports)
+            ending = await flow.revert(task, PersonId(asked["by"]), act, again, ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             ending = await self._broken(task, act, State.DEPLOYED, error)
         return dump(Ending, ending)

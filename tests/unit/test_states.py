@@ -14,7 +14,7 @@ _BEGINS = "queued preparing coding"
 #: By hand, from docs/reference/states-and-exits.md and the life of a task.
 ALLOWED = {
     "accepted": f"{_BEGINS} {_ENDS}",
-    "queued": f"preparing coding {_ENDS} merging deploying",
+    "queued": f"preparing coding verifying {_ENDS} merging deploying",
     "preparing": f"queued coding verifying {_ENDS}",
     "coding": f"queued preparing verifying {_ENDS}",
     "verifying": f"queued preparing coding {_ENDS}",

@@ -42,7 +42,7 @@ _NEW_TURN = frozenset({State.QUEUED, State.PREPARING, State.CODING})
 #: The one table of allowed moves. A move to the same state is never needed and not listed.
 NEXT: dict[State, frozenset[State]] = {
     State.ACCEPTED: _NEW_TURN | _TURN_ENDS,
-    State.QUEUED: _NEW_TURN | _TURN_ENDS | {State.MERGING, State.DEPLOYING},
+    State.QUEUED: _NEW_TURN | _TURN_ENDS | {State.VERIFYING, State.MERGING, State.DEPLOYING},
     State.PREPARING: _AT_WORK | _TURN_ENDS | {State.QUEUED},
     State.CODING: _AT_WORK | _TURN_ENDS | {State.QUEUED},
     State.VERIFYING: _AT_WORK | _TURN_ENDS | {State.QUEUED},

@@ -24,6 +24,7 @@ from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Clock, Ports
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
+from honk.testing.fake_machine import FakeMachine
 from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
 from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker, FakeGate, FakeSandboxes
 from honk.testing.memory_journal import MemoryJournal
@@ -109,6 +110,8 @@ class _Passed:
 
         async def call(*args: object, **kwargs: object) -> object:
             await self._world.trap.passing(place, after=False)
+            if errors := self._world.troubles.get(place):
+                raise errors.pop(0)
             result: object = await method(*args, **kwargs)
             await self._world.trap.passing(place, after=True)
             return result
@@ -141,10 +144,13 @@ class World:
         self.code = code
         self.clock = clock
         self.trap = Trap(place="nowhere")
+        #: by a port's method, such as "forge.open": what its next calls run into instead of having their effect
+        self.troubles: dict[str, list[Exception]] = {}
         self.journal = _Journal()
         self.agent = FakeAgent(dict(HABITS))
         self.forge = FakeForge(code, store.records, self.clock)
         self.policy = FakePolicy()
+        self.machine = FakeMachine()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -165,6 +171,7 @@ class World:
             forge=self._passed(self.forge, "forge"),
             previews=FakePreviews(),
             policy=self.policy,
+            machine=self.machine,
             tokens=self.store.tokens,
             home=self.home,
         )
@@ -260,11 +267,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(home: Path, files: Mapping[str, bytes] | None = None) -> AsyncIterator[World]:
+async def world(
+    home: Path, files: Mapping[str, bytes] | None = None, *, database: str = "sqlite://"
+) -> AsyncIterator[World]:
     """A fresh world whose repository has an app that crashes, and these files; it builds and deploys."""
     code = Code()
     tree = code.tree({".honk.toml": CONFIG, APP: b"crash", **(files or {})})
     clock = Watch()
     code.branches["main"] = code.commit(tree, (), "the beginning")
-    async with SqlStore("sqlite://", clock=clock) as store:
+    async with SqlStore(database, clock=clock) as store:
         yield World(home, store, code, clock)

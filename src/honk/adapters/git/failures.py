@@ -8,7 +8,7 @@ import re
 
 from honk.adapters.git.runner import GitFailed
 from honk.domain.repository import Repository
-from honk.errors import HonkError, RepositoryUnusable, Unreachable
+from honk.errors import DiskFull, HonkError, RepositoryUnusable, Unreachable
 
 _HOST_KEY = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", re.I)
 _CERTIFICATE = re.compile(r"certificate|SSL routines|unable to get local issuer", re.I)
@@ -41,7 +41,7 @@ def translated(failure: GitFailed, repository: Repository, *, act: str = "read")
     if failure.code is None:
         return Unreachable(f"{url} did not answer in time", "check the network, then run `honk retry`")
     if _FULL.search(text):
-        return RepositoryUnusable(f"no space to fetch {url}: {said}", "free some disk space (`honk gc` helps)")
+        return DiskFull(f"no space to {act} {url}: {said}", "free some disk space (`honk gc` helps)")
     if _PROTOCOL.search(text):
         return RepositoryUnusable(f"{url}: {said}", "use a local path, https:// or ssh://")
     if _HOST_KEY.search(text):
