@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 from honk.domain.text import Secret
 from honk.settings.file import File, Section, address_of, read
 from honk.settings.secrets import with_files
+from honk.settings.telemetry import headers, with_environment
 
 #: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
 _REMOTE_VARIABLES = (
@@ -50,6 +51,8 @@ class Settings(Section):
     model_proxy: Secret = Secret("")
     #: bundle of certificate authorities that this host trusts in place of the usual ones
     ca_bundle: Path | None = None
+    #: what goes along with every request to the collector of traces
+    otlp_headers: dict[str, Secret] = Field(default_factory=dict)
 
     @property
     def has_key(self) -> bool:
@@ -85,6 +88,7 @@ class Settings(Section):
             )
         if env.get("HONK_DATABASE"):
             file = file.model_copy(update={"database": address_of(env["HONK_DATABASE"])})
+        file = file.model_copy(update={"telemetry": with_environment(file.telemetry, env)})
         return Settings(
             home=home,
             path=path,
@@ -96,6 +100,7 @@ class Settings(Section):
             user=_user(env),
             model_proxy=Secret(_proxy(env, file.model.base_url)),
             ca_bundle=_ca_bundle(env),
+            otlp_headers=headers(env),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from starlette.routing import Route
@@ -21,10 +21,12 @@ from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
 from honk.adapters.git.targets import GitTargets
 from honk.adapters.git.workspaces import GitWorkspaces
+from honk.adapters.machine import LocalMachine
 from honk.adapters.pages import Addresses
 from honk.adapters.registries import discover
 from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
+from honk.adapters.telemetry import WatchedJournal
 from honk.app import App
 from honk.checks.gate import LocalGate
 from honk.domain.access import Scope
@@ -37,8 +39,10 @@ from honk.ports import Agent, Ports, Registries
 from honk.service import Defaults, Feed, Local, Service
 from honk.settings import Settings
 from honk.settings.live import Live
+from honk.wiring.locking import WorkerLock
 from honk.wiring.serving import Site, listening, served
-from honk.worker import Worker, worker_lock
+from honk.wiring.watching import Watch
+from honk.worker import Worker
 
 
 @dataclass(kw_only=True)
@@ -51,6 +55,12 @@ class OpenHonk:
     addresses: Addresses
     gate: LocalGate
     feed: Feed
+    watch: Watch
+
+    @cached_property
+    def lock(self) -> WorkerLock:
+        """Held by whoever does the work."""
+        return WorkerLock(self.home, self.settings.database)
 
     @property
     def home(self) -> Path:
@@ -98,17 +108,17 @@ class OpenHonk:
 
     def alone(self) -> AbstractContextManager[bool]:
         """Takes the worker lock of HONK_HOME, if it is free."""
-        return worker_lock(self.home)
+        return self.watch.noting(self.lock.alone())
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """Runs workflows in this process. The worker lock says that no other one has a broker at work here."""
         sweep(self.home / "run")
-        return Worker(self.app, merge=self.defaults.merge).working()
+        return self.lock.kept(Worker(self.app, merge=self.defaults.merge).working())
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
         """Serves API, pages, previews and live versions; other processes learn the origin."""
-        with listening(host, port) as (listener, origin), self.addresses.announced(origin):
+        with self.watch.logging(), listening(host, port) as (listener, origin), self.addresses.announced(origin):
             async with self.serve_on(listener):
                 yield origin
 
@@ -146,7 +156,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
     live = Live(settings.path)
     addresses = Addresses(settings.home, settings.file.public_url)
     sandboxes = sandboxes_of(settings)
-    async with SqlStore(settings.database) as store:
+    async with SqlStore(settings.database, rules=live.last_rules, budget=live.budget) as store:
         repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
         artifacts = FileArtifacts(settings.home / "artifacts")
         broker = SocketBroker(
@@ -183,15 +193,27 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             previews=addresses,
             policy=RolesPolicy(live.rules),
             tokens=store.tokens,
+            audit=store.audit,
+            budgets=store.budgets,
+            machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
             home=settings.home,
         )
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
-        async with DbosJournal(settings.home / "journal.db", concurrency=settings.file.work.concurrency) as journal:
-            app = App(ports=ports, journal=journal)
+        async with DbosJournal(settings.journal, concurrency=settings.file.work.concurrency) as journal:
+            watched = WatchedJournal(journal)
+            app, watch = App(ports=ports, journal=watched), Watch(settings, store, watched)
             feed = Feed(store.events)
             store.listen(feed.heard)
-            async with feed.running():
-                yield OpenHonk(settings=settings, app=app, person=person, addresses=addresses, gate=gate, feed=feed)
+            async with feed.running(), watch.tracing(broker):
+                yield OpenHonk(
+                    settings=settings,
+                    app=app,
+                    person=person,
+                    addresses=addresses,
+                    gate=gate,
+                    feed=feed,
+                    watch=watch,
+                )
 
 
 def _now() -> datetime:
@@ -265,6 +287,7 @@ def _agents(settings: Settings, sandboxes: Bubblewrap) -> Mapping[str, Agent]:
         from honk.adapters.claude_code import ClaudeCode, Key
 
         key = Key.API_KEY if settings.api_key else Key.AUTH_TOKEN if settings.auth_token else Key.NONE
-        return ClaudeCode(partial(sandboxes.runtime, "claude"), key=key)
+        telemetry = bool(settings.file.telemetry.otlp_endpoint)
+        return ClaudeCode(partial(sandboxes.runtime, "claude"), key=key, telemetry=telemetry)
 
     return _Agents({"claude": claude, "command": Command})

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount
 
 from honk.doors.web.previews import preview_app
 from honk.errors import HonkError
+from honk.wiring.watching import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,8 @@ class Site:
     def __init__(self, house: "OpenHonk") -> None:
         self.house = house
         self.closing = False
+        #: the address that is listened on
+        self.host = ""
 
     def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
         """The one ASGI application."""
@@ -41,7 +44,9 @@ class Site:
 
     def _ops(self) -> Sequence[BaseRoute]:
         """/healthz, /readyz, /metrics."""
-        return ()
+        self.house.watch.followers = lambda: self.house.feed.followers
+        local = is_local(self.host, self.house.settings.file.public_url)
+        return self.house.watch.routes(self.house.app.ports.tokens, closing=lambda: self.closing, local=local)
 
     def _api(self) -> Sequence[BaseRoute]:
         """/api/v1/…"""
@@ -69,8 +74,13 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
     """Serves the site on a socket that listens already; on leaving, what is under way has a second."""
     import uvicorn  # only who serves pays for it
 
+    site.host = listener.getsockname()[0]
     config = uvicorn.Config(
-        site.app(extra), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_PATIENCE
+        site.app(extra),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_PATIENCE,
     )
     server = uvicorn.Server(config)
     # Signals are for whoever serves; uvicorn would take them, and raise them again when it has ended.

@@ -39,7 +39,10 @@ class Ledger:
         self.end("model", "Honk could not record what happened at the sandbox's exit.")
 
     async def book(self, spending: Spending, model: str, seconds: float) -> None:
-        """Counts one call, which took `seconds`, at once and has it recorded, also when the one who waits for that is cut off."""
+        """Counts one call at once and has it recorded, also when the one who waits for that is cut off.
+
+        `seconds` is how long it took.
+        """
         self.budget.add(spending)
         total = self.budget.spent
         called = ModelCalled(

@@ -6,11 +6,17 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from honk.adapters.sql.audit import SqlAudit
+from honk.adapters.sql.budgets import SqlBudgets
 from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.events import SqlEvents
+from honk.adapters.sql.people import WhoIsWho
 from honk.adapters.sql.records import SqlRecords
+from honk.adapters.sql.standing import SqlStanding
 from honk.adapters.sql.tasks import SqlTasks
 from honk.adapters.sql.tokens import SqlTokens
+from honk.domain.budget import Budget
+from honk.domain.rules import Rules
 from honk.ports import Clock
 
 
@@ -28,12 +34,26 @@ class SqlStore:
     `url` is SQLAlchemy's, such as `sqlite:////var/lib/honk/honk.db`; `sqlite://` is a database in memory.
     """
 
-    def __init__(self, url: str, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock = _now,
+        new_id: Callable[[], str] = _new_id,
+        rules: WhoIsWho = Rules,
+        budget: Callable[[], Budget] = Budget,
+    ) -> None:
+        """`rules` and `budget` give what honk.toml says now: who is who, and what may be spent."""
         self._database = Database(url)
-        self.tasks = SqlTasks(self._database, clock, new_id)
+        #: the store's own clock
+        self.now = clock
+        self.tasks = SqlTasks(self._database, clock, new_id, rules)
         self.events = SqlEvents(self._database, clock)
         self.records = SqlRecords(self._database, clock)
-        self.tokens = SqlTokens(self._database, clock, new_id)
+        self.standing = SqlStanding(self._database)
+        self.tokens = SqlTokens(self._database, clock, new_id, rules)
+        self.budgets = SqlBudgets(self._database, clock, budget)
+        self.audit = SqlAudit(self._database)
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""

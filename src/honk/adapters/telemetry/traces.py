@@ -138,14 +138,17 @@ class Traces:
     def heard(self, event: Event) -> None:
         """The workers' events, and the moment at which a message came in."""
         data, task = event.data, event.task
-        match data:
-            case TaskAccepted():
-                self._accepted(event, data)
-            case MessageReceived(handling="turn"):
-                self._remember(task, event.turn, _ns(event.at))
+        if isinstance(data, TaskAccepted):
+            self._accepted(event, data)
+        elif isinstance(data, MessageReceived) and data.handling == "turn":
+            self._remember(task, event.turn, _ns(event.at))
         here = self._here.get(task)
-        if here is None:
-            return
+        if here is not None:
+            self._during(here, event)
+
+    def _during(self, here: _Here, event: Event) -> None:
+        """An event of a task at work."""
+        data = event.data
         match data:
             case TaskSettled():
                 here.settled = data
