@@ -11,12 +11,18 @@ from honk.demo import add_demo
 from honk.doors.cli import command_line
 from honk.doors.cli.house import Diagnosis, House
 from honk.settings import Settings
+from honk.settings.server import Server
 
 
 class _Doctor:
     """The doctor, called when needed: `honk --help` should not wait for a database and an agent's SDK to load."""
 
     async def diagnose(self) -> tuple[Diagnosis, ...]:
+        if (server := Server.chosen()) is not None:
+            from honk.doors.cli.remote import open_remote
+
+            async with open_remote(server.url, server.token) as house:
+                return await house.service.diagnose()
         from honk.wiring import Doctor
 
         return await Doctor().diagnose()
@@ -29,6 +35,10 @@ def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
     def open_house() -> AbstractAsyncContextManager[House]:
+        if (server := Server.chosen()) is not None:
+            from honk.doors.cli.remote import open_remote
+
+            return open_remote(server.url, server.token)
         from honk.wiring import open_honk
 
         return open_honk(Settings.load())

@@ -7,6 +7,7 @@ surrogates) survive every database. Fields that a newer release added are ignore
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +15,8 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from honk.domain.event import EVENT_TYPES, Event, EventData
+from honk.domain.person import PersonId
+from honk.domain.task import TaskId
 from honk.errors import Defect, HonkError
 
 T = TypeVar("T")
@@ -99,6 +102,24 @@ def event_line(event: Event) -> str:
             "data": _shown(event.data),
         }
     )
+
+
+def event_of(line: str) -> Event:
+    """The event of such a line. Raises Defect when it is none; fields that a newer release added are ignored."""
+    try:
+        facts = json.loads(line)
+        text = facts["data"] if isinstance(facts["data"], str) else _line(facts["data"])
+        return Event(
+            id=str(facts["id"]),
+            task=TaskId(facts["task"]),
+            turn=int(facts["turn"]),
+            seq=int(facts["seq"]),
+            at=datetime.fromisoformat(facts["at"]),
+            actor=None if facts["actor"] is None else PersonId(facts["actor"]),
+            data=load_event(facts["type"], int(facts["version"]), text),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Defect(f"not an event: {exc!r}") from exc
 
 
 def _shown(data: EventData) -> object:

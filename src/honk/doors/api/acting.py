@@ -1,6 +1,5 @@
 """Routes that change something. The policy is asked at each act, for the person of the token."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,13 +17,6 @@ router = APIRouter(tags=["act"])
 _PICTURES = {
     f"image/{kind}": {"schema": {"type": "string", "format": "binary"}} for kind in ("png", "jpeg", "gif", "webp")
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resumed:
-    """Whether something had been cut off."""
-
-    resumed: bool
 
 
 @router.post(
@@ -86,12 +78,12 @@ async def stop(caller: Steerer, task: TaskName) -> Response:
 @router.post(
     "/tasks/{task}/resume",
     status_code=202,
-    response_model=Resumed,
+    response_model=bool,
     responses=errors(404, 409),
-    summary="Go on with what was cut off",
+    summary="Go on with what was cut off; false when nothing was",
 )
 async def resume(caller: Steerer, task: TaskName) -> Response:
-    return said(Resumed, Resumed(resumed=await caller.resume(task)), 202)
+    return said(bool, await caller.resume(task), 202)
 
 
 @router.post(

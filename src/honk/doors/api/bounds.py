@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from honk import __version__
 from honk.doors.api.problems import answer, plain
 
 #: An instruction may have a million characters, of up to six bytes each in JSON.
@@ -22,6 +23,7 @@ class Bounded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = _signed(send)
         if self._closing() and scope["method"] not in {"GET", "HEAD"}:
             problem = plain(503, "this server ends; it takes no new work", "ask again in a few seconds")
             await answer(problem)(scope, receive, send)
@@ -41,6 +43,17 @@ class Bounded:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _signed(send: Send) -> Send:
+    """Every answer says which release gave it: a client that does not understand one can say why."""
+
+    async def signed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"honk-version", __version__.encode())]}
+        await send(message)
+
+    return signed
 
 
 _TOO_LARGE = f"a body may have {BODY_LIMIT >> 20} MiB at most"

@@ -1,0 +1,171 @@
+"""A Honk behind a server: the same service, over its API."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from honk.app import App
+from honk.domain.codec import dump
+from honk.domain.event import Event
+from honk.domain.message import Image
+from honk.domain.person import Person
+from honk.domain.task import Task
+from honk.domain.text import Secret
+from honk.domain.turn import Turn
+from honk.doors.cli.wire import Wire
+from honk.errors import Usage
+from honk.service import (
+    About,
+    Accepted,
+    Approval,
+    Artifact,
+    Diagnosis,
+    Difference,
+    Listed,
+    NewTask,
+    Pressed,
+    Query,
+    Reply,
+    Said,
+)
+from honk.views import Card
+
+
+class Remote:
+    """Implements honk.service.Service on a server."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    # ── looking ────────────────────────────────────────────────────────────────────────────────
+    async def about(self) -> About:
+        return await self._wire.get(About, "/about")
+
+    async def diagnose(self) -> tuple[Diagnosis, ...]:
+        return await self._wire.get(tuple[Diagnosis, ...], "/doctor")
+
+    async def find(self, task: str) -> Task:
+        return await self._wire.get(Task, _of(task))
+
+    async def tasks(self, query: Query) -> Listed:
+        asked = {"state": list(query.states), "repository": query.repository, "before": query.before}
+        return await self._wire.get(Listed, "/tasks", limit=query.limit, **asked)
+
+    async def card(self, task: str) -> Card:
+        return await self._wire.get(Card, _of(task, "card"))
+
+    async def turn(self, task: str, number: int) -> Turn:
+        return await self._wire.get(Turn, _of(task, "turns", str(number)))
+
+    async def events(self, task: str, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
+        return await self._wire.events(_of(task, "events"), after=after, limit=limit)
+
+    async def follow(self, task: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._wire.follow(_of(task, "events"), after)) as events:
+            async for event in events:
+                yield event
+
+    async def difference(self, task: str) -> Difference:
+        return await self._wire.get(Difference, _of(task, "diff"))
+
+    async def patch(self, task: str) -> bytes:
+        return await self._wire.content(_of(task, "patch"))
+
+    async def artifacts(self, task: str) -> tuple[Artifact, ...]:
+        return await self._wire.get(tuple[Artifact, ...], _of(task, "artifacts"))
+
+    # ── acting ─────────────────────────────────────────────────────────────────────────────────
+    async def submit(self, wanted: NewTask, *, id: str = "") -> Accepted:
+        return await self._wire.post(Accepted, "/tasks", dump(NewTask, wanted), key=id)
+
+    async def add_image(self, name: str, content: bytes) -> Image:
+        return await self._wire.post(Image, "/images", content, again=True, name=name)
+
+    async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
+        return await self._wire.post(Said, _of(task, "messages"), dump(Reply, said), key=id)
+
+    async def stop(self, task: str) -> Task:
+        return await self._wire.post(Task, _of(task, "stop"), again=True)
+
+    async def resume(self, task: str) -> bool:
+        return await self._wire.post(bool, _of(task, "resume"), again=True)
+
+    async def retry(self, task: str) -> Task:
+        return await self._wire.post(Task, _of(task, "retry"))
+
+    async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
+        return await self._wire.post(Pressed, _of(task, "merge"), dump(Approval, approval), key=id)
+
+    async def undo(self, task: str) -> Pressed:
+        return await self._wire.post(Pressed, _of(task, "undo"))
+
+
+def _of(task: str, *more: str) -> str:
+    name = "last" if task == "-" else task
+    return "/".join(("/tasks", *(quote(part, safe="") for part in (name or "-", *more))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteHouse:
+    """Implements honk.doors.cli.house.House: a server does the work."""
+
+    server: str
+    service: Remote
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The server works on the tasks."""
+        yield False
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        self._only_there()
+
+    @property
+    def home(self) -> Path:
+        self._only_there()
+
+    @property
+    def app(self) -> App:
+        self._only_there()
+
+    @property
+    def person(self) -> Person:
+        self._only_there()
+
+    @property
+    def listens(self) -> tuple[str, int]:
+        self._only_there()
+
+    def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
+        self._only_there()
+
+    async def collect(self, days: float) -> int:
+        self._only_there()
+
+    def _only_there(self) -> NoReturn:
+        raise Usage(
+            f"this command works only on the machine of the server, and HONK_URL is {self.server}",
+            "run it there, or unset HONK_URL to work on this machine",
+        )
+
+
+@asynccontextmanager
+async def open_remote(url: str, token: Secret) -> AsyncIterator[RemoteHouse]:
+    """The Honk at that address, as the person of the token. Nothing is asked yet."""
+    if not token:
+        raise Usage(f"HONK_URL is {url}, but HONK_TOKEN is not set", "`honk token create` on the server makes a token")
+    try:
+        token.reveal().encode("ascii")
+    except UnicodeEncodeError:
+        raise Usage("HONK_TOKEN is no access token", "`honk token create` on the server makes one") from None
+    local = urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=httpx.Timeout(60, connect=10), trust_env=not local
+    ) as client:
+        yield RemoteHouse(server=url, service=Remote(Wire(client, url)))
