@@ -115,8 +115,9 @@ class Mirrors:
 
     async def unmoved(self, repository: Repository) -> bool:
         """Whether the target still shows what it showed when this process fetched it last. Asks it, if it must."""
-        known = self.fetched.get(repository.key)
-        if known is None or not self.layout.mirror(repository).exists():
+        known, mirror = self.fetched.get(repository.key), self.layout.mirror(repository)
+        # A shallow target may be deepened, which moves none of its refs.
+        if known is None or not mirror.exists() or (mirror / "shallow").exists():
             return False
         if is_local(repository):
             shown = await anyio.to_thread.run_sync(local_refs.read, Path(repository.url))

@@ -11,6 +11,7 @@ from honk.adapters.git import address, clone
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.layout import Layout
 from honk.adapters.git.mirror import TARGET, Mirrors, sha
+from honk.adapters.git.remembered import Remembered
 from honk.adapters.git.runner import GitFailed
 from honk.domain.event import EventData
 from honk.domain.repository import Base, FileChange, Repository, Sha
@@ -36,6 +37,7 @@ class GitRepositories:
         self.mirrors = Mirrors(self.layout, Environments(home, operator))
         self.sandboxes = sandboxes
         self.author = author
+        self._read = Remembered()
 
     def identify(self, address_: str) -> Repository:
         return address.identify(address_)
@@ -47,7 +49,8 @@ class GitRepositories:
         if not (self.layout.repository(repository) / "head").exists():
             await self.refresh(repository, quiet)
         name = branch if branch is not None else self.mirrors.head(repository)
-        tips = await self._tips(repository)
+        shown = self.mirrors.fetched.get(repository.key)
+        tips = dict(shown.heads) if shown else await self._tips(repository)
         if name not in tips:
             near = difflib.get_close_matches(name, tips, n=3) or sorted(tips)[:5]
             raise RepositoryUnusable(f"{repository.url} has no branch {name!r}", f"it has: {', '.join(near)}")
@@ -73,9 +76,19 @@ class GitRepositories:
         return sum(1 for one in answer.stdout.split(b"\0") if one)
 
     async def files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
-        return tuple(path for path, mode, _ in await self._entries(repository, sha(commit)) if mode != "160000")
+        return await self._read.once(("files", repository.key, commit), lambda: self._files(repository, commit))
 
     async def read(self, repository: Repository, commit: Sha, path: str, limit: int = 1_000_000) -> bytes | None:
+        listed = self._read.known(("files", repository.key, commit))
+        if listed is not None and path not in listed:
+            return None
+        key = ("read", repository.key, commit, path, limit)
+        return await self._read.once(key, lambda: self._content(repository, commit, path, limit))
+
+    async def _files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
+        return tuple(path for path, mode, _ in await self._entries(repository, sha(commit)) if mode != "160000")
+
+    async def _content(self, repository: Repository, commit: Sha, path: str, limit: int) -> bytes | None:
         mirror = self.layout.mirror(repository)
         git = self.mirrors.git
         listed = await git(mirror, "ls-tree", "-z", "-l", "--full-tree", sha(commit), "--", path, allowed=(0, 128))
@@ -148,6 +161,9 @@ class GitRepositories:
             return sha((await git(mirror, "write-tree", extra=extra)).text)
 
     async def tree(self, repository: Repository, commit: Sha) -> Sha:
+        return await self._read.once(("tree", repository.key, commit), lambda: self._tree(repository, commit))
+
+    async def _tree(self, repository: Repository, commit: Sha) -> Sha:
         mirror = self.layout.mirror(repository)
         return sha((await self.mirrors.git(mirror, "rev-parse", "--verify", f"{sha(commit)}^{{tree}}")).text)
 
