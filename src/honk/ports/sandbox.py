@@ -73,7 +73,8 @@ class Process(Protocol):
     async def errors(self) -> bytes:
         """The last 64 KiB of its standard error so far."""
 
-    async def wait(self) -> int: ...
+    async def wait(self) -> int:
+        """Its exit code. Raises SandboxDied or OutOfMemory when that, and not Honk, ended it."""
 
     async def kill(self) -> None:
         """Ends it and everything it started; returns when they are gone."""
@@ -92,7 +93,10 @@ class Sandbox(Protocol):
         environment: Mapping[str, str] | None = None,
         stdout_to: Path | None = None,
     ) -> Ran:
-        """Runs to the end; stdout goes to a file on the host when `stdout_to` is given. Never raises for exit codes."""
+        """Runs to the end; stdout goes to a file on the host when `stdout_to` is given. Never raises for exit codes.
+
+        Raises SandboxDied when the sandbox itself was killed. Of a command that had too little memory, stderr says so.
+        """
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process: ...
 

@@ -7,8 +7,9 @@ import platform
 import resource
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,12 +23,15 @@ from honk.adapters.bubblewrap.pipes import Inlet, memory_file
 from honk.adapters.bubblewrap.room import Room
 from honk.adapters.bubblewrap.runtime import Interpreter
 from honk.adapters.bubblewrap.tree import Call, Tree
-from honk.errors import SandboxUnusable, Usage
+from honk.errors import HonkError, OutOfMemory, SandboxDied, SandboxUnusable, Usage
 from honk.ports import Process, Ran
 
 LONGEST_LINE = 64 << 20
 _ERRORS_KEPT = 64 << 10
 _STDERR_LIMIT = 16 << 20
+_OF_MEMORY = " bytes of memory"
+#: the exit code of what SIGKILL ended
+_KILLED = 137
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +73,7 @@ class BubblewrapSandbox:
         out = Filed(stdout_to, output_limit) if stdout_to else Kept(output_limit)
         err = Kept(min(output_limit, _STDERR_LIMIT))
         try:
-            began = time.monotonic()
+            began, before = time.monotonic(), self._group.out_of_memory()
             tree = await self._grow(argv, environment)
             try:
                 code = await _converse(tree, stdin, out, err, seconds)
@@ -82,7 +86,11 @@ class BubblewrapSandbox:
                 out.close()
         if not tree.built:
             raise SandboxUnusable("The sandbox could not be built: " + err.content().decode(errors="replace").strip())
-        if tree.reason:
+        if tree.murdered:
+            raise SandboxDied(f"The sandbox of {argv[0]} was killed.")
+        if code == _KILLED and (wanted := self.out_of_memory(tree, before)):
+            err.add(f"\nhonk: ended: {wanted}\n".encode())
+        elif tree.reason:
             err.add(f"\nhonk: ended: {tree.reason}\n".encode())
         return Ran(
             exit_code=code,
@@ -93,9 +101,24 @@ class BubblewrapSandbox:
         )
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
-        process = LongProcess(await self._grow(argv, environment))
+        before = self._group.out_of_memory()
+        tree = await self._grow(argv, environment)
+        process = LongProcess(tree, partial(self._cause, tree, before))
         self._processes.append(process)
         return process
+
+    def out_of_memory(self, tree: Tree, before: int) -> str:
+        """Whether the command was killed for want of memory, as a sentence with the limit; "" when it was not."""
+        limit = self._inside.bounds.memory
+        if self._group.out_of_memory() > before or tree.reason.endswith(_OF_MEMORY):
+            return f"out of memory: the sandbox may have {limit >> 20} MiB"
+        return ""
+
+    def _cause(self, tree: Tree, before: int) -> HonkError | None:
+        """Why a process was killed that Honk did not mean to kill."""
+        if sentence := self.out_of_memory(tree, before):
+            return OutOfMemory(self._inside.bounds.memory, sentence)
+        return SandboxDied("The sandbox was killed.") if tree.murdered else None
 
     def inbound(self, name: str) -> Path:
         if name not in self._doorways:
@@ -163,7 +186,7 @@ class BubblewrapSandbox:
         if watch.free(self._room.folder) < watch.FLOOR:
             return f"less than {watch.FLOOR} bytes left on the disk"
         if not self._group.folders and sum(watch.memory(tree.process_id) for tree in live) > bounds.memory:
-            return f"more than {bounds.memory} bytes of memory"
+            return f"more than {bounds.memory}{_OF_MEMORY}"
         return ""
 
     def _strike(self, reason: str) -> None:
@@ -174,8 +197,9 @@ class BubblewrapSandbox:
 class LongProcess:
     """Implements ports.Process."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, cause: Callable[[], HonkError | None]) -> None:
         self._tree = tree
+        self._cause = cause
         self._errors: deque[bytes] = deque()
         self._size = 0
         self._drain = asyncio.create_task(self._collect())
@@ -211,6 +235,8 @@ class LongProcess:
             await asyncio.shield(self._drain)
             said = (await self.errors()).decode(errors="replace").strip()
             raise SandboxUnusable(f"The sandbox could not be built: {said}")
+        if code == _KILLED and (cause := self._cause()) is not None:
+            raise cause
         return code
 
     async def kill(self) -> None:

@@ -37,6 +37,16 @@ class Group:
 
     folders: tuple[Path, ...] = ()
 
+    def out_of_memory(self) -> int:
+        """How often the kernel killed a process of it for want of memory."""
+        for folder in self.folders:
+            for name in ("memory.events", "memory.oom_control"):
+                with contextlib.suppress(OSError):
+                    for line in (folder / name).read_text().splitlines():
+                        if line.startswith("oom_kill "):
+                            return int(line.removeprefix("oom_kill "))
+        return 0
+
     async def remove(self) -> None:
         """Removes it. Its processes must have been killed; the kernel takes a moment to forget them."""
         for folder in self.folders:

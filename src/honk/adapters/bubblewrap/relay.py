@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import sys
+import time
 
 CHUNK = 1 << 16
 
@@ -107,6 +108,16 @@ class Relay:
             side.sock.close()
 
 
+def supervise(listener: socket.socket, target: str) -> None:
+    """Starts the relay again whenever it was killed; clients lose their connections, not the way out."""
+    while True:
+        relay = os.fork()
+        if relay == 0:
+            Relay(listener, target).serve()
+        os.waitpid(relay, 0)
+        time.sleep(0.01)
+
+
 def main(port: int, target: str, command: list[str]) -> None:
     listener = socket.socket(socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -122,7 +133,7 @@ def main(port: int, target: str, command: list[str]) -> None:
         nothing = os.open("/dev/null", os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        Relay(listener, target).serve()
+        supervise(listener, target)
     os.waitpid(child, 0)
     listener.close()
     os.execvp(command[0], command)

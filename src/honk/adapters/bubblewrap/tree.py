@@ -138,6 +138,12 @@ class Tree:
         """Of an ended one: whether the walls stood and the command began. If not, stderr says why."""
         return self._struck or b'"exit-code"' in self._reported or self._process.returncode != 1
 
+    @property
+    def murdered(self) -> bool:
+        """Of an ended one: whether somebody else killed bwrap itself, so that nothing is known of the command."""
+        killed = (self._process.returncode or 0) < 0
+        return killed and not self._struck and b'"exit-code"' not in self._reported
+
     def strike(self, reason: str = "") -> None:
         """Kills every process of it, without waiting."""
         if self.over:
