@@ -26,12 +26,6 @@ class Budget:
     #: with less than this left, a turn is refused; with more, it gets what is left
     least_usd: float = 0.5
 
-    def of_task(self, limit: float | None) -> float | None:
-        """The limit of one task: its own, or the budget where that is smaller."""
-        if self.task_usd is None or limit is None:
-            return limit if self.task_usd is None else self.task_usd
-        return min(limit, self.task_usd)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
@@ -40,7 +34,10 @@ class Held:
     task: TaskId
     turn: int
     person: PersonId
+    #: what it may cost at most, or has cost where nothing bounds it
     usd: float
+    #: what it has cost so far
+    spent_usd: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +55,11 @@ class Standing:
     held: tuple[Held, ...] = ()
 
     @property
+    def used_usd(self) -> float:
+        """What was really spent, by turns at work too."""
+        return self.spent_usd + sum(one.spent_usd for one in self.held)
+
+    @property
     def held_usd(self) -> float:
         """What turns at work may cost at most."""
         return sum(one.usd for one in self.held)
@@ -70,9 +72,11 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reserved:
-    """What a turn may cost; None: nothing bounds it."""
+    """What a turn may cost. None: nothing bounds it."""
 
     usd: float | None
+    #: the same with what the task had spent before: the task's limit in this turn
+    limit_usd: float | None
     #: the budget that made it less than the turn asked for
     lowered_by: BudgetKind | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from honk.ports.access import Access, Tokens
+from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
@@ -24,9 +24,11 @@ __all__ = [
     "Agent",
     "Artifacts",
     "Attachment",
+    "Audit",
     "Bounds",
     "Box",
     "Broker",
+    "Budgets",
     "Clock",
     "Events",
     "Exam",
@@ -92,6 +94,8 @@ class Ports:
     previews: Previews
     policy: Policy
     tokens: Tokens
+    audit: Audit
+    budgets: Budgets
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

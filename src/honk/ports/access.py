@@ -1,11 +1,14 @@
-"""Who is at the door."""
+"""Who is at the door, what they may spend, and what they did."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from honk.domain.access import Issued, Scope, Token
+from honk.domain.audit import Entry
+from honk.domain.budget import Exhausted, Reserved, Standing
 from honk.domain.person import Person, PersonId
+from honk.domain.task import TaskId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,3 +37,41 @@ class Tokens(Protocol):
 
     async def list(self) -> tuple[Token, ...]:
         """All tokens that were ever issued, oldest first."""
+
+
+class Budgets(Protocol):
+    """Money of all tasks together: reserved before a turn begins, replaced by what it cost when it has ended."""
+
+    async def reserve(self, task: TaskId, turn: int, person: PersonId, limit_usd: float | None) -> Reserved | Exhausted:
+        """Reserves what is left of the task's limit, or less where a budget has less left.
+
+        However many turns begin at once, in however many processes, together they never reserve more than there
+        is. Asked again for a turn that has reserved and not ended: the same answer.
+        """
+
+    async def settle(self, task: TaskId) -> None:
+        """What the task's turn has reserved becomes what it cost. Nothing reserved: no effect."""
+
+    async def warn(self, task: TaskId, turn: int) -> None:
+        """Records `budget.warned` when four fifths of a budget are spent: once for each budget, limit and day."""
+
+    async def standing(self) -> tuple[Standing, ...]:
+        """The day, and each person for whom a turn began today or is at work."""
+
+
+class Audit(Protocol):
+    """The append-only log of acts."""
+
+    async def record(self, entry: Entry) -> None:
+        """Appends. What raises here was not done: an act that cannot be logged is not allowed."""
+
+    async def read(
+        self,
+        *,
+        task: TaskId | None = None,
+        person: PersonId | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[Entry, ...]:
+        """Newest first; `before` is the number of the last entry of the page before."""

@@ -173,6 +173,8 @@ class World:
             policy=self.policy,
             machine=self.machine,
             tokens=self.store.tokens,
+            audit=self._passed(self.store.audit, "audit"),
+            budgets=self._passed(self.store.budgets, "budgets"),
             home=self.home,
         )
 

@@ -285,4 +285,4 @@ _POSTGRESQL = (
 )
 for _dialect, _made in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL)):
     for _statement in _made:
-        sa.event.listen(audit, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))
+        sa.event.listen(audit, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
 from honk.adapters.sql.mailbox import SqlMailbox
-from honk.adapters.sql.people import find_person, read_person
+from honk.adapters.sql.people import WhoIsWho, find_person, read_person
 from honk.adapters.sql.schema import mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
@@ -69,16 +69,19 @@ def _insert_turn(connection: sa.Connection, turn: Turn) -> None:
 class SqlTasks(SqlMailbox):
     """Implements honk.ports.Tasks. Unknown ids raise Defect, except where a person typed them."""
 
-    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str], rules: WhoIsWho) -> None:
         super().__init__(database, clock)
         self._new_id = new_id
+        self._rules = rules
 
     async def person(self, identity: Identity, name: str) -> Person:
         made = PersonId(self._new_id())
-        return await self._database.write(lambda connection: find_person(connection, identity, name, made))
+        rules = self._rules()
+        return await self._database.write(lambda connection: find_person(connection, identity, name, rules, made))
 
     async def get_person(self, id: PersonId) -> Person:
-        return await self._database.read(lambda connection: read_person(connection, id))
+        rules = self._rules()
+        return await self._database.read(lambda connection: read_person(connection, id, rules))
 
     async def add(self, task: Task, turn: Turn) -> Task:
         def work(connection: sa.Connection) -> Task:

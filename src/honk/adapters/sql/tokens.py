@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
-from honk.adapters.sql.people import read_person
+from honk.adapters.sql.people import WhoIsWho, read_person
 from honk.adapters.sql.schema import tokens
 from honk.domain.access import RANDOM_BYTES, Issued, Scope, Token, made_of, well_formed
 from honk.domain.person import PersonId
@@ -39,7 +39,8 @@ def _digest(token: str) -> str:
 class SqlTokens:
     """Implements honk.ports.Tokens."""
 
-    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str], rules: WhoIsWho) -> None:
+        self._rules = rules
         self._database = database
         self._clock = clock
         self._new_id = new_id
@@ -47,7 +48,7 @@ class SqlTokens:
     async def issue(
         self, person: PersonId, name: str, scopes: frozenset[Scope], *, expires_at: datetime | None = None
     ) -> Issued:
-        now = self._clock()
+        now, rules = self._clock(), self._rules()
         if not name.strip():
             raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
         if not name.isprintable() or len(name) > _NAME_LIMIT:
@@ -67,7 +68,7 @@ class SqlTokens:
         )
 
         def work(connection: sa.Connection) -> None:
-            read_person(connection, person)
+            read_person(connection, person, rules)
             connection.execute(
                 tokens.insert().values(
                     id=token.id,
@@ -86,13 +87,13 @@ class SqlTokens:
     async def find(self, token: str) -> Access | None:
         if not well_formed(token):
             return None
-        now, digest = self._clock(), _digest(token)
+        now, digest, rules = self._clock(), _digest(token), self._rules()
 
         def work(connection: sa.Connection) -> Access | None:
             row = connection.execute(sa.select(tokens).where(tokens.c.digest == digest)).first()
             if row is None or not (found := _token(row)).open(now):
                 return None
-            return Access(person=read_person(connection, found.person), scopes=found.scopes, token=found.id)
+            return Access(person=read_person(connection, found.person, rules), scopes=found.scopes, token=found.id)
 
         return await self._database.read(work)
 
