@@ -58,12 +58,11 @@ class GitSpares:
     def give(self, spare: Spare, task: TaskId) -> bool:
         """Makes it the task's workspace, on the task's branch, with its home. False when the task has one."""
         place = self._layout.task(task)
-        if (place / "workspace").exists():
+        if (place / "workspace").exists() or (place / "home").exists():
             return False
         _name_branch(spare.workspace, f"honk/{task}", sha(spare.base.commit))
         place.mkdir(parents=True, exist_ok=True)
-        if not (place / "home").exists():
-            spare.home.rename(place / "home")
+        spare.home.rename(place / "home")
         # The workspace last: where it stands, everything stands.
         spare.workspace.rename(place / "workspace")
         return True
