@@ -84,7 +84,7 @@ class _Topic:
 class Feed:
     """Hands events to followers. Works between `async with feed.running()`."""
 
-    def __init__(self, events: Events, *, poll: float = 0.25, heartbeat: float = 15.0, buffer: int = BUFFER) -> None:
+    def __init__(self, events: Events, *, poll: float = 0.1, heartbeat: float = 15.0, buffer: int = BUFFER) -> None:
         self._events = events
         self._poll = poll
         self._heartbeat = heartbeat
