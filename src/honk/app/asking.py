@@ -9,7 +9,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import BUSY, Options, State, Task, TaskId
 from honk.domain.turn import Turn
-from honk.errors import NeedsHuman, Usage
+from honk.errors import NotAllowed, Usage
 
 #: An instruction longer than this is refused; 100 kB must work.
 _INSTRUCTION_LIMIT = 1_000_000
@@ -33,7 +33,7 @@ class Asking(Turns):
         repository = ports.repositories.identify(address)
         decision = await ports.policy.ask(person, Act.ASK, repository, None)
         if not decision.allowed:
-            raise NeedsHuman(decision.reason)
+            raise NotAllowed(decision.reason)
         now = ports.clock()
         task = Task(
             id=TaskId(_slug(instruction) + "-" + uuid.uuid4().hex[:6]),

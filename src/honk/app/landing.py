@@ -9,7 +9,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task
-from honk.errors import Usage
+from honk.errors import NotNow
 from honk.flow import Landing
 
 _LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGED, State.DEPLOYED})
@@ -32,7 +32,7 @@ class Approving(Turns):
         task = await self.ports.tasks.get(task.id)
         pull_request = await self.ports.records.pull_request(task.id)
         if pull_request is None or task.state not in _LANDABLE:
-            raise Usage(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
+            raise NotNow(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
         act = act or uuid.uuid4().hex[:12]
         landing = Landing(by=person.id, head=pull_request.head, method=method, act=act, accept_unsure=accept_unsure)
         payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
@@ -46,7 +46,7 @@ class Approving(Turns):
             return pressed
         task = await self.ports.tasks.get(task.id)
         if task.state is not State.DEPLOYED:
-            raise Usage(f"task {task.id} is {task.state}: it is not deployed", f"honk show {task.id}")
+            raise NotNow(f"task {task.id} is {task.state}: it is not deployed", f"honk show {task.id}")
         act = uuid.uuid4().hex[:12]
         payload = json.dumps({"task": task.id, "by": person.id, "act": act})
         await self.journal.start("undo", f"undo/{task.id}/{act}", payload)

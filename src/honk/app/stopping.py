@@ -5,7 +5,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import LANDING, State, Task
 from honk.domain.turn import Outcome
-from honk.errors import Usage
+from honk.errors import NotNow
 from honk.steps.settle import Ending, settle
 
 
@@ -18,7 +18,7 @@ class Stopping(Steering):
         if await self.resume(task) or await self.next_turn(task):
             return task
         if task.state in {State.PROPOSED, State.MERGED, State.DEPLOYED}:
-            raise Usage(f"task {task.id} is {task.state}: there is nothing to retry", f"honk reply {task.id} …")
+            raise NotNow(f"task {task.id} is {task.state}: there is nothing to retry", f"honk reply {task.id} …")
         last = await self.ports.tasks.turn(task.id, task.turn)
         await self.reply(person, task, last.message.text, images=last.message.images)
         return await self.ports.tasks.get(task.id)
@@ -29,7 +29,7 @@ class Stopping(Steering):
         task = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, task.turn)
         if task.state in LANDING or last.outcome is not None:
-            raise Usage(f"task {task.id} is {task.state}: no turn is at work")
+            raise NotNow(f"task {task.id} is {task.state}: no turn is at work")
         await self.ports.tasks.ask_stop(task.id, person.id)
         if working:
             return task

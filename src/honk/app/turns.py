@@ -8,7 +8,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import LANDING, Task
 from honk.domain.turn import Outcome, Turn
-from honk.errors import NeedsHuman, Usage
+from honk.errors import NotAllowed, NotNow
 from honk.ports import Journal, Ports
 
 
@@ -22,7 +22,7 @@ class Turns:
     async def allow(self, person: Person, act: Act, task: Task) -> None:
         decision = await self.ports.policy.ask(person, act, task.repository, task)
         if not decision.allowed:
-            raise NeedsHuman(decision.reason)
+            raise NotAllowed(decision.reason)
 
     async def next_turn(self, task: Task) -> Turn | None:
         """The turn that is at work now: the one that has not ended, or that of the oldest queued message."""
@@ -48,7 +48,7 @@ class Turns:
         """The task as it is now. Raises Usage when it has landed: its pull request is closed."""
         now = await self.ports.tasks.get(task.id)
         if now.state in LANDING:
-            raise Usage(f"task {now.id} is {now.state}: its pull request is closed", "honk run begins a new task")
+            raise NotNow(f"task {now.id} is {now.state}: its pull request is closed", "honk run begins a new task")
         return now
 
     async def start_turn(self, task: Task, turn: Turn) -> None:
