@@ -17,18 +17,19 @@ from honk.domain.person import Person, PersonId
 from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest
 from honk.domain.repository import Sha
 from honk.domain.task import BUSY, State, Task
-from honk.domain.turn import Outcome, Turn
+from honk.domain.turn import Outcome, Turn, instruction_of
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError, MachineInTrouble, Stopped
 from honk.ports import Exam, Once, Ports
-from honk.steps.build import build
+from honk.steps.again import MADE_AGAIN, make_again
+from honk.steps.build import Ahead, ahead, build
 from honk.steps.code import Order, code
 from honk.steps.deploy import Release, deploy, undo
 from honk.steps.merge import merge
 from honk.steps.prepare import chosen_base, prepare
 from honk.steps.propose import propose
-from honk.steps.settle import BROKEN_OFF, Ending, broken_off, concluded, nothing_new, settle, settle_landing
+from honk.steps.settle import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, nothing_new, settle, settle_landing
 from honk.steps.share import share
 from honk.steps.stop import stoppable, until_stopped
 from honk.steps.verify import baseline, verify
@@ -54,44 +55,47 @@ async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
 
 
 async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
+    if turn.point in MADE_AGAIN:
+        await once("again", State, partial(make_again, task, turn, ports=ports))
     workspace = await once("prepare", Workspace, partial(prepare, task, turn, ports=ports))
     exam = await _exam(task, turn, workspace, ports=ports)
     if turn.number == 1:
         base = await once("baseline", Verdict, partial(baseline, task, turn, exam, ports=ports))
         if base.base_broken:
             return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=base.base_broken)
-    attempt, verdict = await _attempts(task, turn, workspace, exam, once, ports=ports)
-    change = attempt.change
-    if attempt.cut_short in BROKEN_OFF:
-        return broken_off(attempt)
-    if change is None or change.empty or change.commit == change.parent:
-        return nothing_new(attempt)
-    proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
-    await once("propose", PullRequest, proposed)
-    if verdict is not None and verdict.answer is not Answer.FAIL:
-        changed = replace(exam, change=change)
-        made = await once("build", _maybe(Build), partial(build, task, turn, changed, change.commit, ports=ports))
-        if made is not None:
-            await once("share", Build, partial(share, task, turn, made, ports=ports))
-    return concluded(attempt, verdict)
+    order = Order(task=task, turn=turn, workspace=workspace, exam=exam, number=1)
+    async with ahead(task, ports=ports) as artifact:
+        attempt, verdict = await _attempts(order, once, artifact, ports=ports)
+        change = attempt.change
+        if attempt.cut_short in BROKEN_OFF:
+            return broken_off(attempt)
+        if change is None or change.empty or change.commit == change.parent:
+            return nothing_new(attempt)
+        proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
+        await once("propose", PullRequest, proposed)
+        if verdict is not None and verdict.answer is not Answer.FAIL:
+            changed = replace(exam, change=change)
+            building = partial(build, task, turn, changed, change.commit, begun=artifact, ports=ports)
+            made = await once("build", _maybe(Build), building)
+            if made is not None:
+                await once("share", Build, partial(share, task, turn, made, ports=ports))
+        return concluded(attempt, verdict)
 
 
-async def _attempts(
-    task: Task, turn: Turn, workspace: Workspace, exam: Exam, once: Once, *, ports: Ports
-) -> tuple[Attempt, Verdict | None]:
+async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) -> tuple[Attempt, Verdict | None]:
     """The last attempt and its verdict; the agent is sent back while the gate refuses."""
-    sent_back = ""
+    task, sent_back = order.task, ""
     for number in range(1, ATTEMPTS + 1):
-        order = Order(task=task, turn=turn, workspace=workspace, exam=exam, number=number, sent_back=sent_back)
+        order = replace(order, number=number, sent_back=sent_back)
         stopping = partial(until_stopped, task, ports)
         attempt = await once(f"code/{number}", Attempt, partial(code, order, stopping=stopping, ports=ports))
         verdict: Verdict | None = None
         if attempt.cut_short == "hand-back":
             sent_back = attempt.reason
-        elif attempt.cut_short in BROKEN_OFF or attempt.change is None or attempt.change.empty:
+        elif attempt.cut_short in UNVERIFIED or attempt.change is None or attempt.change.empty:
             break
         else:
-            checked = partial(verify, task, turn, attempt, exam, ports=ports)
+            checked = partial(_verified, order, attempt, artifact, ports=ports)
             verdict = await once(f"verify/{number}", Verdict, checked)
             sent_back = ports.gate.words(verdict)
             if verdict.answer is not Answer.FAIL:
@@ -101,10 +105,17 @@ async def _attempts(
     return attempt, verdict
 
 
+async def _verified(order: Order, attempt: Attempt, artifact: Ahead, *, ports: Ports) -> Verdict:
+    """The verdict on the attempt; what people could look at afterwards is made meanwhile."""
+    order = replace(order, exam=await _exam(order.task, order.turn, order.workspace, ports=ports))
+    if attempt.change is not None:
+        await artifact.begin(replace(order.exam, change=attempt.change), attempt.change.commit)
+    return await verify(order.task, order.turn, attempt, order.exam, ports=ports)
+
+
 async def _exam(task: Task, turn: Turn, workspace: Workspace, *, ports: Ports) -> Exam:
-    """What the gate is asked. Every reply so far counts as part of the instruction: it may ask for more."""
-    earlier = [await ports.tasks.turn(task.id, number) for number in range(1, turn.number)]
-    said = "\n\n".join(one.message.text for one in (*earlier, turn))
+    """What the gate is asked. Everything that people have said so far counts as part of the instruction."""
+    said = instruction_of(await ports.tasks.said(task.id, turn.number))
     return Exam(
         task=task.id,
         repository=task.repository,

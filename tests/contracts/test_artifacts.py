@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,28 @@ async def test_a_file_is_copied_whatever_becomes_of_it(artifacts: FileArtifacts,
     digest = await artifacts.put(source)
     source.write_bytes(b"changed")
     assert await artifacts.get(digest) == content
+
+
+async def test_a_file_that_is_moved_is_gone_from_its_place(artifacts: FileArtifacts, tmp_path: Path) -> None:
+    source = tmp_path / "app.tar"
+    content = bytes(range(256)) * 12_289
+    source.write_bytes(content)
+    digest = await artifacts.put(source, move=True)
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert await artifacts.get(digest) == content
+    assert _files(tmp_path) == [artifacts.path(digest)]
+    assert artifacts.path(digest).stat().st_mode & 0o222 == 0
+
+
+async def test_a_file_of_another_file_system_is_moved_all_the_same(artifacts: FileArtifacts) -> None:
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        pytest.skip("there is no second file system")
+    with tempfile.NamedTemporaryFile(dir=shared, delete=False) as source:
+        source.write(b"from elsewhere")
+    digest = await artifacts.put(Path(source.name), move=True)
+    assert await artifacts.get(digest) == b"from elsewhere"
+    assert not Path(source.name).exists()
 
 
 async def test_nothing_is_kept_twice_and_nothing_is_left_lying_about(artifacts: FileArtifacts, tmp_path: Path) -> None:

@@ -177,8 +177,8 @@ class Records(Protocol):
 class Artifacts(Protocol):
     """Bytes by the SHA-256 of their content: builds, full logs, images."""
 
-    async def put(self, content: bytes | Path) -> str:
-        """Stores the bytes, or a copy of the file, and returns the digest."""
+    async def put(self, content: bytes | Path, *, move: bool = False) -> str:
+        """Stores the bytes, or a copy of the file, and returns the digest; with `move` the file itself."""
 
     async def get(self, digest: str) -> bytes:
         """Raises KeyError when there is nothing under it."""

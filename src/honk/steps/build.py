@@ -1,9 +1,20 @@
-"""pull request → build: the app's new version, made in a sandbox without keys, stored by its content."""
+"""pull request → build: the app's new version, made in a sandbox without keys, stored by its content.
 
+The artifact is made beside the verdict, because people wait for both. Only a change that the gate does not
+refuse gets a build: until then nothing of it is recorded or shown.
+"""
+
+import asyncio
 import hashlib
+import shutil
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import anyio
 
 from honk.domain.build import Build
 from honk.domain.event import BuildFailed, StepProgressed
@@ -12,7 +23,7 @@ from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryCo
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
-from honk.ports import Box, Exam, Ports, Ran
+from honk.ports import Box, Exam, Ports, Ran, Tell
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
@@ -21,6 +32,60 @@ _PACK = """
 if [ -d "$0" ]; then root=$0; what=.; else root=$(dirname "$0"); what=./$(basename "$0"); fi
 exec tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu -C "$root" -cf - "$what"
 """
+#: What nobody waits for yet leaves the cores to the verifiers.
+_AHEAD = ("nice", "-n", "10")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Artifact:
+    """What the build command made, or how it failed."""
+
+    digest: str = ""
+    size: int = 0
+    failure: Ran | None = None
+
+
+class Ahead:
+    """The artifact of one commit at a time, made before it is asked for."""
+
+    def __init__(self, task: Task, *, ports: Ports) -> None:
+        self._task = task
+        self._ports = ports
+        self._making: asyncio.Task[_Artifact] | None = None
+        self._commit: Sha | None = None
+
+    async def begin(self, exam: Exam, commit: Sha) -> None:
+        """Begins to make the artifact; one of another commit is given up."""
+        await self.give_up()
+        config = await configuration(self._task, exam.base.commit, ports=self._ports)
+        if config.build is not None:
+            made = _make(exam, commit, config.build, _silent, first=_AHEAD, ports=self._ports)
+            self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
+
+    async def taken(self, commit: Sha) -> _Artifact | None:
+        """The artifact of this commit, waited for; None when it was not begun, or an error broke it off."""
+        if self._making is None or self._commit != commit:
+            return None
+        await asyncio.wait([self._making])
+        return None if self._making.exception() else self._making.result()
+
+    async def give_up(self) -> None:
+        """Ends what is under way."""
+        making, self._making = self._making, None
+        if making is not None:
+            making.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.gather(making, return_exceptions=True)
+
+
+@asynccontextmanager
+async def ahead(task: Task, *, ports: Ports) -> AsyncIterator[Ahead]:
+    """Nothing is under way any more when the context is left."""
+    begun = Ahead(task, ports=ports)
+    try:
+        yield begun
+    finally:
+        await begun.give_up()
 
 
 async def configuration(task: Task, commit: Sha, *, ports: Ports) -> RepositoryConfig:
@@ -29,15 +94,20 @@ async def configuration(task: Task, commit: Sha, *, ports: Ports) -> RepositoryC
     return parse(content) if content is not None else RepositoryConfig()
 
 
-async def build(task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports) -> Build | None:
+async def build(
+    task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports, begun: Ahead | None = None
+) -> Build | None:
     """None where the repository builds nothing, or the build failed (which is an event)."""
     config = await configuration(task, exam.base.commit, ports=ports)
     if config.build is None:
         return None
     tell = partial(ports.events.record, task.id, turn.number)
     await tell(StepProgressed(step="build", detail=config.build.command))
-    digest, size, failure = await _make(task, exam, commit, config.build, ports=ports)
-    if failure is not None:
+    artifact = await begun.taken(commit) if begun is not None else None
+    if artifact is None:
+        artifact = await _make(exam, commit, config.build, tell, ports=ports)
+    if artifact.failure is not None:
+        failure = artifact.failure
         await tell(
             BuildFailed(
                 reason=_reason(failure, config.build),
@@ -50,41 +120,55 @@ async def build(task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports
         task=task.id,
         commit=commit,
         kind=config.build.kind,
-        digest=digest,
-        size=size,
+        digest=artifact.digest,
+        size=artifact.size,
         first_page=config.preview.path if config.preview else "",
     )
     await ports.records.save_build(made)
     return made
 
 
+async def _silent(_: object) -> None:
+    """What is made ahead is not spoken of: the verifiers tell of the same set-up."""
+
+
 async def _make(
-    task: Task, exam: Exam, commit: Sha, config: BuildConfig, *, ports: Ports
-) -> tuple[str, int, Ran | None]:
-    """(digest, size, None), or ("", 0, what failed). The archive is made inside and only stored outside."""
+    exam: Exam,
+    commit: Sha,
+    config: BuildConfig,
+    tell: Tell,
+    *,
+    ports: Ports,
+    first: tuple[str, ...] = (),
+) -> _Artifact:
+    """The archive is made inside and only stored outside. `first` goes before every command."""
     root = ports.home / "checkouts"
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix="build-", ignore_cleanup_errors=True) as name:
-        ports.sandboxes.own(Path(name))
-        tree = Path(name) / "tree"
-        await ports.repositories.checkout(task.repository, exam.base, commit, tree)
-        tell = partial(ports.events.record, task.id, 0)
+    room = Path(tempfile.mkdtemp(dir=root, prefix="build-"))
+    try:
+        ports.sandboxes.own(room)
+        tree = room / "tree"
+        await ports.repositories.checkout(exam.repository, exam.base, commit, tree)
         mounts, environment = await ports.gate.environment(exam, tell)
-        place = Workspace(task=task.id, repository=task.repository, base=exam.base, path=str(tree))
+        place = Workspace(task=exam.task, repository=exam.repository, base=exam.base, path=str(tree))
         box = Box(workspace=tree, mounts=(*ports.workspaces.mounts(place), *mounts), environment=environment)
         async with ports.sandboxes.open(box) as sandbox:
-            ran = await sandbox.run(("sh", "-c", config.command), seconds=config.timeout)
+            ran = await sandbox.run((*first, "sh", "-c", config.command), seconds=config.timeout)
             if ran.exit_code != 0:
-                return "", 0, ran
-            archive = root / f"{Path(name).name}.tar"
-            pack = ("sh", "-c", _PACK, config.output)
+                return _Artifact(failure=ran)
+            archive = root / f"{room.name}.tar"
+            pack = (*first, "sh", "-c", _PACK, config.output)
             try:
                 packed = await sandbox.run(pack, seconds=300, stdout_to=archive, output_limit=_ARTIFACT_LIMIT)
                 if packed.exit_code != 0 or packed.cut:
-                    return "", 0, packed
-                return await ports.artifacts.put(archive), archive.stat().st_size, None
+                    return _Artifact(failure=packed)
+                size = archive.stat().st_size
+                return _Artifact(digest=await ports.artifacts.put(archive, move=True), size=size)
             finally:
                 archive.unlink(missing_ok=True)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(lambda: shutil.rmtree(room, ignore_errors=True))
 
 
 def _reason(ran: Ran, config: BuildConfig) -> str:

@@ -29,10 +29,12 @@ class FakeArtifacts:
         self._root = root
         root.mkdir(parents=True, exist_ok=True)
 
-    async def put(self, content: bytes | Path) -> str:
+    async def put(self, content: bytes | Path, *, move: bool = False) -> str:
         data = content if isinstance(content, bytes) else content.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         self.path(digest).write_bytes(data)
+        if move and isinstance(content, Path):
+            content.unlink()
         return digest
 
     async def get(self, digest: str) -> bytes:

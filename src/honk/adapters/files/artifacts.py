@@ -4,6 +4,7 @@ A file appears under its final name whole and synced, or not at all: it is writt
 """
 
 import asyncio
+import errno
 import hashlib
 import io
 import os
@@ -26,9 +27,9 @@ class FileArtifacts:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def put(self, content: bytes | Path) -> str:
+    async def put(self, content: bytes | Path, *, move: bool = False) -> str:
         """Raises OSError when the file cannot be read or the disk is full."""
-        return await asyncio.to_thread(self._put, content)
+        return await asyncio.to_thread(self._put, content, move)
 
     async def get(self, digest: str) -> bytes:
         """Raises KeyError when there is nothing under it, Defect when the disk changed the bytes."""
@@ -40,15 +41,20 @@ class FileArtifacts:
             raise KeyError(digest)
         return self._root / digest[:2] / digest
 
-    def _put(self, content: bytes | Path) -> str:
+    def _put(self, content: bytes | Path, move: bool) -> str:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         arriving = self._root / f"arriving-{uuid4().hex}"
         try:
-            with _opened(content) as source, arriving.open("xb") as target:
-                digest, size = _copy(source, target)
-                target.flush()
-                os.fchmod(target.fileno(), 0o444)
-                os.fsync(target.fileno())
+            if isinstance(content, Path) and move and _moved(content, arriving):
+                digest, size = _sealed(arriving)
+            else:
+                with _opened(content) as source, arriving.open("xb") as target:
+                    digest, size = _copy(source, target)
+                    target.flush()
+                    os.fchmod(target.fileno(), 0o444)
+                    os.fsync(target.fileno())
+                if move and isinstance(content, Path):
+                    content.unlink()
             self._keep(arriving, self.path(digest), size)
         finally:
             arriving.unlink(missing_ok=True)
@@ -81,6 +87,26 @@ class FileArtifacts:
 def _opened(content: bytes | Path) -> Iterator[BinaryIO]:
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
         yield source
+
+
+def _moved(file: Path, to: Path) -> bool:
+    """False where a file cannot be moved: it lies on another file system."""
+    try:
+        file.rename(to)
+    except OSError as exc:
+        if exc.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
+def _sealed(file: Path) -> tuple[str, int]:
+    """Digest and size of a file that nobody changes any more, and that is on the disk."""
+    with file.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+        os.fchmod(source.fileno(), 0o444)
+        os.fsync(source.fileno())
+        return digest, os.fstat(source.fileno()).st_size
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
