@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from honk.doors.web.previews import preview_app
+from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
 from honk.wiring.watching import is_local
 
@@ -39,8 +42,15 @@ class Site:
     def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
         """The one ASGI application."""
         previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
-        routes = [*self._ops(), *self._api(), *self._pages(), *previews.routes, *extra]
-        return Starlette(routes=routes, exception_handlers=dict(previews.exception_handlers))
+        routes = [*self._reach(), *self._ops(), *self._api(), *self._pages(), *previews.routes, *extra]
+        site = Starlette(routes=routes, exception_handlers={404: _nowhere})
+        # Such redirects are made of the Host header, which anybody can choose.
+        site.router.redirect_slashes = False
+        return site
+
+    def _reach(self) -> Sequence[BaseRoute]:
+        """/healthz?nonce=…, by which `honk doctor` knows this server from others."""
+        return (nonce_route(self.house.addresses.answer),)
 
     def _ops(self) -> Sequence[BaseRoute]:
         """/healthz, /readyz, /metrics."""
@@ -61,12 +71,31 @@ class Site:
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in."""
-        return ()
+        from honk.doors.web.pages import Hall, pages
+        from honk.doors.web.signing_in import Sessions
+
+        ports = self.house.app.ports
+        sessions = Sessions(
+            tokens=ports.tokens,
+            tasks=ports.tasks,
+            clock=ports.clock,
+            sign=self.house.addresses.sign,
+            secure=self.house.settings.file.public_url.startswith("https:"),
+        )
+        return pages(
+            Hall(sessions=sessions, service=lambda access: self.house.service_for(access.person, access.scopes))
+        )
 
     def _live(self, id: str) -> Path | None:
         repository, _, environment = id.partition(".")
         folder = self.house.home / "production" / repository / environment / "current"
         return folder if folder.is_dir() else None
+
+
+async def _nowhere(request: Request, _: Exception) -> Response:
+    from honk.doors.web.pages import nowhere
+
+    return nowhere(request)
 
 
 @asynccontextmanager
@@ -80,6 +109,7 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
         log_config=None,
         access_log=False,
         lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=_PATIENCE,
     )
     server = uvicorn.Server(config)

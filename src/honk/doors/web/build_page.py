@@ -1,0 +1,86 @@
+"""`/builds/<id>` and `/tasks/<id>/build`: the new version, how to see it, or why there is none."""
+
+import io
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from honk.domain.build import Build
+from honk.domain.event import BuildFailed, Event, RecordsDeleted
+from honk.domain.task import BUSY, Task
+from honk.domain.verdict import Answer
+from honk.doors.web.rendering import page
+from honk.errors import Unknown
+from honk.service import Local
+from honk.views import Card
+
+
+async def build(request: Request, service: Local) -> Response:
+    """One build, at the address that it keeps."""
+    made = await service.app.ports.records.find_build(request.path_params["build"])
+    if made is None:
+        raise Unknown("There is no build with this id.", "Take the link from its task again.")
+    return await _page(request, service, await service.find(made.task), made)
+
+
+async def of_task(request: Request, service: Local, found: Task) -> Response:
+    """The latest build of a task."""
+    return await _page(request, service, found, await service.app.ports.records.build(found.id))
+
+
+async def _page(request: Request, service: Local, task: Task, made: Build | None) -> Response:
+    ports = service.app.ports
+    card = await service.card(task.id)
+    log = await service.events(task.id, limit=100_000)
+    kept = made is not None and ports.artifacts.path(made.digest).is_file()
+    link = await ports.previews.show(made) if made is not None and kept and made.kind == "web" else None
+    hint = ports.previews.hint()
+    return page(
+        request,
+        "build.html",
+        visit=request.state,
+        card=card,
+        task=task,
+        build=made,
+        kept=kept,
+        link=link,
+        hint=hint,
+        code=_code(link) if link and not hint else None,
+        older=made is not None and card.build is not None and made.id != card.build.id,
+        failed=_failed(log) if made is None else None,
+        reason=_reason(card, log, made),
+        busy=task.state in BUSY,
+    )
+
+
+def _code(link: str) -> Markup:
+    """A QR code of the link, as a picture within the page."""
+    out = io.BytesIO()
+    segno.make(link, error="m", micro=False).save(
+        out, kind="svg", scale=5, border=4, light="#fff", xmldecl=False, svgns=False, omitsize=False, nl=False
+    )
+    return Markup(out.getvalue().decode())
+
+
+def _failed(log: tuple[Event, ...]) -> BuildFailed | None:
+    latest = max((event.turn for event in log), default=0)
+    found = [event.data for event in log if isinstance(event.data, BuildFailed) and event.turn in {0, latest}]
+    return found[-1] if found else None
+
+
+def _reason(card: Card, log: tuple[Event, ...], made: Build | None) -> str:
+    """Why there is no build, or why it cannot be seen; "" where it can."""
+    if made is not None:
+        gone = [e.data.reason for e in log if isinstance(e.data, RecordsDeleted) and "artifacts" in e.data.what]
+        return f"Its files were deleted: {gone[-1]}" if gone else "Its files are no longer kept."
+    if _failed(log) is not None:
+        return "The build failed."
+    if card.task.state in BUSY:
+        return "There is no build yet: the task is still at work."
+    if card.verdict is None:
+        return "There is no build: nothing was changed that could be built."
+    if card.verdict.answer is Answer.FAIL:
+        return "There is no build: a change that the gate refused is not built."
+    return "There is no build: the repository's .honk.toml has no [build] on the base branch."

@@ -1,0 +1,138 @@
+"""Honk's own pages: read-only, complete without JavaScript, at addresses that stay.
+
+    /                              tasks, newest first
+    /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
+    /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
+    /tasks/<id>/build, /builds/<id>
+    /tasks/<id>/log, …/patch, …/files/<digest>     attachments
+    /sign-in, /sign-out
+
+Everything but signing in is GET, and GET changes nothing. Whoever asks is known by the cookie of
+`signing_in`; nothing here believes a header about where the request came from.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from honk.domain.task import Task
+from honk.doors.web import attachments, build_page, list_page, pull_request_page, task_page
+from honk.doors.web.rendering import HEADERS, problem, static_file
+from honk.doors.web.signing_in import Sessions, to_sign_in
+from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
+from honk.ports import Access
+from honk.service import Local
+
+_log = structlog.get_logger()
+
+#: What the visitor may ask of this Honk.
+ServiceOf = Callable[[Access], Local]
+Page = Callable[[Request, Local], Awaitable[Response]]
+TaskPage = Callable[[Request, Local, Task], Awaitable[Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hall:
+    """What pages need of the house."""
+
+    sessions: Sessions
+    service: ServiceOf
+
+
+def pages(hall: Hall) -> list[BaseRoute]:
+    """The routes of every page."""
+
+    def shown(path: str, page: Page) -> Route:
+        return Route(path, _guarded(hall, page), methods=["GET"])
+
+    def of_task(path: str, page: TaskPage) -> Route:
+        return shown(f"/tasks/{{task}}{path}", _with_task(page))
+
+    return [
+        shown("/", list_page.tasks),
+        shown("/tasks", list_page.tasks),
+        of_task("", task_page.task),
+        of_task("/pull-request", pull_request_page.pull_request),
+        of_task("/build", build_page.of_task),
+        of_task("/log", attachments.log),
+        of_task("/patch", attachments.patch),
+        of_task("/files/{digest}", attachments.file),
+        shown("/builds/{build}", build_page.build),
+        Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
+        Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
+        Route("/sign-out", _safe(hall.sessions.sign_out), methods=["POST"]),
+        Route("/static/{version}/{name}", _static, methods=["GET"]),
+    ]
+
+
+def nowhere(request: Request) -> Response:
+    """The page for an address that is none."""
+    return problem(request, 404, "There is no such page", "The address is not complete, or is mistyped.")
+
+
+async def _static(request: Request) -> Response:
+    return static_file(request.path_params["name"]) or nowhere(request)
+
+
+def _guarded(hall: Hall, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """The page for those who signed in; the form for others."""
+
+    async def answer(request: Request) -> Response:
+        if _embedded(request):
+            return problem(request, 403, "Not from here", "Honk's pages are not part of other pages.")
+        visitor = await hall.sessions.visitor(request)
+        if visitor is None:
+            return to_sign_in(request)
+        request.state.person = visitor.person.name
+        request.state.nonce = hall.sessions.form_nonce(request)
+        return await page(request, hall.service(visitor))
+
+    return _safe(answer)
+
+
+def _embedded(request: Request) -> bool:
+    """Whether another site asks, other than by a link that a person follows."""
+    headers = request.headers
+    elsewhere = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return elsewhere and not followed
+
+
+def _with_task(page: TaskPage) -> Page:
+    """The page of a task. The beginning of an id leads to the whole one, so that there is one address."""
+
+    async def answer(request: Request, service: Local) -> Response:
+        named = request.path_params["task"]
+        task = await service.find(named)
+        if task.id != named:
+            rest = request.url.path.removeprefix(f"/tasks/{named}")
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"/tasks/{task.id}{rest}{query}", status_code=307, headers=HEADERS)
+        return await page(request, service, task)
+
+    return answer
+
+
+def _safe(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What went wrong, as a page; the door's boundary for errors."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await page(request)
+        except NotAllowed as error:
+            return problem(request, 403, "You may not see this", error.message, error.remedy)
+        except Usage as error:
+            return problem(request, 404, "There is nothing here", error.message, error.remedy)
+        except (Retryable, MachineInTrouble) as error:
+            return problem(request, 503, "Not now", error.message, error.remedy)
+        except HonkError as error:
+            return problem(request, 500, "This cannot be shown", error.message, error.remedy)
+        except Exception:  # noqa: BLE001 - the door's boundary: a visitor sees a page, the operator the log
+            _log.exception("a page broke off", path=request.url.path)
+            return problem(request, 500, "Something went wrong", "It is a defect of Honk; its log says more.")
+
+    return answer

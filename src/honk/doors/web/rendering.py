@@ -1,0 +1,112 @@
+"""Templates and the headers of every page.
+
+Words of agents, repositories and people are hostile: everything is escaped, and what would reorder or hide
+text on the screen is made visible. No page has inline scripts or styles, and none can be put into a frame.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+    "Cache-Control": "no-store",
+}
+#: Control characters, marks that turn the direction of text (bidi), lone surrogates: none has a business in a page.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+
+
+def visible(text: str) -> str:
+    """The same words with a mark in place of each character that would hide or reorder others."""
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def _finalize(value: object) -> object:
+    if value is None:
+        return ""
+    return value if isinstance(value, Markup | int | float) else visible(str(value))
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("honk.doors.web", "templates"),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": _short}
+    environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
+    return environment
+
+
+def _size(count: int) -> str:
+    for unit, width in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= width:
+            return f"{count / width:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%H:%M:%S")
+
+
+def _short(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+@cache
+def _content(name: str) -> bytes:
+    return resources.files("honk.doors.web").joinpath("static", name).read_bytes()
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256(_content(name)).hexdigest()[:12]
+
+
+def static_file(name: str) -> Response | None:
+    """A file that belongs to the pages themselves; None where there is none. Its address changes with its content."""
+    if name not in _STATIC:
+        return None
+    kept = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(_content(name), media_type=_STATIC[name], headers=kept)
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+    """The page, or 304 where the browser shows the same already."""
+    html = _templates().get_template(template).render(**values).encode("utf-8", "replace")
+    etag = f'"{hashlib.sha256(html).hexdigest()[:32]}"'
+    if status == 200 and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**HEADERS, "ETag": etag})
+    return Response(html, status_code=status, media_type="text/html", headers={**HEADERS, "ETag": etag})
+
+
+def problem(request: Request, status: int, title: str, detail: str, remedy: str = "") -> Response:
+    """A page that says what is wrong, and what to do."""
+    return page(request, "problem.html", status=status, title=title, detail=detail, remedy=remedy)

@@ -1,0 +1,159 @@
+"""Signing in with an access token, and knowing the browser again.
+
+The cookie is no token: it names one, with a date and a signature, and opens nothing but pages. Each request
+looks the token up again, so that one that is revoked or expired ends every browser's visit with it.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import parse_qs, quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from honk.domain.access import Scope
+from honk.doors.web.rendering import HEADERS, page
+from honk.ports import Access, Clock, Tasks, Tokens
+
+#: for how long a browser is known again
+_KEPT = timedelta(days=30)
+#: a form larger than this is not ours
+_FORM_LIMIT = 4096
+#: Where somebody may be sent after signing in: a path of Honk's own pages, never another server.
+_WAY_BACK = re.compile(r"/(?:(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?")
+_SESSION = re.compile(r"([0-9a-zA-Z-]{1,64})\.([0-9]{1,12})\.([a-z2-7]{20})")
+
+#: A signature that only this home can make: of a kind, over some words.
+Sign = Callable[[str, str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """Who a browser belongs to."""
+
+    tokens: Tokens
+    tasks: Tasks
+    clock: Clock
+    sign: Sign
+    #: whether people reach the pages by https
+    secure: bool
+
+    async def visitor(self, request: Request) -> Access | None:
+        """Whoever signed in with this browser; None when nobody did, or may not look any more."""
+        match = _SESSION.fullmatch(request.cookies.get(self.cookie, ""))
+        if match is None:
+            return None
+        id, until, signature = match.groups()
+        now = self.clock()
+        if not hmac.compare_digest(signature, self.sign("session", f"{id}.{until}")) or int(until) <= now.timestamp():
+            return None
+        token = next((one for one in await self.tokens.list() if one.id == id), None)
+        if token is None or not token.open(now) or Scope.READ not in token.scopes:
+            return None
+        person = await self.tasks.get_person(token.person)
+        return Access(person=person, scopes=frozenset({Scope.READ}), token=token.id)
+
+    @property
+    def cookie(self) -> str:
+        """With https the name itself says that no other host or path can have set it."""
+        return "__Host-honk" if self.secure else "honk"
+
+    @property
+    def _form_cookie(self) -> str:
+        return f"{self.cookie}-form"
+
+    async def sign_in_page(self, request: Request) -> Response:
+        """The form; or the way back at once for whoever is known already.
+
+        A browser that comes by a link from elsewhere keeps its cookie to itself (SameSite=Strict), so the
+        page sends it here a second time: then it comes from here, and shows it.
+        """
+        back = way_back(request.query_params.get("to", ""))
+        if await self.visitor(request) is not None:
+            return _away(back)
+        from_elsewhere = request.headers.get("sec-fetch-site", "") not in {"none", "same-origin"}
+        again = "" if "again" in request.query_params or not from_elsewhere else _again(back)
+        return self._form(request, back, again=again)
+
+    def _form(self, request: Request, back: str, *, error: str = "", again: str = "", status: int = 200) -> Response:
+        nonce = request.cookies.get(self._form_cookie, "")
+        if not re.fullmatch(r"[0-9a-f]{32}", nonce):
+            nonce = secrets.token_hex(16)
+        answer = page(request, "sign_in.html", status=status, back=back, error=error, again=again, nonce=nonce)
+        self._set(answer, self._form_cookie, nonce, None)
+        return answer
+
+    async def sign_in(self, request: Request) -> Response:
+        """Takes the form. One that another site filled in is refused: it does not know the browser's nonce."""
+        form = await _form_of(request)
+        back = way_back(form.get("to", ""))
+        if not self._is_ours(request, form):
+            said = "This form was not filled in here, or has expired. Please try again."
+            return self._form(request, back, error=said, status=403)
+        access = await self.tokens.find(form.get("token", "").strip())
+        if access is None:
+            said = "No such access token: it is mistyped, has expired or was revoked."
+            return self._form(request, back, error=said, status=403)
+        if Scope.READ not in access.scopes:
+            said = "This token is not for looking: it has no scope “read”."
+            return self._form(request, back, error=said, status=403)
+        until = int((self.clock() + _KEPT).timestamp())
+        value = f"{access.token}.{until}.{self.sign('session', f'{access.token}.{until}')}"
+        answer = _away(back)
+        self._set(answer, self.cookie, value, int(_KEPT.total_seconds()))
+        return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        """Forgets the browser. Asked by another site it has no effect: the cookies do not come along."""
+        form = await _form_of(request)
+        if not self._is_ours(request, form):
+            return _away("/")
+        answer = _away("/sign-in")
+        self._set(answer, self.cookie, "", 0)
+        return answer
+
+    def form_nonce(self, request: Request) -> str:
+        """What the form for signing out carries."""
+        return request.cookies.get(self._form_cookie, "")
+
+    def _is_ours(self, request: Request, form: dict[str, str]) -> bool:
+        nonce = request.cookies.get(self._form_cookie, "")
+        same = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        return same and len(nonce) == 32 and hmac.compare_digest(nonce, form.get("nonce", ""))
+
+    def _set(self, answer: Response, name: str, value: str, seconds: int | None) -> None:
+        answer.set_cookie(name, value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="strict")
+
+
+def way_back(to: str) -> str:
+    """Where to go after signing in: the page that was wanted, or the first one."""
+    return to if _WAY_BACK.fullmatch(to) else "/"
+
+
+def to_sign_in(request: Request) -> Response:
+    """Sends a browser to the form, and back afterwards."""
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return _away(f"/sign-in?to={quote(way_back(path), safe='')}")
+
+
+def _again(back: str) -> str:
+    return f"/sign-in?again=1&to={quote(back, safe='')}"
+
+
+def _away(to: str) -> Response:
+    return RedirectResponse(to, status_code=303, headers=HEADERS)
+
+
+async def _form_of(request: Request) -> dict[str, str]:
+    """The fields of a small form; nothing of a large or strange one."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM_LIMIT:
+            return {}
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}

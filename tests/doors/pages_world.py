@@ -1,0 +1,84 @@
+"""Honk's pages over a world in memory, with a browser that has signed in."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+
+from honk.adapters.pages import Addresses
+from honk.domain.access import Scope
+from honk.domain.limits import Limits
+from honk.domain.pull_request import MergeMethod
+from honk.doors.web.pages import Hall, pages
+from honk.doors.web.signing_in import Sessions
+from honk.service import Defaults, Local
+from honk.service.feed import Feed
+from honk.testing.world import World, world
+
+
+@dataclass
+class Site:
+    """A world, its pages, and whoever looks at them."""
+
+    world: World
+    addresses: Addresses
+    browser: httpx.AsyncClient
+
+    async def token(self, *scopes: Scope, name: str = "phone") -> str:
+        """A new token of Ada's; for looking, unless other scopes are named."""
+        person = await self.world.person()
+        issued = await self.world.store.tokens.issue(person.id, name, frozenset(scopes or (Scope.READ,)))
+        return issued.secret.reveal()
+
+    async def sign_in(self, token: str, to: str = "/", **fields: str) -> httpx.Response:
+        """Fills in the form as a browser does."""
+        form = await self.browser.get("/sign-in", params={"to": to})
+        nonce = re.search(r'name="nonce" value="(\w+)"', form.text)
+        assert nonce is not None
+        return await self.browser.post("/sign-in", data={"nonce": nonce[1], "to": to, "token": token, **fields})
+
+    async def text(self, path: str) -> str:
+        """The page at that path, which must be there."""
+        answer = await self.browser.get(path)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text)
+        return answer.text
+
+
+def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starlette:
+    """The pages alone."""
+    ports = here.app.ports
+    sessions = Sessions(tokens=ports.tokens, tasks=ports.tasks, clock=ports.clock, sign=addresses.sign, secure=secure)
+
+    async def nothing() -> tuple[()]:
+        return ()
+
+    hall = Hall(
+        sessions=sessions,
+        service=lambda access: Local(
+            app=here.app,
+            feed=Feed(ports.events),
+            person=access.person,
+            scopes=access.scopes,
+            defaults=Defaults(limits=Limits(), model="", merge=MergeMethod.MERGE),
+            alone=lambda: nullcontext(False),
+            doctor=nothing,
+        ),
+    )
+    site = Starlette(routes=pages(hall))
+    site.router.redirect_slashes = False
+    return site
+
+
+@asynccontextmanager
+async def site_of(home: Path, *, secure: bool = False) -> AsyncIterator[Site]:
+    """A world in that folder, served; nobody has signed in yet."""
+    async with world(home) as here:
+        addresses = Addresses(home)
+        transport = httpx.ASGITransport(app_of(here, addresses, secure=secure))
+        scheme = "https" if secure else "http"
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://honk") as browser:
+            yield Site(here, addresses, browser)
