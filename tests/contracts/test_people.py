@@ -117,6 +117,15 @@ async def test_without_the_policy_a_local_name_lends_no_rights_to_others(store: 
     assert len(names(await store.tasks.get_person(alice.id))) == 1
 
 
+async def test_whoever_left_the_policy_gets_no_rights_by_an_identity_that_is_another_s_now(
+    store: SqlStore, policy: Policy
+) -> None:
+    policy.people = {"alice": ("local:alice", "slack:U1")}
+    alice = await seen(store, "slack:U1")
+    policy.people = {"bob": ("slack:U1", "local:bob")}
+    assert policy().keys(await store.tasks.get_person(alice.id)) == frozenset()
+
+
 async def test_identities_that_race_are_one_person(database_url: str, policy: Policy) -> None:
     policy.people = {"alice": ("local:alice", "slack:U1", "github:alice")}
     async with SqlStore(database_url, rules=policy) as one, SqlStore(database_url, rules=policy) as two:
