@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from honk.domain.limits import Spending
-from honk.domain.repository import Base
-from honk.domain.task import Task
+from honk.domain.repository import Base, Repository
+from honk.domain.task import Task, TaskId
 from honk.ports.agent import Job, Session, Tools
 from honk.ports.sandbox import Exit, Mount, Pass, Sandbox
 from honk.ports.store import Tell
@@ -52,6 +52,40 @@ class Waits(Protocol):
 
     def wait(self, job: Job, sandbox: Sandbox) -> AbstractAsyncContextManager[Waiting]:
         """Starts it; on leaving, everything it started is gone. Raises SandboxUnusable when it does not start."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spare:
+    """A checkout at the base's commit, with an empty home beside it. Nobody has worked in it."""
+
+    folder: Path
+    repository: Repository
+    base: Base
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "workspace"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+
+class Spares(Protocol):
+    """Makes spares, and gives them away."""
+
+    async def make(self, repository: Repository, base: Base) -> Spare: ...
+
+    def give(self, spare: Spare, task: TaskId) -> bool:
+        """Makes it the task's workspace, on the task's branch, with its home. False when the task has one.
+
+        Whoever waits in it keeps it. Raises OSError when it is not as it was made.
+        """
+
+    async def remove(self, spare: Spare) -> None: ...
+
+    async def sweep(self) -> None:
+        """Removes what an earlier process left. The caller knows that nobody uses any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

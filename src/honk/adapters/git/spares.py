@@ -6,7 +6,6 @@ not its name. Nobody has worked in a spare: what can be said of its files is tha
 
 import os
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,30 +16,14 @@ from honk.adapters.git.mirror import sha
 from honk.adapters.git.repositories import GitRepositories
 from honk.domain.repository import Base, Repository
 from honk.domain.task import TaskId
+from honk.ports import Spare
 
 _NEVER_A_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _NEVER_A_LINK
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spare:
-    """A checkout at the base's commit, with an empty home beside it."""
-
-    folder: Path
-    repository: Repository
-    base: Base
-
-    @property
-    def workspace(self) -> Path:
-        return self.folder / "workspace"
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-
 class GitSpares:
-    """Implements honk.adapters.pool.Spares, below `spares/` of Honk's home."""
+    """Implements honk.ports.pool.Spares, below `spares/` of Honk's home."""
 
     def __init__(self, repositories: GitRepositories) -> None:
         self._repositories = repositories
@@ -56,7 +39,6 @@ class GitSpares:
         return spare
 
     def give(self, spare: Spare, task: TaskId) -> bool:
-        """Makes it the task's workspace, on the task's branch, with its home. False when the task has one."""
         place = self._layout.task(task)
         if (place / "workspace").exists() or (place / "home").exists():
             return False
@@ -71,7 +53,6 @@ class GitSpares:
         await anyio.to_thread.run_sync(partial(removal.remove, spare.folder, self._layout.trash))
 
     async def sweep(self) -> None:
-        """Removes what an earlier process left. The caller knows that nobody uses any."""
         await anyio.to_thread.run_sync(partial(removal.remove, self._root, self._layout.trash))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from honk.adapters.pool.spares import Spare
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError
@@ -24,6 +23,7 @@ from honk.ports import (
     Sandboxes,
     Seat,
     Sitting,
+    Spare,
     Waiting,
     Waits,
     Wanted,

@@ -14,12 +14,11 @@ import structlog
 
 from honk.adapters.pool import machine
 from honk.adapters.pool.parked import Parked, Parker
-from honk.adapters.pool.spares import Spare, Spares
 from honk.domain.event import EventData
 from honk.domain.repository import Base, Repository
 from honk.domain.task import Task, TaskId
 from honk.errors import HonkError
-from honk.ports import Repositories, Seat, Sitting, Wanted
+from honk.ports import Repositories, Seat, Sitting, Spare, Spares, Wanted
 
 _log = structlog.get_logger()
 
