@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import structlog
 from honk.demo import add_demo
 from honk.doors.cli import command_line
 from honk.doors.cli.house import Diagnosis, House
+from honk.doors.cli.keeping import Tell, add_keeping_commands
 from honk.settings import Settings
 from honk.settings.server import Server
 
@@ -31,6 +33,20 @@ class _Doctor:
         return Settings.locate()
 
 
+class _Keeper:
+    """Backup and restore, loaded when needed."""
+
+    async def back_up(self, path: Path, tell: Tell) -> int:
+        from honk.wiring.keeping import Keeper
+
+        return await Keeper().back_up(path, tell)
+
+    async def restore(self, path: Path, tell: Tell) -> Mapping[str, object]:
+        from honk.wiring.keeping import Keeper
+
+        return await Keeper().restore(path, tell)
+
+
 def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
@@ -45,6 +61,7 @@ def main() -> None:
 
     _quiet_log()
     cli = command_line(open_house, _Doctor())
+    add_keeping_commands(cli, _Keeper())
     add_demo(cli)
     cli()
 

@@ -11,6 +11,7 @@ import typer
 
 from honk.demo import add_demo
 from honk.doors.cli import command_line
+from honk.doors.cli.keeping import add_keeping_commands
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
 _HEAD = """# Commands
@@ -27,6 +28,7 @@ works on this `HONK_HOME` already; then it submits the work there and follows it
 def commands() -> dict[str, Any]:
     """Every command of the command line by its name."""
     cli = command_line(None, None)  # type: ignore[arg-type]  # opened by commands, and none is run here
+    add_keeping_commands(cli, None)  # type: ignore[arg-type]
     add_demo(cli)
     return dict(typer.main.get_command(cli).commands)  # type: ignore[attr-defined]
 

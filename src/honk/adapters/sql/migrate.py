@@ -8,7 +8,7 @@ from honk.errors import SettingsWrong
 HEAD = "0002"
 
 
-def migrate(connection: sa.Connection) -> None:
+def migrate(connection: sa.Connection, to: str = HEAD) -> None:
     """Applies what is missing, in the caller's transaction. Raises SettingsWrong for a newer Honk's database."""
     current = _revision(connection)
     if current == HEAD:
@@ -22,7 +22,7 @@ def migrate(connection: sa.Connection) -> None:
     config.set_main_option("script_location", "honk.adapters.sql:migrations")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as exc:
         raise SettingsWrong(
             f"this database was written by a newer release of Honk (schema {current}, known here: {HEAD})",
