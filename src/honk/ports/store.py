@@ -82,6 +82,9 @@ class Tasks(Mailbox, Protocol):
     ) -> tuple[Task, ...]:
         """Newest first. `repository` is a name or a key; `before` asks for those older than that task."""
 
+    async def unsettled(self) -> tuple[TaskId, ...]:
+        """Tasks on which somebody must be at work by their state, or for which a message waits; oldest first."""
+
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""
 

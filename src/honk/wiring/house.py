@@ -4,7 +4,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import State, TaskId
+from honk.domain.task import State, Task, TaskId
 from honk.errors import HonkError
 from honk.ports import Agent, Ports, Registries
 from honk.service import Defaults, Feed, Local, Service
@@ -56,6 +56,7 @@ class OpenHonk:
     gate: LocalGate
     feed: Feed
     watch: Watch
+    sites: list[Site] = field(default_factory=list)
 
     @cached_property
     def lock(self) -> WorkerLock:
@@ -125,8 +126,23 @@ class OpenHonk:
     @asynccontextmanager
     async def serve_on(self, listener: socket.socket, extra: Sequence[Route] = ()) -> AsyncIterator[None]:
         """Serves the same, and `extra` pages, on a socket that listens already."""
-        async with served(Site(self), listener, extra):
+        site = Site(self)
+        self.sites.append(site)
+        async with served(site, listener, extra):
             yield
+
+    def close_doors(self) -> None:
+        """The server takes no new work from now on, and followers are told to come back."""
+        for site in self.sites:
+            site.closing = True
+        self.feed.close()
+
+    async def resume(self) -> tuple[Task, ...]:
+        """Goes on with everything that was cut off; which tasks that was."""
+        tasks = self.app.ports.tasks
+        cut_off = {id.split("/")[1] for id in await self.app.journal.unfinished()}
+        found = [await tasks.get(id) for id in dict.fromkeys((*await tasks.unsettled(), *sorted(cut_off)))]
+        return tuple([task for task in found if await self.app.resume(task)])
 
     async def collect(self, days: float) -> int:
         """Removes workspaces of finished tasks and of old failed ones, expired environments, former releases."""

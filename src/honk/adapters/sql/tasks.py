@@ -16,7 +16,7 @@ from honk.domain.event import Event, TaskMoved
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.repository import Repository
-from honk.domain.task import LANDING, Options, State, Task, TaskId
+from honk.domain.task import BUSY, LANDING, Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import Defect, Unknown, Usage
 from honk.ports import Clock
@@ -147,6 +147,15 @@ class SqlTasks(SqlMailbox):
         return tuple(
             _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )
+
+    async def unsettled(self) -> tuple[TaskId, ...]:
+        waits = sa.exists().where(mailbox.c.task == tasks.c.id, mailbox.c.taken.is_(sa.false()))
+        open_ = tasks.c.state.not_in(sorted(LANDING))
+        query = sa.select(tasks.c.id).where(sa.or_(tasks.c.state.in_(sorted(BUSY)), sa.and_(waits, open_)))
+        rows = await self._database.read(
+            lambda connection: connection.execute(query.order_by(tasks.c.created_at)).all()
+        )
+        return tuple(TaskId(row.id) for row in rows)
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         now = self._clock()

@@ -93,4 +93,4 @@ def _add_gc(cli: typer.Typer, open_house: Open) -> None:
                 out.line(f"freed {freed / 1e6:,.1f} MB")
             return 0
 
-        run(open_house, out, command)
+        run(open_house, out, command, here=True)

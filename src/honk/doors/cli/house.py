@@ -7,9 +7,11 @@ from typing import Protocol
 
 from honk.app import App
 from honk.domain.person import Person
+from honk.domain.task import Task
+from honk.errors import Usage
 from honk.service import Defaults, Diagnosis, Service
 
-__all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open"]
+__all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open", "only_there"]
 
 
 class House(Protocol):
@@ -52,12 +54,26 @@ class House(Protocol):
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
         """Serves API, pages, previews and live versions; gives the origin, such as "http://127.0.0.1:8000"."""
 
+    def close_doors(self) -> None:
+        """The server takes no new work from now on, and followers are told to come back."""
+
+    async def resume(self) -> tuple[Task, ...]:
+        """Goes on with everything that was cut off; which tasks that was."""
+
     async def collect(self, days: float) -> int:
         """Removes what is no longer needed; returns the bytes freed."""
 
 
 #: Opens Honk; raises SettingsWrong or Usage.
 Open = Callable[[], AbstractAsyncContextManager[House]]
+
+
+def only_there(server: str) -> Usage:
+    """What a command says that makes sense only on the machine of HONK_HOME."""
+    return Usage(
+        f"this command works only on the machine of the server, and HONK_URL is {server}",
+        "run it there, or unset HONK_URL to work on this machine",
+    )
 
 
 class Caretaker(Protocol):

@@ -17,6 +17,7 @@ from honk.domain.person import Person
 from honk.domain.task import Task
 from honk.domain.text import Secret
 from honk.domain.turn import Turn
+from honk.doors.cli.house import only_there
 from honk.doors.cli.wire import Wire
 from honk.errors import Usage
 from honk.service import (
@@ -144,14 +145,17 @@ class RemoteHouse:
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
         self._only_there()
 
+    def close_doors(self) -> None:
+        self._only_there()
+
+    async def resume(self) -> tuple[Task, ...]:
+        self._only_there()
+
     async def collect(self, days: float) -> int:
         self._only_there()
 
     def _only_there(self) -> NoReturn:
-        raise Usage(
-            f"this command works only on the machine of the server, and HONK_URL is {self.server}",
-            "run it there, or unset HONK_URL to work on this machine",
-        )
+        raise only_there(self.server)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """`honk serve`: the worker and the one server, until it is told to end."""
 
+import shlex
 from typing import Annotated
 
 import anyio
@@ -19,20 +20,45 @@ def add_serving_commands(cli: typer.Typer, open_house: Open) -> None:
         host: Annotated[str | None, typer.Option(help="Address to listen on. Default: this machine only.")] = None,
         port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
     ) -> None:
-        """Do the work of other commands and doors here; serve API, pages, builds and live versions; until Ctrl-C."""
+        """Do the work of other commands and doors here; serve API, pages, builds and live versions.
+
+        Ctrl-C or SIGTERM ends it: followers are told to come back, work is cut off where it can go on.
+        A second one ends it at once.
+        """
         out = Output()
 
         async def command(house: House) -> int:
             listen = house.listens
             with house.alone() as alone:
                 if not alone:
-                    raise Usage(f"another process works on {house.home} already", "stop it first, or use it as it is")
+                    raise Usage(
+                        f"another process works on {house.home} already",
+                        "a server: use it, or stop it first. A command such as `honk run`: wait until it has ended",
+                    )
                 wanted = (listen[0] if host is None else host, listen[1] if port is None else port)
-                async with house.working(), house.serving(*wanted) as origin:
-                    for task in await house.app.ports.tasks.list(limit=1000):
-                        await house.app.resume(task)
-                    out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
-                    await anyio.sleep_forever()
+                async with house.serving(*wanted) as origin, house.working():
+                    await _resume(house, out)
+                    _greet(house, out, origin)
+                    try:
+                        await anyio.sleep_forever()
+                    finally:
+                        out.line(
+                            "ending: followers are told to come back, work under way is cut off where it can go on"
+                        )
+                        house.close_doors()
             return 0
 
-        run(open_house, out, command)
+        run(open_house, out, command, here=True, serves=True)
+
+
+async def _resume(house: House, out: Output) -> None:
+    """What a crash, or the end of the last server, cut off goes on."""
+    for task in await house.resume():
+        out.line(f"goes on: {task.id} ({task.state})")
+
+
+def _greet(house: House, out: Output, origin: str) -> None:
+    out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
+    out.line(f"pages {origin}/   API {origin}/api/v1/openapi.json", "dim")
+    name = shlex.quote(house.person.name)
+    out.line(f"to sign in, or for HONK_TOKEN: honk token create --name laptop --person {name} --scope read …", "dim")
