@@ -58,6 +58,8 @@ class Rules:
 
     def may(self, right: Right, repository: Repository | None) -> tuple[str, ...]:
         """Names of the people who have the right there."""
+        if not self.roles:
+            return ("the users of this machine",)
         roles = [one for one in self.roles if right in one.may and _on(one, repository)]
         if any(EVERY in one.people for one in roles):
             return ("everybody",)

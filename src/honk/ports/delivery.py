@@ -56,3 +56,6 @@ class Policy(Protocol):
 
     async def explain(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Explanation:
         """What `ask` would answer, and why."""
+
+    async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
+        """Names of those who may, for people who may not."""

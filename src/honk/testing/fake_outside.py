@@ -144,3 +144,6 @@ class FakePolicy:
         looked = Looked(rule="everybody may here", grants=decision.allowed, because=decision.reason)
         where = "" if repository is None else repository.url
         return Explanation(decision=decision, person=person.name, act=act, repository=where, looked_at=(looked,))
+
+    async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
+        return ("everybody",)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from honk.domain.person import Person
-from honk.domain.policy import Act, Decision, Explanation, Looked
+from honk.domain.policy import NEEDS, Act, Decision, Explanation, Looked
 from honk.domain.repository import Repository
 from honk.domain.rules import Rules
 from honk.domain.task import Task
@@ -33,3 +33,9 @@ class RolesPolicy:
                 repository="" if repository is None else repository.url,
                 looked_at=(looked,),
             )
+
+    async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
+        try:
+            return self._rules().may(NEEDS[act], repository)
+        except SettingsWrong:
+            return ()

@@ -47,7 +47,7 @@ def find_person(connection: sa.Connection, identity: Identity, name: str, rules:
         if found.identities == (identity,):
             return found
     _insert(connection, new_id, name)
-    _give(connection, identity, new_id)
+    _give(connection, identity, new_id, known=holder is not None)
     return read_person(connection, new_id, rules)
 
 
@@ -79,7 +79,7 @@ def _settle(connection: sa.Connection, id: PersonId, known: Known, joined: list[
     if (row.name, row.key) != (known.name, known.key):
         connection.execute(people.update().where(people.c.id == id).values(name=known.name, key=known.key))
     for identity in set(known.identities) - held:
-        _give(connection, identity, id)
+        _give(connection, identity, id, known=_holder(connection, identity) is not None)
     for identity in held - set(known.identities):
         connection.execute(identities.delete().where(_is(identity)))
 
@@ -104,7 +104,8 @@ def _is(identity: Identity) -> sa.ColumnElement[bool]:
 
 
 def _holder(connection: sa.Connection, identity: Identity) -> _Row | None:
-    with_it = sa.select(identities.c.person).where(_is(identity)).scalar_subquery()
+    """Who has the identity; its row is locked, so that nobody gives it away meanwhile."""
+    with_it = connection.execute(sa.select(identities.c.person).where(_is(identity)).with_for_update()).scalar()
     return connection.execute(sa.select(people).where(people.c.id == with_it)).first()
 
 
@@ -119,6 +120,9 @@ def _insert(connection: sa.Connection, id: PersonId, name: str) -> None:
     connection.execute(people.insert().values(id=id, name=name))
 
 
-def _give(connection: sa.Connection, identity: Identity, to: PersonId) -> None:
-    if not connection.execute(identities.update().where(_is(identity)).values(person=to)).rowcount:
+def _give(connection: sa.Connection, identity: Identity, to: PersonId, *, known: bool) -> None:
+    """Never changes a row that was not there when it was looked for: then the insert fails, and all is done again."""
+    if known:
+        connection.execute(identities.update().where(_is(identity)).values(person=to))
+    else:
         connection.execute(identities.insert().values(kind=identity.kind, value=identity.value, person=to))

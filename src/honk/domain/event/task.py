@@ -144,10 +144,10 @@ class BudgetWarned(EventData):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetRefused(EventData):
-    """The turn was not begun: what it may cost is more than what is left of a budget."""
+    """The turn was not begun: too little is left of a budget."""
 
     type: ClassVar[str] = "budget.refused"
-    #: "person" or "day"
+    #: "task", "person" or "day"
     kind: str
     detail: str
 
