@@ -20,9 +20,10 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome, Turn, instruction_of
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import HonkError, MachineInTrouble, Stopped
+from honk.errors import HonkError, LimitReached, MachineInTrouble, Stopped
 from honk.ports import Exam, Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
+from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build
 from honk.steps.code import Order, code
 from honk.steps.deploy import Release, deploy, undo
@@ -44,7 +45,10 @@ async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
     """message → prepare → (code → verify)* → propose → build → share."""
     once = stoppable(once, task, ports)
     try:
+        task = await reserve(task, turn, ports=ports)
         ending = await _work(task, turn, once, ports=ports)
+    except LimitReached as error:
+        ending = Ending(outcome=Outcome.LIMIT, state=State.WAITING, reason=str(error))
     except Stopped as error:
         ending = Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=str(error))
     except MachineInTrouble as error:
