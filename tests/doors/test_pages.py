@@ -286,6 +286,7 @@ async def test_a_build_shows_link_and_code_or_why_there_is_none(site: Site) -> N
     [("fix the crash", "still at work"), ("look around", "nothing was changed")],
 )
 async def test_a_task_without_a_build_says_why(text: str, why: str, site: Site) -> None:
+    site.world.agent.habits["look around"] = Edit()
     task = await (site.world.ask(text) if why == "still at work" else done(site, text))
     assert why in await site.text(f"/tasks/{task.id}/build")
 
