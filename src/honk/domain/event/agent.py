@@ -143,3 +143,5 @@ class SnapshotTaken(EventData):
     type: ClassVar[str] = "snapshot.taken"
     commit: str
     files: int
+    #: the tool call after which it was made, or "" where there was none
+    call: str = ""
