@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from honk.adapters.pages import Addresses
+from honk.adapters.pages.reach import check
 from honk.adapters.sql import SqlStore
 from honk.doors.cli.house import Diagnosis
 from honk.errors import HonkError
@@ -33,6 +35,7 @@ class Doctor:
         found = [Diagnosis(name="settings", ok=True, detail=str(settings.path))]
         found += await _walls(settings)
         found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
+        found += [await _public_url(settings)]
         found += [
             Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
             for refusal in registries_of(settings).refusals
@@ -49,6 +52,17 @@ async def _walls(settings: Settings) -> list[Diagnosis]:
         Diagnosis(name=f"sandbox: {wall.name}", ok=wall.holds, detail=wall.detail, required=wall.required)
         for wall in walls
     ]
+
+
+async def _public_url(settings: Settings) -> Diagnosis:
+    name, public = "public address", settings.file.public_url
+    if not public:
+        detail = "public_url is not set: only this machine, or its network, can open pages and builds"
+        remedy = "docs/howto/reach-it-from-a-phone.md"
+        return Diagnosis(name=name, ok=False, detail=detail, remedy=remedy, required=False)
+    found = await check(Addresses(settings.home, public))
+    detail = found.detail if found.ok else f"{public}: {found.detail}"
+    return Diagnosis(name=name, ok=found.ok, detail=detail, remedy=found.remedy, required=False)
 
 
 async def _git() -> Diagnosis:
