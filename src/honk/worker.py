@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import structlog
 
 from honk import flow
@@ -16,15 +17,21 @@ from honk.domain.codec import dump, load
 from honk.domain.event import MergeRefused
 from honk.domain.person import PersonId
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import State, Task
+from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
-from honk.errors import HonkError
+from honk.errors import HonkError, single
 from honk.flow import Landing
-from honk.ports import Once
+from honk.ports import Once, Workflow
+from honk.steps.again import standing
 from honk.steps.pause import patient, pausable
+from honk.steps.queue import Line
+from honk.steps.retrying import telling
 from honk.steps.settle import Ending, settle, settle_landing
 
 _log = structlog.get_logger()
+
+#: Seconds between two looks for tasks that are to stop while they wait in line.
+_LOOK = 0.5
 
 
 def _defect(error: Exception) -> str:
@@ -50,30 +57,62 @@ def worker_lock(home: Path) -> Iterator[bool]:
 class Worker:
     """Runs `turn`, `land` and `undo` workflows. The caller holds the worker lock."""
 
-    def __init__(self, app: App, *, merge: MergeMethod = MergeMethod.MERGE) -> None:
+    def __init__(self, app: App, *, merge: MergeMethod = MergeMethod.MERGE, limit: int = 1_000_000) -> None:
+        """`limit`: workflows that the journal runs at a time."""
         self._app = replace(app, ports=patient(app.ports))
         self._merge = merge
+        self._line = Line(self._app.journal.waiting, limit, ports=self._app.ports)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Workflows run while the context is open; what is cut off on leaving can be resumed."""
-        workflows = {"turn": self._turn, "land": self._land, "undo": self._undo}
-        async with self._app.journal.serve(workflows):
-            yield
+        workflows = {name: self._in_line(run) for name, run in self._kinds().items()}
+        with single():
+            async with self._app.journal.serve(workflows), anyio.create_task_group() as beside:
+                beside.start_soon(self._line.keep)
+                beside.start_soon(self._stop_those_in_line)
+                yield
+                beside.cancel_scope.cancel()
+
+    async def _stop_those_in_line(self) -> None:
+        """A task that waits in the journal behind others stops too, although no step of it looks."""
+        ports = self._app.ports
+        while True:
+            for id in await ports.tasks.stops():
+                if id not in self._line.busy:
+                    await self._app.rest(await ports.tasks.get(id))
+            await anyio.sleep(_LOOK)
+
+    def _kinds(self) -> dict[str, Workflow]:
+        return {"turn": self._turn, "land": self._land, "undo": self._undo}
+
+    def _in_line(self, run: Workflow) -> Workflow:
+        """The same, which takes one of the places while it runs."""
+
+        async def taking(payload: str, once: Once) -> str:
+            with self._line.at_work(TaskId(json.loads(payload)["task"])):
+                return await run(payload, once)
+
+        return taking
 
     async def _turn(self, payload: str, once: Once) -> str:
         asked = json.loads(payload)
         ports = self._app.ports
-        task = await ports.tasks.get(asked["task"])
+        task = await self._line.started(await ports.tasks.get(asked["task"]))
+        once = telling(once, task.id, asked["turn"], ports=ports)
         turn = await ports.tasks.turn(task.id, asked["turn"])
+        if turn.again != asked.get("again", 0):
+            return ""  # it was over for everybody to see, and is done again meanwhile
+        once = standing(once, asked.get("kept", {}))
         try:
             ending = await flow.turn(task, turn, pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             _log.exception("a turn broke off", task=task.id, turn=turn.number)
             broken = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=_defect(error))
             ending = await settle(task, turn, broken, ports=ports)
-        # A person who stopped the work does not want the next turn to begin at once.
-        begun = None if ending.outcome is Outcome.STOPPED else await self._app.next_turn(task)
+        # A person who stopped the work wants nothing to begin by itself, but what was said after that.
+        rests = ending.outcome is Outcome.STOPPED and not await ports.tasks.spoken_since_stop(task.id)
+        begun = None if rests else await self._app.next_turn(task)
         if begun is None and ending.outcome is Outcome.PASS and task.options.merge:
             await self._land_by_itself(task, turn)
         return dump(Ending, ending)
@@ -95,6 +134,7 @@ class Worker:
         task = await self._app.ports.tasks.get(asked["task"])
         landing = load(Landing, asked["landing"])
         ports = self._app.ports
+        once = telling(once, task.id, task.turn, ports=ports)
         try:
             ending = await flow.land(task, landing, pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
@@ -108,6 +148,7 @@ class Worker:
         task = await self._app.ports.tasks.get(asked["task"])
         act = asked["act"]
         ports = self._app.ports
+        once = telling(once, task.id, task.turn, ports=ports)
         try:
             again = pausable(once, task, ports=ports)
             ending = await flow.revert(task, PersonId(asked["by"]), act, again, ports=ports)

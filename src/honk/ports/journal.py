@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+#: seconds before each further try of a step that raised Retryable
+RETRY_DELAYS = (1.0, 4.0, 15.0)
 
 
 class Once(Protocol):
@@ -12,7 +14,7 @@ class Once(Protocol):
 
     A step cut off by a crash runs again, so its effects must bear being repeated. `returns` is a
     JSON-serialisable type (domain dataclass, builtin, or union of them). Errors propagate;
-    `Retryable` ones after a few tries.
+    `Retryable` ones after one more try than there are RETRY_DELAYS.
     """
 
     async def __call__(self, name: str, returns: type[T], step: Callable[[], Awaitable[T]]) -> T: ...
@@ -41,5 +43,14 @@ class Journal(Protocol):
     async def cancel(self, id: str) -> None:
         """Cuts the workflow off for good. Unknown or finished: no effect."""
 
+    async def finished(self, id: str) -> Mapping[str, str]:
+        """What the workflow's steps returned, by name and in order, as JSON of honk.domain.codec; no errors.
+
+        Empty for an unknown workflow.
+        """
+
     async def unfinished(self) -> tuple[str, ...]:
         """Ids of the workflows that were started and have not ended."""
+
+    async def waiting(self) -> tuple[str, ...]:
+        """Ids of those that wait for a free place, the next one first. What was cut off does not wait."""

@@ -13,7 +13,7 @@ from honk.domain.event import StepProgressed
 from honk.domain.repository import Base, FileChange, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
-from honk.errors import HandBackRefused, RepositoryUnusable
+from honk.errors import HandBackRefused, HonkError, RepositoryUnusable
 from honk.ports import Mount, Sandbox, Snapshot, Tell
 
 Tree = Mapping[str, bytes]
@@ -33,6 +33,8 @@ class Code:
     commits: dict[Sha, Commit] = field(default_factory=dict)
     trees: dict[Sha, Tree] = field(default_factory=dict)
     branches: dict[str, Sha] = field(default_factory=dict)
+    #: what the next calls of the target raise, one each
+    outages: list[HonkError] = field(default_factory=list)
 
     def tree(self, files: Tree) -> Sha:
         """Stores a tree; the same files give the same name."""
@@ -81,6 +83,8 @@ class FakeRepositories:
         return Repository(url=address, name=Path(address).name, key=hashlib.sha256(address.encode()).hexdigest()[:12])
 
     async def refresh(self, repository: Repository, tell: Tell) -> None:
+        if self._code.outages:
+            raise self._code.outages.pop(0)
         if "missing" in repository.url:
             raise RepositoryUnusable(f"there is no repository at {repository.url}", "look at the address")
         await tell(StepProgressed(step="prepare", detail="fetching"))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from honk.adapters.dbos.steps import Steps, error_outcome, resolve, value_outcome
+from honk.adapters.dbos.steps import Steps, error_outcome, resolve, value_outcome, values
 from honk.errors import Defect, Stopped
 from honk.ports import Workflow
 
@@ -41,7 +41,10 @@ class MemoryJournal:
     process is `restarted()`: it knows what was kept, and goes on from there when it is served.
     """
 
-    def __init__(self, *, crash_before: str = "", crash_after: str = "") -> None:
+    def __init__(self, *, crash_before: str = "", crash_after: str = "", concurrency: int | None = None) -> None:
+        #: workflows at a time; None: any number
+        self.concurrency = concurrency
+        self._line: list[str] = []
         self._before = crash_before
         self._after = crash_after
         self._kept: dict[str, _Kept] = {}
@@ -101,18 +104,33 @@ class MemoryJournal:
         kept.ended.set()
         await self._cut(id)
 
+    async def finished(self, id: str) -> Mapping[str, str]:
+        return values(self._kept[id].steps) if id in self._kept else {}
+
     async def unfinished(self) -> tuple[str, ...]:
         return tuple(id for id, kept in self._kept.items() if kept.unfinished)
+
+    async def waiting(self) -> tuple[str, ...]:
+        return tuple(self._line)
 
     def _begin(self, id: str) -> None:
         kept = self._kept[id]
         if id in self._running or not kept.unfinished or kept.kind not in self._workflows or self._crashed.is_set():
             return
+        if self.concurrency is not None and len(self._running) >= self.concurrency:
+            if id not in self._line:
+                self._line.append(id)
+            return
         steps = Steps(dict(kept.steps), partial(self._record, id), delays=(0.0, 0.0, 0.0))
         task = asyncio.get_running_loop().create_task(self._drive(id, steps), name=f"workflow {id}")
         kept.begun = True
         self._running[id] = (task, steps)
-        task.add_done_callback(lambda _: self._running.pop(id, None))
+        task.add_done_callback(lambda _: self._ended(id))
+
+    def _ended(self, id: str) -> None:
+        self._running.pop(id, None)
+        if self._line and self._workflows:
+            self._begin(self._line.pop(0))
 
     async def _drive(self, id: str, steps: Steps) -> None:
         kept = self._kept[id]

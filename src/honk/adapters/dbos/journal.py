@@ -21,10 +21,11 @@ from dbos import DBOSClient, WorkflowStatus
 
 from honk.adapters.dbos.database import VERSION, client, prepare
 from honk.adapters.dbos.serving import Serving
-from honk.adapters.dbos.steps import RETRY_DELAYS, resolve
+from honk.adapters.dbos.steps import resolve, values
 from honk.domain.codec import dump
 from honk.errors import Defect, Stopped
 from honk.ports import Workflow
+from honk.ports.journal import RETRY_DELAYS
 
 T = TypeVar("T")
 QUEUE = "honk"
@@ -123,11 +124,21 @@ class DbosJournal:
         if self._serving is not None:
             self._serving.cut(id)
 
+    async def finished(self, id: str) -> Mapping[str, str]:
+        return values(await self._ask(lambda asked: _outcomes(asked, id)))
+
     async def unfinished(self) -> tuple[str, ...]:
         found = await self._ask(
             lambda asked: asked.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
         )
         return tuple(one.workflow_id for one in found)
+
+    async def waiting(self) -> tuple[str, ...]:
+        claimed = self._serving.line if self._serving is not None else ()
+        found = await self._ask(
+            lambda asked: asked.list_workflows(status="ENQUEUED", queue_name=QUEUE, load_input=False, load_output=False)
+        )
+        return (*claimed, *(one.workflow_id for one in found if one.workflow_id not in claimed))
 
     # ── asking the database, on one thread ─────────────────────────────────────────────────────
     async def _ask(self, question: Callable[[DBOSClient], T]) -> T:
@@ -213,6 +224,11 @@ def _start(asked: DBOSClient, kind: str, id: str, payload: str) -> None:
 def _status(asked: DBOSClient, id: str) -> WorkflowStatus | None:
     found = asked.list_workflows(workflow_ids=[id], load_input=False)
     return found[0] if found else None
+
+
+def _outcomes(asked: DBOSClient, id: str) -> dict[str, str]:
+    """What each finished step left, in their order."""
+    return {step["function_name"]: str(step["output"]) for step in asked.list_workflow_steps(id, load_output=True)}
 
 
 def _among(asked: DBOSClient, ids: Sequence[str], status: str) -> tuple[str, ...]:

@@ -133,6 +133,11 @@ class Serving:
         """Workflows under way here."""
         return (*self._runs, *(run.id for run in self._line))
 
+    @property
+    def line(self) -> tuple[str, ...]:
+        """Workflows that were taken up here and wait for a free place."""
+        return tuple(run.id for run in self._line)
+
     def launch(self) -> None:
         """Blocks; on a thread without an event loop, so that DBOS leaves ours alone.
 

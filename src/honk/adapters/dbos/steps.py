@@ -12,12 +12,11 @@ from typing import TypeVar
 
 from honk.domain.codec import dump, dump_error, load, load_error
 from honk.errors import Defect, Retryable
+from honk.ports.journal import RETRY_DELAYS
 
 T = TypeVar("T")
 #: keeps the outcome of the step with this name; returns when it is safe
 Record = Callable[[str, str], Awaitable[None]]
-#: seconds before each further try of a step that raised Retryable
-RETRY_DELAYS = (1.0, 4.0, 15.0)
 
 
 def value_outcome(kind: type[T], value: T) -> str:
@@ -36,6 +35,12 @@ def resolve(kind: type[T], outcome: str) -> T:
     if "error" in kept:
         raise load_error(kept["error"])
     return load(kind, kept["value"])
+
+
+def values(outcomes: Mapping[str, str]) -> dict[str, str]:
+    """What the steps returned, in their order; those that raised are left out."""
+    kept = ((name, json.loads(outcome)) for name, outcome in outcomes.items())
+    return {name: outcome["value"] for name, outcome in kept if "value" in outcome}
 
 
 class Steps:

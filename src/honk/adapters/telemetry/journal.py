@@ -48,6 +48,12 @@ class WatchedJournal:
     async def unfinished(self) -> tuple[str, ...]:
         return await self._journal.unfinished()
 
+    async def waiting(self) -> tuple[str, ...]:
+        return await self._journal.waiting()
+
+    async def finished(self, id: str) -> Mapping[str, str]:
+        return await self._journal.finished(id)
+
     async def _run(self, kind: str, workflow: Workflow, payload: str, once: Once) -> str:
         about = _about(kind, payload)
         with bound_contextvars(task=about.task, **({"turn": about.turn} if about.turn else {"work": kind})):
