@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from honk.domain.audit import Entry
 from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.event import DeploymentFinished, DeploymentStarted
 from honk.domain.person import Person
@@ -20,7 +21,7 @@ from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import CONFIG_PATH, DeployConfig, parse
 from honk.domain.task import State, Task
 from honk.domain.workspace import Workspace
-from honk.errors import NeedsHuman
+from honk.errors import NeedsHuman, NotAllowed
 from honk.ports import Box, Mount, Ports, Ran
 
 _UNPACK = 'mkdir -p /tmp/artifact && tar -C /tmp/artifact -xf /honk/artifact.tar && exec sh -c "$0"'
@@ -41,7 +42,12 @@ async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) 
     config = await _configuration(task, release.base.commit, ports=ports)
     if config is None:
         return None
-    await _may(task, person, Act.DEPLOY, ports=ports)
+    decision = await ports.policy.ask(person, Act.DEPLOY, task.repository, task)
+    await ports.audit.record(Entry.of(person, Act.DEPLOY, task.repository, task, decision, ports.clock()))
+    if not decision.allowed:
+        able = ", ".join(await ports.policy.able(Act.DEPLOY, task.repository)) or "nobody"
+        remedy = f"it waits for somebody who may deploy ({able}): honk merge {task.id}"
+        raise NotAllowed(f"merged, and not deployed: {decision.reason}", remedy)
     live = await _live(task, config, ports=ports)
     wanted = Deployment(
         id=_id(task, release.commit, release.digest, "deploy"),
@@ -73,7 +79,7 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports
     config = await _configuration(task, base.commit, ports=ports)
     if config is None:
         raise NeedsHuman("this repository deploys nothing, so there is nothing to undo")
-    await _may(task, person, Act.UNDO, ports=ports)
+    await _may_undo(task, person, ports=ports)
     history = await ports.records.deployments(task.repository.key, config.environment)
     again = _id(task, Sha(act), "", "undo")
     done = next((one for one in history if one.id == again and one.state is DeploymentState.LIVE), None)
@@ -130,16 +136,19 @@ async def _carry_out(
     )
     await ports.events.record(task.id, task.turn, started, key=f"deployment/{wanted.id}")
     root = ports.home / "production" / task.repository.key / wanted.environment
-    # A folder for each try: the one before may be live already, if a crash came between.
-    target = root / "releases" / f"{wanted.id}-{wanted.at:%Y%m%d%H%M%S%f}"
-    ran = await _run(task, config, release, target, ports=ports)
-    healthy = ran.exit_code == 0
-    if healthy:
-        _switch(root, target)
+    output = b""
+    healthy = _went_live(root, wanted)
+    if not healthy:
+        # A folder for each try: what a cut-off one left is no release.
+        target = root / "releases" / f"{wanted.id}-{wanted.at:%Y%m%d%H%M%S%f}"
+        ran = await _run(task, config, release, target, ports=ports)
+        output, healthy = ran.stdout + ran.stderr, ran.exit_code == 0
+        if healthy:
+            _switch(root, target)
     url = config.url or ports.previews.production(task.repository, wanted.environment)
     made = replace(wanted, state=DeploymentState.LIVE if healthy else DeploymentState.FAILED, url=url)
     await ports.records.save_deployment(made)
-    await _tell_finished(task, made, ran.stdout + ran.stderr, ports=ports)
+    await _tell_finished(task, made, output, ports=ports)
     return made
 
 
@@ -188,6 +197,12 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
             return ran
 
 
+def _went_live(root: Path, wanted: Deployment) -> bool:
+    """Whether an earlier try of this very deployment ended well, and was cut off before that was recorded."""
+    current = root / "current"
+    return current.is_symlink() and current.readlink().name.startswith(f"{wanted.id}-")
+
+
 def _switch(root: Path, target: Path) -> None:
     """`current` names the new release; a rename, so that readers see the old or the new one."""
     link = root / "current.new"
@@ -214,10 +229,12 @@ async def _live(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment
     return next((one for one in history if one.state is DeploymentState.LIVE), None)
 
 
-async def _may(task: Task, person: Person, act: Act, *, ports: Ports) -> None:
-    decision = await ports.policy.ask(person, act, task.repository, task)
+async def _may_undo(task: Task, person: Person, *, ports: Ports) -> None:
+    """Asked when it was pressed, and again now; only a change of mind is worth a line in the audit log."""
+    decision = await ports.policy.ask(person, Act.UNDO, task.repository, task)
     if not decision.allowed:
-        raise NeedsHuman(decision.reason)
+        await ports.audit.record(Entry.of(person, Act.UNDO, task.repository, task, decision, ports.clock()))
+        raise NotAllowed(decision.reason)
 
 
 def _id(task: Task, commit: Sha, digest: str, act: str) -> str:
