@@ -37,7 +37,7 @@ async def test_what_has_no_place_waits_first_come_first(journal: Journal) -> Non
         for name in ("a", "b", "c"):
             await journal.start("turn", f"turn/{name}/1", name)
         await one_began.wait()
-        while len(waiting := await journal.waiting()) != 2:  # noqa: ASYNC110 - it is taken up by a thread of its own
+        while len(waiting := await journal.waiting()) != 2:
             await anyio.lowlevel.checkpoint()
         assert waiting == ("turn/b/1", "turn/c/1")
         go_on.set()
