@@ -129,8 +129,10 @@ class Honk:
             (str(HONK), "serve", "--port", "0"), env=self._environment, stdout=subprocess.PIPE, text=True
         )
         assert self._server.stdout is not None
-        while "serving" not in self._server.stdout.readline():
-            pass
+        for line in self._server.stdout:
+            if "serving" in line:
+                return
+        raise SystemExit("honk serve did not come up")
 
     def begin(self, source: Path) -> str:
         """A first turn; returns the task's id."""
