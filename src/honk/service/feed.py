@@ -126,8 +126,7 @@ class Feed:
         topic.followers += 1
         self._wanted.set()
         try:
-            if topic.last is None:
-                await self._fill(task, topic)
+            await self._begin(task, topic)
             live = False
             while not self.closed:
                 if after < topic.begin:
@@ -165,11 +164,17 @@ class Feed:
         self._filling.add(job)
         job.add_done_callback(self._filling.discard)
 
-    async def _fill(self, task: TaskId, topic: _Topic) -> None:
-        """Reads from the store what is missing in the buffer."""
+    async def _begin(self, task: TaskId, topic: _Topic) -> None:
+        """The buffer holds what comes after the present; what was before is in the store."""
         async with topic.filling:
             if topic.last is None:
                 topic.last = (await self._events.latest((task,))).get(task, 0)
+
+    async def _fill(self, task: TaskId, topic: _Topic) -> None:
+        """Reads from the store what is missing in the buffer."""
+        await self._begin(task, topic)
+        async with topic.filling:
+            assert topic.last is not None
             for event in await self._events.read(task, topic.last):
                 topic.add(event)
         topic.wake()
