@@ -180,6 +180,8 @@ class World:
     path: str = ""
     now: float = 0.0
     owned: list[Path] = field(default_factory=list)
+    #: takes what agents say of themselves; None: nobody does
+    telemetry: Callable[[TaskId, bytes], None] | None = None
 
     def broker(self) -> SocketBroker:
         upstream = Upstream(
@@ -187,7 +189,7 @@ class World:
             api_key=Secret(self.api_key) if self.api_key else None,
             auth_token=Secret(self.auth_token) if self.auth_token else None,
         )
-        return SocketBroker(
+        broker = SocketBroker(
             self.run_dir,
             upstream,
             self.network,
@@ -195,6 +197,9 @@ class World:
             patience=self.patience,
             clock=lambda: self.now,
         )
+        if self.telemetry is not None:
+            broker.take_telemetry(self.telemetry)
+        return broker
 
     @asynccontextmanager
     async def open(
