@@ -20,7 +20,7 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome, Turn, instruction_of
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import HonkError, LimitReached, MachineInTrouble, Stopped
+from honk.errors import HonkError, LimitReached, MachineInTrouble, NotAllowed, Stopped
 from honk.ports import Exam, Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
@@ -159,6 +159,9 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
             outcome = await _released(task, person, result.commit, once, ports=ports)
+    except NotAllowed as error:
+        outcome = Outcome.QUESTION
+        await come_to_rest(task, State.MERGED, str(error), ports=ports)
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, landing.act, outcome, ports=ports)

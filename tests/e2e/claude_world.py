@@ -30,6 +30,10 @@ async def may_always_end() -> str:
     return ""
 
 
+async def nobody_to_ask(question: str, choices: tuple[str, ...]) -> str:
+    return "passed on"
+
+
 @dataclass
 class World:
     """One task's folders, and everything that was told about it."""
@@ -64,6 +68,7 @@ class World:
         *,
         verify: Callable[[], Awaitable[str]] = nothing_to_verify,
         may_end: Callable[[], Awaitable[str]] = may_always_end,
+        ask: Callable[[str, tuple[str, ...]], Awaitable[str]] = nobody_to_ask,
         guidance: str = "Be brief.",
         attempt: int = 1,
         model: str | None = None,
@@ -82,7 +87,7 @@ class World:
                 environment=variables,
                 exit=exit.socket,
             )
-            tools = Tools(verify=verify, may_end=may_end)
+            tools = Tools(verify=verify, may_end=may_end, ask=ask)
             async with (
                 self.sandboxes.open(box) as sandbox,
                 self.agent.open(job, sandbox, exit, tools, self.tell) as session,

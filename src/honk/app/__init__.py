@@ -1,14 +1,13 @@
-"""What every door may do: submit, reply, stop, retry, merge, undo. Nothing here waits for the work itself."""
+"""What every door may do: submit, reply, hand over, stop, retry, merge, undo. Nothing here waits for the work."""
 
 from dataclasses import dataclass
 
 from honk.app.asking import Asking
-from honk.app.landing import Approving
 from honk.app.stopping import Stopping
 
 __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Asking, Stopping, Approving):
+class App(Asking, Stopping):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

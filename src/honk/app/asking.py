@@ -9,7 +9,8 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import BUSY, Options, State, Task, TaskId
 from honk.domain.turn import Turn
-from honk.errors import NotAllowed, Usage
+from honk.errors import Usage
+from honk.steps.code import first_words
 
 #: An instruction longer than this is refused; 100 kB must work.
 _INSTRUCTION_LIMIT = 1_000_000
@@ -31,9 +32,7 @@ class Asking(Turns):
             raise Usage(f"there is no agent {options.agent!r}", f"known: {', '.join(sorted(ports.agents))}")
         await ports.agents[options.agent].requirements()
         repository = ports.repositories.identify(address)
-        decision = await ports.policy.ask(person, Act.ASK, repository, None)
-        if not decision.allowed:
-            raise NotAllowed(decision.reason)
+        await self.allow_on(person, Act.ASK, repository)
         now = ports.clock()
         task = Task(
             id=TaskId(_slug(instruction) + "-" + uuid.uuid4().hex[:6]),
@@ -47,6 +46,8 @@ class Asking(Turns):
         message_id = MessageId(id or uuid.uuid4().hex)
         message = Message(id=message_id, by=person.id, text=instruction, at=now, images=images)
         task = await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
+        if ports.agents[options.agent].corrects and not images:
+            await ports.pool.ahead(task, first_words(instruction))
         await self.start_turn(task, await ports.tasks.turn(task.id, 1))
         return task
 

@@ -24,9 +24,16 @@ class Approving(Turns):
         """Starts merge and deployment of exactly the head that people see now; returns the act's id.
 
         The same `act` again has no effect: it names one press of the button. While a press is at work, or was
-        cut off, a further one goes on with it.
+        cut off, a further one goes on with it. Once merged, a press is about the deployment alone.
         """
-        await self.allow(person, Act.MERGE, task)
+        landed = (await self.ports.tasks.get(task.id)).state in {State.MERGED, State.DEPLOYED}
+        await self.allow(person, Act.DEPLOY if landed else Act.MERGE, task)
+        return await self.press(person, task, method=method, accept_unsure=accept_unsure, act=act)
+
+    async def press(
+        self, person: Person, task: Task, *, method: MergeMethod, accept_unsure: bool = False, act: str = ""
+    ) -> str:
+        """The same, once the policy was asked."""
         if (pressed := await self._goes_on("land", task)) is not None:
             return pressed
         task = await self.ports.tasks.get(task.id)

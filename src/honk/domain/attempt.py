@@ -39,6 +39,7 @@ class Attempt:
     #: the agent's session, resumed by the next attempt or turn
     session: str = ""
     spending: Spending = Spending()
-    #: why the agent ended early: "", "money", "calls", "time", "stopped", "model", "agent", "hand-back"
+    #: why the agent ended early: "", "money", "calls", "time", "stopped", "model", "agent",
+    #: "hand-back", "question"
     cut_short: str = ""
     reason: str = ""

@@ -50,3 +50,8 @@ class Waiting:
     handling: Handling
     #: whether it is on its way to the agent at work
     handed: bool = False
+
+
+def tag(id: str) -> str:
+    """The part of a message's UUID that stands in its words, so that an agent's memory can be searched for it."""
+    return id[:13]

@@ -37,7 +37,8 @@ class State(StrEnum):
 
 _TURN_ENDS = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.FAILED})
 _AT_WORK = frozenset({State.PREPARING, State.CODING, State.VERIFYING})
-_NEW_TURN = frozenset({State.QUEUED, State.PREPARING, State.CODING})
+#: A turn may be done again from any of its steps.
+_NEW_TURN = _AT_WORK | {State.QUEUED}
 
 #: The one table of allowed moves. A move to the same state is never needed and not listed.
 NEXT: dict[State, frozenset[State]] = {

@@ -1,5 +1,6 @@
 """A turn: one instruction or reply, worked on until there is something to show."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,3 +45,8 @@ class Turn:
         """The id of its workflow in the journal."""
         first = f"turn/{self.task}/{self.number}"
         return f"{first}/again/{self.again}" if self.again else first
+
+
+def instruction_of(said: Iterable[Message]) -> str:
+    """What the work is measured against: every reply counts too, because it may ask for more."""
+    return "\n\n".join(message.text for message in said)

@@ -49,8 +49,8 @@ class Budgets(Protocol):
         is. Asked again for a turn that has reserved and not ended: the same answer.
         """
 
-    async def settle(self, task: TaskId) -> None:
-        """What the task's turn has reserved becomes what it cost. Nothing reserved: no effect."""
+    async def settle(self, task: TaskId, turn: int) -> None:
+        """What the turn has reserved becomes what it cost. Nothing reserved: no effect."""
 
     async def warn(self, task: TaskId, turn: int) -> None:
         """Records `budget.warned` when four fifths of a budget are spent: once for each budget, limit and day."""

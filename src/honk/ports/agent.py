@@ -46,8 +46,14 @@ class Session(Protocol):
     async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
         """Tells it what to do and returns when nothing more follows. Limits never raise; they cut short."""
 
-    async def steer(self, words: str) -> None:
-        """Reaches the agent at its next step."""
+    async def steer(self, words: str, images: tuple[Attachment, ...] = (), *, id: str, now: bool = False) -> bool:
+        """Reaches the agent at its next step; `now` cuts short what it does. `id` is a UUID that names the message.
+
+        Returns when it is decided: True when the agent has it, False when it never will, because the work ended.
+        """
+
+    async def heard(self, ids: tuple[str, ...]) -> frozenset[str]:
+        """Those of the messages that the agent has, as far as its memory in the home tells: also after a crash."""
 
     async def interrupt(self) -> None:
         """Ends the work under way; `work` returns with cut_short "stopped"."""
@@ -61,6 +67,8 @@ class Tools:
     verify: Callable[[], Awaitable[str]]
     #: whether the agent may end: "" or what it should do first
     may_end: Callable[[], Awaitable[str]]
+    #: asks people a question with choices (there may be none); the agent ends then, and hears these words
+    ask: Callable[[str, tuple[str, ...]], Awaitable[str]]
 
 
 class Agent(Protocol):
@@ -69,6 +77,8 @@ class Agent(Protocol):
     name: str
     #: whether being sent back with the gate's findings makes sense
     corrects: bool
+    #: whether it hears what is said while it works
+    steers: bool
     #: whether its sandbox may reach the model
     calls_model: bool
     #: whether something inside needs a local port that leads to the exit, as its own telemetry does

@@ -64,10 +64,10 @@ async def propose(
         ),
         key="pull_request",
     )
-    if opened.turn != turn.number:
+    if opened.turn != turn.number or turn.again:
         await tell(
             PullRequestUpdated(number=pull_request.number, head=head, state=pull_request.state),
-            key=f"pull_request/{turn.number}",
+            key=f"pull_request/{turn.name}",
         )
     return pull_request
 

@@ -13,6 +13,8 @@ from honk.ports import Ports
 
 #: Ends that came from outside; the tree may be anything, so it is kept but neither verified nor proposed.
 BROKEN_OFF = frozenset({"stopped", "model", "agent", "hand-back"})
+#: Ends after which the tree is not verified: it may be proposed as a draft.
+UNVERIFIED = BROKEN_OFF | {"question"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,8 @@ def broken_off(attempt: Attempt) -> Ending:
 
 def nothing_new(attempt: Attempt) -> Ending:
     """The tree is as it was."""
+    if attempt.cut_short == "question":
+        return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=attempt.reason)
     if attempt.cut_short:
         return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
     said = attempt.summary.strip()
@@ -43,6 +47,8 @@ def nothing_new(attempt: Attempt) -> Ending:
 
 def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
     """There is a pull request; the verdict says of which kind."""
+    if attempt.cut_short == "question":
+        return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=attempt.reason)
     if attempt.cut_short:
         return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
     answer = verdict.answer if verdict else Answer.UNSURE
@@ -65,12 +71,13 @@ async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> End
         ending = replace(ending, state=State.PROPOSED if ready else State.DRAFT)
     known = await ports.tasks.turn(task.id, turn.number)
     await ports.tasks.end_turn(task.id, turn.number, ending.outcome)
+    await ports.budgets.settle(task.id, turn.number)
     now = await ports.tasks.get(task.id)
     unmoved = now.state in BUSY if known.outcome else True
     if now.turn == turn.number and unmoved and now.state not in LANDING:
         await ports.tasks.move(task.id, ending.state, ending.reason)
         await ports.tasks.clear_stop(task.id)
-    await _record(task.id, turn.number, ending, key=f"settled/{turn.number}", ports=ports)
+    await _record(task.id, turn.number, ending, key=f"settled/{turn.name}", ports=ports)
     return ending
 
 

@@ -25,6 +25,6 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             preview_url=shared.preview_url,
             hint=ports.previews.hint(),
         ),
-        key=f"build/{turn.number}/{shared.id}",
+        key=f"build/{turn.name}/{shared.id}",
     )
     return shared

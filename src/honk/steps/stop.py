@@ -11,15 +11,18 @@ from honk.errors import Stopped, single
 from honk.ports import Once, Ports
 
 T = TypeVar("T")
-#: How often the store is asked; a stop must take hold within two seconds.
-_EVERY = 0.2
+#: Seconds between two looks into the store, where another process may have asked.
+_EVERY = 0.25
 
 
 def stoppable(once: Once, task: Task, ports: Ports) -> Once:
-    """Every step ends with Stopped when a person asks for it. `code` ends by itself, to keep the work."""
+    """Every step ends with Stopped when a person asks for it.
+
+    `code` ends by itself, to keep the work; a merge is finished, because half of one helps nobody.
+    """
 
     async def run(name: str, returns: type[T], step: Callable[[], Awaitable[T]]) -> T:
-        if name.startswith("code/"):
+        if name.startswith("code/") or name == "merge":
             return await once(name, returns, step)
         return await once(name, returns, partial(_or_stopped, task, step, ports))
 
@@ -28,8 +31,8 @@ def stoppable(once: Once, task: Task, ports: Ports) -> Once:
 
 async def until_stopped(task: Task, ports: Ports) -> None:
     """Returns once a person has asked to stop the task."""
-    while await ports.tasks.stop_asked(task.id) is None:  # noqa: ASYNC110 - the asker may be another process
-        await anyio.sleep(_EVERY)
+    while await ports.tasks.stop_asked(task.id) is None:
+        await ports.tasks.news(task.id, _EVERY)
 
 
 async def _or_stopped(task: Task, step: Callable[[], Awaitable[T]], ports: Ports) -> T:

@@ -40,6 +40,6 @@ async def verify(task: Task, turn: Turn, attempt: Attempt, exam: Exam, *, ports:
                 f"{f.verifier}: {f.summary}" for f in verdict.findings if f.counts and f.answer is Answer.FAIL
             ),
         ),
-        key=f"verdict/{turn.number}/{attempt.number}",
+        key=f"verdict/{turn.name}/{attempt.number}",
     )
     return verdict

@@ -154,6 +154,8 @@ class Edit:
     #: goes on until the test lets it end
     until: anyio.Event | None = None
     error: Exception | None = None
+    #: a question to people, and its choices
+    asks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -163,13 +165,18 @@ class FakeAgent:
     habits: dict[str, Edit]
     name: str = "claude"
     corrects: bool = True
+    steers: bool = True
     calls_model: bool = True
     relay: bool = False
     key_works: bool = True
     #: whether it is at work for good, so that a test can do something meanwhile
     busy: anyio.Event = field(default_factory=anyio.Event)
-    #: what it was told, by session
+    #: what it was told, by session; survives its process, as a transcript does
     memory: dict[str, list[str]] = field(default_factory=dict)
+    #: the messages among that, by session
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    #: when it reaches the next step, at which it hears what was said meanwhile; at once unless a test says otherwise
+    step: anyio.Event | None = None
 
     async def requirements(self) -> None:
         if not self.key_works:
@@ -184,7 +191,7 @@ class FakeAgent:
         @asynccontextmanager
         async def opened() -> AsyncIterator[FakeSession]:
             assert isinstance(sandbox, FakeSandbox) and isinstance(exit, FakeExit)
-            yield FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell)
+            yield FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell, tools=tools)
 
         return opened()
 
@@ -205,21 +212,29 @@ class FakeSession:
     place: Path
     exit: FakeExit
     tell: Tell
+    tools: Tools
     interrupted: anyio.Event = field(default_factory=anyio.Event)
+    #: somebody cut short what it does, with words
+    cut: anyio.Event = field(default_factory=anyio.Event)
+    ended: anyio.Event = field(default_factory=anyio.Event)
 
     async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
         self.agent.memory.setdefault(self.job.session, []).append(words)
-        await self.tell(
-            AgentStarted(
-                agent=self.agent.name,
-                release="1",
-                model="fake",
-                session=self.job.session,
-                resumed=self.job.resume,
-                attempt=self.job.attempt,
-            )
+        started = AgentStarted(
+            agent=self.agent.name,
+            release="1",
+            model=self.job.model or "fake",
+            session=self.job.session,
+            resumed=self.job.resume,
+            attempt=self.job.attempt,
         )
-        edit = self.agent.edit(words)
+        await self.tell(started)
+        try:
+            return await self._report(self.agent.edit(words))
+        finally:
+            self.ended.set()
+
+    async def _report(self, edit: Edit) -> Report:
         ended = None
         for _ in range(edit.calls):
             ended = await self.exit.call(1.0)
@@ -228,19 +243,36 @@ class FakeSession:
             self._write(edit)
         if edit.error is not None:
             raise edit.error
+        if edit.asks:
+            await self.tools.ask(edit.asks[0], edit.asks[1:])
         if edit.until is not None:
             self.agent.busy.set()
-            await edit.until.wait()
+            await _first(edit.until, self.cut, self.interrupted)
         if edit.endless:
             self.agent.busy.set()
-            await self.interrupted.wait()
+            await _first(self.cut, self.interrupted)
+        if self.interrupted.is_set():
             return Report(summary=edit.summary, cut_short="stopped", reason="interrupted", model="fake")
         if ended:
             return Report(summary=edit.summary, cut_short=ended[0], reason=ended[1], model="fake")
         return Report(summary=edit.summary, cut_short=edit.cut_short, reason=edit.reason, model="fake")
 
-    async def steer(self, words: str) -> None:
-        """It listens to nothing while it works."""
+    async def steer(self, words: str, images: tuple[Attachment, ...] = (), *, id: str, now: bool = False) -> bool:
+        if self.ended.is_set() or self.interrupted.is_set():
+            return False
+        if self.agent.step is not None and not now:
+            await _first(self.agent.step, self.ended)
+        if self.ended.is_set():
+            return False
+        self.agent.memory[self.job.session].append(words)
+        self.agent.messages.setdefault(self.job.session, []).append(id)
+        self._write(self.agent.edit(words))
+        if now:
+            self.cut.set()
+        return True
+
+    async def heard(self, ids: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(ids) & frozenset(self.agent.messages.get(self.job.session, ()))
 
     async def interrupt(self) -> None:
         self.interrupted.set()
@@ -251,6 +283,18 @@ class FakeSession:
                 (self.place / path).unlink(missing_ok=True)
             else:
                 (self.place / path).write_bytes(content)
+
+
+async def _first(*events: anyio.Event) -> None:
+    """Returns when one of them is set."""
+    async with anyio.create_task_group() as group:
+
+        async def wait(event: anyio.Event) -> None:
+            await event.wait()
+            group.cancel_scope.cancel()
+
+        for event in events:
+            group.start_soon(wait, event)
 
 
 # ── gate ───────────────────────────────────────────────────────────────────────────────────────

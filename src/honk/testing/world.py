@@ -16,6 +16,7 @@ import anyio
 
 from honk.adapters.sql import SqlStore
 from honk.app import App
+from honk.domain.budget import Budget
 from honk.domain.event import Event
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod, PullRequest
@@ -90,6 +91,7 @@ class Trap:
 _EFFECTS = frozenset(
     {"move", "add", "add_turn", "begin_turn", "end_turn", "queue_message", "clear_stop", "record", "start"}
     | {"save_verdict", "save_pull_request", "save_build", "save_deployment", "add_spending"}
+    | {"reserve", "settle", "warn"}
     | {"put", "open", "take", "publish", "update", "merge"}
 )
 
@@ -150,6 +152,7 @@ class World:
         self.agent = FakeAgent(dict(HABITS))
         self.forge = FakeForge(code, store.records, self.clock)
         self.policy = FakePolicy()
+        self.budget = Budget()
         self.machine = FakeMachine()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
@@ -277,5 +280,6 @@ async def world(
     tree = code.tree({".honk.toml": CONFIG, APP: b"crash", **(files or {})})
     clock = Watch()
     code.branches["main"] = code.commit(tree, (), "the beginning")
-    async with SqlStore(database, clock=clock) as store:
-        yield World(home, store, code, clock)
+    async with SqlStore(database, clock=clock, budget=lambda: made.budget) as store:
+        made = World(home, store, code, clock)
+        yield made

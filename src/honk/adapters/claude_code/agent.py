@@ -17,7 +17,7 @@ from honk.adapters.claude_code.tools import may_end, server
 from honk.adapters.claude_code.transport import SandboxTransport
 from honk.adapters.claude_code.waiting import ClaudeWaiting, LateTools
 from honk.domain.event import TaskNoted
-from honk.errors import SandboxUnusable, Usage
+from honk.errors import SandboxDied, SandboxUnusable, Usage
 from honk.ports import Exit, Job, Mount, Sandbox, Tell, Tools
 
 #: Seconds for a small command inside.
@@ -39,6 +39,7 @@ class ClaudeCode:
 
     name = "claude"
     corrects = True
+    steers = True
     calls_model = True
 
     def __init__(
@@ -122,6 +123,8 @@ class ClaudeCode:
         except ResultError:
             raise
         except (ClaudeSDKError, TimeoutError) as exc:
+            if await transport.killed():
+                raise SandboxDied("Claude Code was killed while it started.") from exc
             raise _unusable(
                 await transport.complaints() or str(exc) or f"no answer within {self._patience.start:.0f} s"
             ) from exc

@@ -63,6 +63,11 @@ class Narrator:
         self._partial = ""
         self._told_at = float("-inf")
 
+    @property
+    def session(self) -> str:
+        """The agent's session that it tells of."""
+        return self._job.session
+
     def hear(self, message: Message) -> list[EventData]:
         """What is to be told about the message."""
         match message:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher, McpSdkServerConfig, __version__
 from claude_agent_sdk.types import HookCallback
 
-from honk.adapters.claude_code.tools import VERIFY
+from honk.adapters.claude_code.tools import ASK, VERIFY, end_with_a_question
 from honk.ports import Job
 
 #: Where the binary is mounted inside.
@@ -89,7 +89,7 @@ def options(job: Job, *, resume: bool, server: McpSdkServerConfig, may_end: Hook
     return ClaudeAgentOptions(
         cli_path=BINARY,
         tools=_TOOLS,
-        allowed_tools=[VERIFY],
+        allowed_tools=[VERIFY, ASK],
         permission_mode="bypassPermissions",
         setting_sources=[],
         settings='{"includeCoAuthoredBy": false}',
@@ -97,7 +97,10 @@ def options(job: Job, *, resume: bool, server: McpSdkServerConfig, may_end: Hook
         mcp_servers={"honk": server},
         system_prompt={"type": "preset", "preset": "claude_code"},
         extra_args={"append-system-prompt-file": GUIDANCE} if job.guidance else {},
-        hooks={"Stop": [HookMatcher(hooks=[may_end], timeout=_PATIENCE)]},
+        hooks={
+            "Stop": [HookMatcher(hooks=[may_end], timeout=_PATIENCE)],
+            "PostToolUse": [HookMatcher(matcher=ASK, hooks=[end_with_a_question])],
+        },
         include_partial_messages=True,
         # Otherwise "@/path" and "/command" in the words of a person are acted upon.
         verbatim_prompts=True,

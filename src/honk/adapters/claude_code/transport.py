@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
 from claude_agent_sdk import CLIConnectionError, ProcessError, Transport
 
+from honk.errors import Retryable, SandboxDied
 from honk.ports import Process, Sandbox
 
 #: Seconds that the binary has to write its transcript after its input has ended.
 _FAREWELL = 5.0
 #: Seconds within which the sandbox must have ended a process.
 _KILL = 10.0
+#: Seconds that a process which broke off may need to be gone.
+_MOMENT = 1.0
+#: Exit codes above are of processes that a signal ended.
+_SIGNALS, _KILLED = 128, 137
 
 
 class SandboxTransport(Transport):
@@ -24,18 +30,19 @@ class SandboxTransport(Transport):
     """
 
     def __init__(self, sandbox: Sandbox, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._command = command
         self._environment = environment
         self._process: Process | None = None
         self._ready = False
         self._greeted = False
+        self._struck = False
         #: how the process ended, once its output has
         self.exit_code: int | None = None
         self._writing = anyio.Lock()
 
     async def connect(self) -> None:
-        self._process = await self._sandbox.start(self._command, environment=self._environment)
+        self._process = await self.sandbox.start(self._command, environment=self._environment)
         self._ready = True
 
     async def write(self, data: str) -> None:
@@ -57,7 +64,10 @@ class SandboxTransport(Transport):
                 self._greeted = self._greeted or frame.get("type") == "control_response"
                 yield frame
         self._ready = False
-        self.exit_code = await self._process.wait()
+        try:
+            self.exit_code = await self._process.wait()
+        except Retryable:  # which `killed` tells to whoever asks
+            self.exit_code = _KILLED
         if not self._greeted:  # only an error ends the SDK's wait for the handshake
             raise ProcessError("Claude Code ended", exit_code=self.exit_code)
 
@@ -71,9 +81,20 @@ class SandboxTransport(Transport):
         if self._process is not None:
             await self._process.close_input()
 
+    async def killed(self) -> bool:
+        """Whether the process ended by a signal that Honk did not send. Raises OutOfMemory where that was why."""
+        if self._process is None or self._struck:
+            return False
+        with anyio.move_on_after(_MOMENT):
+            try:
+                return await self._process.wait() > _SIGNALS
+            except SandboxDied:
+                return True
+        return False
+
     async def kill(self) -> None:
         """Ends the process and everything it started; whoever reads gets to know."""
-        self._ready = False
+        self._ready, self._struck = False, True
         if self._process is not None:
             with anyio.move_on_after(_KILL):
                 await self._process.kill()
@@ -84,7 +105,8 @@ class SandboxTransport(Transport):
             return
         with anyio.move_on_after(_FAREWELL):
             await self._process.close_input()
-            await self._process.wait()
+            with suppress(Retryable):
+                await self._process.wait()
         await self.kill()
 
     def is_ready(self) -> bool:

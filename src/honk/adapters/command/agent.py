@@ -30,6 +30,7 @@ class Command:
 
     name = "command"
     corrects = False
+    steers = False
     calls_model = False
     relay = False
 
@@ -92,8 +93,13 @@ class CommandSession:
             return Report(summary=tail, cut_short="agent", reason=reason)
         return Report(summary=tail or "The command ended without output.")
 
-    async def steer(self, words: str) -> None:
+    async def steer(self, words: str, images: tuple[Attachment, ...] = (), *, id: str, now: bool = False) -> bool:
         """A command hears nothing."""
+        return False
+
+    async def heard(self, ids: tuple[str, ...]) -> frozenset[str]:
+        """A command remembers nothing."""
+        return frozenset()
 
     async def interrupt(self) -> None:
         if self._working:

@@ -5,6 +5,7 @@ taken over: a limit ends in a draft, not in a kill.
 """
 
 from honk.steps.code.attempt import code
+from honk.steps.code.standing import first_words, guidance
 from honk.steps.code.work import Order
 
-__all__ = ["Order", "code"]
+__all__ = ["Order", "code", "first_words", "guidance"]

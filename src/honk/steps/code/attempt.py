@@ -4,15 +4,17 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import anyio
+
 from honk.domain.attempt import Attempt
-from honk.domain.event import AgentFinished, ChangeRefused, ChangeTaken, LimitHit
+from honk.domain.event import AgentFinished, ChangeRefused, ChangeTaken, LimitHit, QuestionAsked
 from honk.domain.task import State
-from honk.errors import HandBackRefused
+from honk.errors import HandBackRefused, single
 from honk.ports import Job, Ports, Report
-from honk.steps.code.sitting import run_agent
-from honk.steps.code.tree import afresh, take
-from honk.steps.code.words import guidance_of, words_of
-from honk.steps.code.work import Order, Work, was_begun
+from honk.steps.code.going_on import work_through
+from honk.steps.code.tree import take
+from honk.steps.code.words import guidance_of
+from honk.steps.code.work import Order, Work, asked, session_of, was_begun
 
 #: Names the agent's session of a task; any fixed UUID serves.
 _SESSIONS = uuid.UUID("5e0a2f0e-6e55-4c2b-9b0c-0d6f1c1f9d11")
@@ -37,17 +39,15 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         stopping=stopping,
     )
     begun = await was_begun(work)
-    if begun and not agent.corrects:
-        await afresh(work)
     job = Job(
-        session=str(uuid.uuid5(_SESSIONS, task.id)),
+        session=await session_of(work, str(uuid.uuid5(_SESSIONS, task.id))),
         resume=begun or turn.number > 1 or number > 1,
         model=task.options.model,
         guidance=await guidance_of(work),
         attempt=number,
     )
     started = ports.clock()
-    report = await run_agent(work, job, words_of(work, order.sent_back, begun=begun))
+    report = await _report(work, job, order.sent_back, begun=begun)
     await work.tell(
         AgentFinished(
             attempt=number,
@@ -62,6 +62,39 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
     return await _hand_back(work, job, report)
 
 
+async def _report(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:
+    """The agent's work, or the question that it asked before a crash."""
+    before = await asked(work)
+    report = Report(summary="") if before else await _unless_stopped(work, job, sent_back, begun=begun)
+    question = before or await asked(work)
+    if question is None or report.cut_short not in {"", "agent"}:
+        return report
+    return replace(report, cut_short="question", reason=in_words(question))
+
+
+async def _unless_stopped(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:
+    """A stop before the agent is at work ends the waiting for it: for a set-up, a sandbox, the agent's start."""
+    report = Report(summary="", cut_short="stopped", reason="stopped by a person")
+    with single():
+        async with anyio.create_task_group() as group:
+
+            async def give_up() -> None:
+                await work.stopping()
+                if not work.at_work:
+                    group.cancel_scope.cancel()
+
+            group.start_soon(give_up)
+            report = await work_through(work, job, sent_back, begun=begun)
+            group.cancel_scope.cancel()
+    return report
+
+
+def in_words(question: QuestionAsked) -> str:
+    """The question with its choices, numbered so that the answer can be a number."""
+    choices = [f"{number}. {choice}" for number, choice in enumerate(question.choices, 1)]
+    return "\n".join([question.question, *choices])
+
+
 async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
     attempt = Attempt(
         task=work.task.id,
@@ -71,7 +104,7 @@ async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
         summary=report.summary,
         agent=work.agent.name,
         model=report.model,
-        session=job.session,
+        session=await session_of(work, job.session),
         spending=await work.ports.records.spent(work.task.id),
         cut_short=report.cut_short,
         reason=report.reason,
@@ -91,4 +124,5 @@ async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
             deletions=sum(one.deletions for one in change.files),
         )
     )
+    await work.ports.workspaces.drop_snapshot(work.workspace)
     return replace(attempt, change=change)

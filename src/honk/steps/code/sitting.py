@@ -7,9 +7,12 @@ from pathlib import Path
 
 import anyio
 
+from honk.domain.limits import Spending
 from honk.errors import single
-from honk.ports import Attachment, Box, Job, Pass, Report, Session, Tools
-from honk.steps.code.tools import may_end, verify_for_agent
+from honk.ports import Box, Job, Pass, Report, Session, Sitting, Tools, Wanted
+from honk.steps.code.courier import attachments, carry, reconcile
+from honk.steps.code.snapshots import NEVER, Snapshots
+from honk.steps.code.tools import ask_people, may_end, verify_for_agent
 from honk.steps.code.work import Work, used_seconds
 
 
@@ -22,7 +25,22 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
         spent=await ports.records.spent(task.id),
     )
     environment_mounts, environment = await ports.gate.environment(replace(work.exam, on="agent"), work.tell)
-    async with ports.broker.open(permit, work.tell, partial(ports.records.add_spending, task.id)) as exit:
+    snapshots = Snapshots(work, None if work.agent.corrects else NEVER)
+    tools = Tools(verify=partial(verify_for_agent, work), may_end=partial(may_end, work), ask=partial(ask_people, work))
+    spend = partial(_spend, work)
+    if not job.resume and work.agent.corrects:
+        wanted = Wanted(
+            guidance=job.guidance,
+            mounts=environment_mounts,
+            environment=environment,
+            model=job.model,
+            words="" if work.turn.message.images else words,
+        )
+        sitting = Sitting(permit=permit, attempt=job.attempt, tools=tools, tell=snapshots.tell, spend=spend)
+        async with ports.pool.claim(task, wanted, sitting) as seat:
+            if seat is not None:
+                return await _bounded(work, seat.session, words, snapshots)
+    async with ports.broker.open(permit, work.tell, spend) as exit:
         mounts, variables = work.agent.box(job, exit.socket)
         box = Box(
             workspace=Path(work.workspace.path),
@@ -32,15 +50,20 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
             exit=exit.socket,
             relay=work.agent.relay,
         )
-        tools = Tools(verify=partial(verify_for_agent, work), may_end=partial(may_end, work))
         async with (
             ports.sandboxes.open(box) as sandbox,
-            work.agent.open(job, sandbox, exit, tools, work.tell) as session,
+            work.agent.open(job, sandbox, exit, tools, snapshots.tell) as session,
         ):
-            return await _bounded(work, session, words)
+            return await _bounded(work, session, words, snapshots)
 
 
-async def _bounded(work: Work, session: Session, words: str) -> Report:
+async def _spend(work: Work, spending: Spending) -> None:
+    """Keeps what a call cost, and says when a budget is nearly used up."""
+    await work.ports.records.add_spending(work.task.id, spending)
+    await work.ports.budgets.warn(work.task.id, work.turn.number)
+
+
+async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshots) -> Report:
     """The session's work, ended by the turn's time limit or a person's stop."""
     cut: list[tuple[str, str]] = []
 
@@ -51,27 +74,25 @@ async def _bounded(work: Work, session: Session, words: str) -> Report:
 
     limit = work.task.options.limits.seconds
     left = None if limit is None else max(limit - await used_seconds(work), 0.0)
-    images = await _images(work)
+    images = () if work.number > 1 else await attachments(work, work.turn.message)
+    work.at_work = True
+    await reconcile(work, session)
     with single():
         async with anyio.create_task_group() as watchers:
             if left is not None:
                 said = f"the time limit of {limit:.0f} s for this turn is reached"
                 watchers.start_soon(end_when, partial(anyio.sleep, left), "time", said)
             watchers.start_soon(end_when, work.stopping, "stopped", "stopped by a person")
+            watchers.start_soon(snapshots.keep)
+            if work.agent.steers:
+                watchers.start_soon(carry, work, session)
             report = await session.work(words, images)
             watchers.cancel_scope.cancel()
+    await reconcile(work, session)
     if cut and report.cut_short in {"", "stopped"}:
         kind, reason = cut[0]
         return replace(report, cut_short=kind, reason=reason)
     return report
-
-
-async def _images(work: Work) -> tuple[Attachment, ...]:
-    """The pictures of the message; only the first attempt needs to be shown them."""
-    if work.number > 1:
-        return ()
-    contents = [(one.media_type, await work.ports.artifacts.get(one.digest)) for one in work.turn.message.images]
-    return tuple(Attachment(media_type=media_type, content=content) for media_type, content in contents)
 
 
 def home_of(work: Work) -> Path:

@@ -1,17 +1,28 @@
 """The workspace's tree: as a commit in the mirror, or put back."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from honk.domain.attempt import Change
 from honk.domain.event import AgentStarted, ChangeTaken
 from honk.domain.repository import Sha
 from honk.domain.text import one_line
+from honk.errors import SandboxDied
 from honk.ports import Box
 from honk.steps.code.work import Work
 
+_TRIES = 3
+
 
 async def take(work: Work) -> Change:
-    """The tree as it is now, as a commit in the mirror."""
+    """The tree as it is now, as a commit in the mirror. A sandbox that is killed on the way is opened again."""
+    for _ in range(_TRIES - 1):
+        with suppress(SandboxDied):
+            return await _take(work)
+    return await _take(work)
+
+
+async def _take(work: Work) -> Change:
     ports = work.ports
     box = Box(workspace=Path(work.workspace.path), mounts=ports.workspaces.mounts(work.workspace))
     async with ports.sandboxes.open(box) as sandbox:

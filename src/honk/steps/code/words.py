@@ -1,35 +1,69 @@
 """What the agent is told."""
 
 from honk import prompts
+from honk.domain.event import AgentFinished, AgentStarted, Event, MessageDelivered, QuestionAsked, VerdictGiven
+from honk.domain.message import MessageId
 from honk.domain.text import Untrusted
+from honk.domain.turn import instruction_of
+from honk.steps.code.standing import first_words, guidance
 from honk.steps.code.work import Work
 
-#: What the agent is told about how the repository wants to be worked on, in the order of reading.
-_INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md")
-_INSTRUCTION_FILE_LIMIT = 60_000
+#: Characters of what happened before; the end of it is kept.
+_STORY_LIMIT = 40_000
 
 
-def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
+async def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
     said = work.turn.message.text
     if not work.agent.corrects:
         return said
     if sent_back:
         words = prompts.render("sent_back", findings=prompts.fence(Untrusted(sent_back), name="findings"))
-    elif work.turn.number > 1:
-        words = prompts.render("reply", reply=said)
     else:
-        words = prompts.render("instruction", instruction=said)
+        words = await _asked_for(work)
     return prompts.render("resumed", words=words) if begun else words
 
 
+async def _asked_for(work: Work) -> str:
+    """The turn's message, in the light of what this agent knows already."""
+    said = work.turn.message.text
+    before = [event for event in await work.ports.events.read(work.task.id) if event.turn < work.turn.number]
+    started = [event.data for event in before if isinstance(event.data, AgentStarted)]
+    questions = [event for event in before if isinstance(event.data, QuestionAsked)]
+    if not started:  # earlier turns never came to the agent
+        messages = await work.ports.tasks.said(work.task.id, work.turn.number)
+        return first_words(instruction_of(messages) or said)
+    if started[-1].agent != work.agent.name:
+        story = prompts.fence(Untrusted(await _story(work, before)), name="story")
+        return prompts.render("story", story=story, words=said)
+    if questions and questions[-1].turn == work.turn.number - 1:
+        asked = questions[-1].data
+        assert isinstance(asked, QuestionAsked)
+        return prompts.render("answer", question=asked.question, answer=said)
+    return prompts.render("reply", reply=said)
+
+
+async def _story(work: Work, events: list[Event]) -> str:
+    """What was asked, said and found so far, for an agent that was not there."""
+    said = {one.id: one.text for one in await work.ports.tasks.said(work.task.id, work.turn.number - 1)}
+    lines: list[str] = []
+    turn = 0
+    for event in events:
+        if event.turn != turn:
+            turn = event.turn
+            message = (await work.ports.tasks.turn(work.task.id, turn)).message
+            lines.append(f"Turn {turn}. A person asked:\n{message.text}")
+        match event.data:
+            case MessageDelivered(message=id):
+                lines.append(f"Meanwhile a person said:\n{said.get(MessageId(id), '')}")
+            case AgentFinished(summary=summary, cut_short=cut, reason=reason):
+                ended = f" (ended early, {cut}: {reason})" if cut else ""
+                lines.append(f"The agent said at its end{ended}:\n{summary or '(nothing)'}")
+            case QuestionAsked(question=question):
+                lines.append(f"The agent asked people:\n{question}")
+            case VerdictGiven(answer=answer, findings=findings):
+                lines.append("\n".join([f"The verification's answer: {answer}", *findings]))
+    return "\n\n".join(lines)[-_STORY_LIMIT:]
+
+
 async def guidance_of(work: Work) -> str:
-    parts = []
-    for name in _INSTRUCTION_FILES:
-        content = await work.ports.repositories.read(
-            work.workspace.repository, work.workspace.base.commit, name, _INSTRUCTION_FILE_LIMIT
-        )
-        if content:
-            text = f"{name}:\n{content.decode('utf-8', 'replace')}"
-            parts.append(prompts.fence(Untrusted(text), name="instruction-files"))
-    files = "\nThe repository's own instructions for agents:\n" + "\n".join(parts) if parts else ""
-    return prompts.render("guidance", instruction_files=files)
+    return await guidance(work.workspace, repositories=work.ports.repositories)

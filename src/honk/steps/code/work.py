@@ -6,7 +6,7 @@ from functools import partial
 
 import anyio
 
-from honk.domain.event import AgentFinished, AgentStarted
+from honk.domain.event import AgentFinished, AgentStarted, Event, QuestionAsked, TaskRetried
 from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.domain.turn import Turn
@@ -43,28 +43,45 @@ class Work:
     #: returns when a person asked to stop
     stopping: Callable[[], Awaitable[None]]
     reminders: int = 0
+    #: of this attempt, by runs of the agent that ended in a violent death
+    seconds_lost: float = 0.0
     #: the tree that the agent saw verified last
     verified: Sha | None = None
     checking: anyio.Lock = field(default_factory=anyio.Lock)
+    #: whether the agent was told to begin: a stop ends its work, where before it ends the waiting for it
+    at_work: bool = False
 
     @property
     def tell(self) -> Tell:
         return partial(self.ports.events.record, self.task.id, self.turn.number)
 
 
+async def events_of(work: Work) -> tuple[Event, ...]:
+    """What happened in this turn, since it was last begun."""
+    events = [event for event in await work.ports.events.read(work.task.id) if event.turn == work.turn.number]
+    begun = max((number for number, one in enumerate(events, 1) if isinstance(one.data, TaskRetried)), default=0)
+    return tuple(events[begun:])
+
+
+async def session_of(work: Work, otherwise: str) -> str:
+    """The name of the session in which this agent works on the task: the recorded one, where there is one."""
+    started = [event.data for event in await work.ports.events.read(work.task.id)]
+    names = [one.session for one in started if isinstance(one, AgentStarted) and one.agent == work.agent.name]
+    return names[-1] if names else otherwise
+
+
 async def was_begun(work: Work) -> bool:
     """Whether a crash cut this very attempt off."""
     return any(
-        isinstance(event.data, AgentStarted) and event.data.attempt == work.number
-        for event in await work.ports.events.read(work.task.id)
-        if event.turn == work.turn.number
+        isinstance(event.data, AgentStarted) and event.data.attempt == work.number for event in await events_of(work)
     )
 
 
 async def used_seconds(work: Work) -> float:
-    events = await work.ports.events.read(work.task.id)
-    return sum(
-        event.data.seconds
-        for event in events
-        if isinstance(event.data, AgentFinished) and event.turn == work.turn.number
-    )
+    finished = [event.data.seconds for event in await events_of(work) if isinstance(event.data, AgentFinished)]
+    return work.seconds_lost + sum(finished)
+
+
+async def asked(work: Work) -> QuestionAsked | None:
+    """The question with which the agent ended its work in this turn."""
+    return next((event.data for event in await events_of(work) if isinstance(event.data, QuestionAsked)), None)

@@ -1,0 +1,66 @@
+"""message → agent at work: at its next step, or at once where the sender wants that.
+
+The mailbox is the truth. A message is handed, said to the agent under a name of its own, and taken when the
+agent has it. What was handed and not taken when the work ends, by itself or by a crash, is looked for in the
+agent's memory: found, it is taken; not found, it waits again. So none is lost, and none is said twice.
+"""
+
+import uuid
+from functools import partial
+
+import anyio
+
+from honk import prompts
+from honk.domain.message import Handling, Message, tag
+from honk.ports import Attachment, Session
+from honk.steps.code.work import Work
+
+#: Seconds between two looks into the mailbox: another process may have written.
+_EVERY = 0.25
+#: Names messages to the agent; any fixed UUID serves.
+_MESSAGES = uuid.UUID("0c5d3a52-8f0e-4a5d-9d0e-1b7f6c2e4a77")
+
+
+async def carry(work: Work, session: Session) -> None:
+    """Hands messages to the agent as they come, in their order, until it is cancelled."""
+    tasks, task = work.ports.tasks, work.task.id
+    async with anyio.create_task_group() as group:
+        while True:
+            waiting = {one.message.id: one.handling for one in await tasks.waiting(task)}
+            for message in await tasks.hand_messages(task, work.turn.number) if waiting else ():
+                images = await attachments(work, message)
+                now = waiting.get(message.id) is Handling.INTERRUPT
+                group.start_soon(partial(_give, work, session, message, images, now=now))
+            await tasks.news(task, _EVERY)
+
+
+async def _give(work: Work, session: Session, message: Message, images: tuple[Attachment, ...], *, now: bool) -> None:
+    id = name_of(work, message)
+    words = prompts.render("steer", words=message.text, tag=tag(id))
+    if await session.steer(words, images, id=id, now=now):
+        await work.ports.tasks.deliver(work.task.id, work.turn.number, message.id)
+
+
+async def reconcile(work: Work, session: Session) -> None:
+    """What is on its way to nobody: before the agent is at work, and when it has ended."""
+    tasks, task = work.ports.tasks, work.task.id
+    lost = {name_of(work, one.message): one.message.id for one in await tasks.waiting(task) if one.handed}
+    if not lost:
+        return
+    heard = await session.heard(tuple(lost))
+    for name, id in lost.items():
+        if name in heard:
+            await tasks.deliver(task, work.turn.number, id)
+        else:
+            await tasks.take_back(task, id)
+
+
+def name_of(work: Work, message: Message) -> str:
+    """The UUID under which the agent hears of the message, the same after a crash."""
+    return str(uuid.uuid5(_MESSAGES, f"{work.task.id} {message.id}"))
+
+
+async def attachments(work: Work, message: Message) -> tuple[Attachment, ...]:
+    """The pictures of a message."""
+    contents = [(one.media_type, await work.ports.artifacts.get(one.digest)) for one in message.images]
+    return tuple(Attachment(media_type=media_type, content=content) for media_type, content in contents)
