@@ -23,14 +23,16 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     if base is None:
         await ports.repositories.refresh(task.repository, tell)
         tip = await ports.repositories.base(task.repository, task.options.base)
-        await _note_uncommitted(task, turn, ports=ports)
         await tell(BaseChosen(branch=tip.branch, commit=tip.commit), key="base")
         base = await _chosen(task, ports=ports) or tip
+        await ports.pool.furnish(task, base)
     pull_request = await ports.records.pull_request(task.id)
     workspace = await ports.workspaces.open(
         task.id, task.repository, base, at=pull_request.head if pull_request else None
     )
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.number}")
+    if turn.number == 1:
+        await _note_uncommitted(task, turn, ports=ports)
     return workspace
 
 

@@ -23,6 +23,7 @@ from honk.adapters.git.targets import GitTargets
 from honk.adapters.git.workspaces import GitWorkspaces
 from honk.adapters.machine import LocalMachine
 from honk.adapters.pages import Addresses
+from honk.adapters.pool import Parker
 from honk.adapters.registries import discover
 from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
@@ -40,6 +41,7 @@ from honk.service import Defaults, Feed, Local, Service
 from honk.settings import Settings
 from honk.settings.live import Live
 from honk.wiring.locking import WorkerLock
+from honk.wiring.readiness import kept, pool_of
 from honk.wiring.serving import Site, listening, served
 from honk.wiring.watching import Watch
 from honk.worker import Worker
@@ -115,6 +117,10 @@ class OpenHonk:
         """Runs workflows in this process. The worker lock says that no other one has a broker at work here."""
         sweep(self.home / "run")
         return self.lock.kept(Worker(self.app, merge=self.defaults.merge).working())
+
+    def spares(self) -> AbstractAsyncContextManager[None]:
+        """Keeps checkouts of the repositories in use ready, and agents that wait in them."""
+        return kept(self.app.ports, self.settings)
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
@@ -193,6 +199,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             home=settings.home,
             clock=_now,
         )
+        agents = agents or _agents(settings, sandboxes)
         ports = Ports(
             clock=_now,
             tasks=store.tasks,
@@ -203,7 +210,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             workspaces=workspaces,
             sandboxes=sandboxes,
             broker=broker,
-            agents=agents or _agents(settings, sandboxes),
+            agents=agents,
             gate=gate,
             forge=EmbeddedForge(GitTargets(repositories), store.records, _now),
             previews=addresses,
@@ -213,6 +220,12 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
             budgets=store.budgets,
             machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
             home=settings.home,
+            pool=pool_of(
+                settings,
+                repositories,
+                agents,
+                parker=partial(Parker, broker=broker, sandboxes=sandboxes, workspaces=workspaces, gate=gate),
+            ),
         )
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
         async with DbosJournal(settings.journal, concurrency=settings.file.work.concurrency) as journal:

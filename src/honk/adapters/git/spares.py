@@ -11,13 +11,15 @@ from pathlib import Path
 
 import anyio
 
-from honk.adapters.git import removal
+from honk.adapters.git import clone, removal
 from honk.adapters.git.mirror import sha
 from honk.adapters.git.repositories import GitRepositories
 from honk.domain.repository import Base, Repository
 from honk.domain.task import TaskId
 from honk.ports import Spare
 
+#: Where a spare's HEAD is before it has a task. The branch stays: an agent that waits has read its name.
+_BRANCH = "honk/work"
 _NEVER_A_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _NEVER_A_LINK
 
@@ -35,7 +37,10 @@ class GitSpares:
         spare = Spare(folder=folder, repository=repository, base=base)
         spare.home.mkdir(parents=True)
         self._repositories.sandboxes.own(spare.home)
-        await self._repositories.checkout(repository, base, sha(base.commit), spare.workspace)
+        wanted = clone.Wanted(commit=sha(base.commit), author=self._repositories.author, branch=_BRANCH)
+        self._repositories.mirrors.environments.prepare()
+        await clone.make(self._repositories.mirrors, repository, base, wanted, spare.workspace)
+        self._repositories.sandboxes.own(spare.workspace)
         return spare
 
     def give(self, spare: Spare, task: TaskId) -> bool:
@@ -57,7 +62,7 @@ class GitSpares:
 
 
 def _name_branch(workspace: Path, branch: str, commit: str) -> None:
-    """Puts the checkout, whose HEAD is detached at the commit, on a new branch there.
+    """Puts the checkout, whose HEAD is at the commit, on a new branch there.
 
     By plain writes through folders opened without following links, so that it is safe wherever an agent waits:
     no git runs, and nothing outside can be written. Raises OSError when the folders are not what git made.

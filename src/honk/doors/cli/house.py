@@ -51,6 +51,9 @@ class House(Protocol):
     def listens(self) -> tuple[str, int]:
         """Host and port of `honk serve`, as the settings say."""
 
+    def spares(self) -> AbstractAsyncContextManager[None]:
+        """Keeps checkouts of the repositories in use ready, and agents that wait in them."""
+
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
         """Serves API, pages, previews and live versions; gives the origin, such as "http://127.0.0.1:8000"."""
 

@@ -142,6 +142,9 @@ class RemoteHouse:
     def listens(self) -> tuple[str, int]:
         self._only_there()
 
+    def spares(self) -> AbstractAsyncContextManager[None]:
+        self._only_there()
+
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[str]:
         self._only_there()
 

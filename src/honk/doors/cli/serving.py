@@ -36,7 +36,7 @@ def add_serving_commands(cli: typer.Typer, open_house: Open) -> None:
                         "a server: use it, or stop it first. A command such as `honk run`: wait until it has ended",
                     )
                 wanted = (listen[0] if host is None else host, listen[1] if port is None else port)
-                async with house.serving(*wanted) as origin, house.working():
+                async with house.serving(*wanted) as origin, house.working(), house.spares():
                     await _resume(house, out)
                     _greet(house, out, origin)
                     try:
