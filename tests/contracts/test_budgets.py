@@ -45,8 +45,8 @@ class House:
         await self.store.records.add_spending(task.id, Spending(usd=usd, calls=1))
         await self.store.budgets.warn(task.id, turn)
 
-    async def settle(self, id: str) -> None:
-        await self.store.budgets.settle((await self.store.tasks.get(id)).id)
+    async def settle(self, id: str, turn: int = 1) -> None:
+        await self.store.budgets.settle((await self.store.tasks.get(id)).id, turn)
 
     async def day(self) -> Standing:
         found = [one for one in await self.store.budgets.standing() if one.kind is BudgetKind.DAY]
@@ -126,6 +126,7 @@ async def test_a_turn_that_was_never_settled_is_by_the_next_one(house: House) ->
     await house.reserve("t1")
     await house.spend("t1", 1.0)
     await house.reserve("t1", turn=2)
+    await house.settle("t1", turn=1)
     day = await house.day()
     assert (day.spent_usd, [(one.turn, one.usd) for one in day.held]) == (1.0, [(2, 4.0)])
 

@@ -10,7 +10,7 @@ from honk.domain.policy import Act
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
-from honk.errors import Usage
+from honk.errors import NotAllowed, Usage
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import CONFIG, Trap, World
 from honk.views import ends_following
@@ -259,9 +259,13 @@ async def test_a_refused_deployment_can_be_tried_again_by_who_may(here: World) -
     async with here.working():
         task = await _merged(here, await _proposed(here))
         assert (task.state, here.production()) == (State.MERGED, None)
-        assert task.reason == "Ada may not deploy here"
-        assert (await _last(here, task)).outcome == Outcome.ERROR
-        task = await _merged(here, task, await here.person("Bo"))
+        assert task.reason.startswith("merged, and not deployed: Ada may not deploy here\nit waits for somebody who")
+        assert (await _last(here, task)).outcome == Outcome.QUESTION
+        with pytest.raises(NotAllowed, match="may not deploy"):
+            await _merged(here, task)
+        bo = await here.person("Bo")
+        here.policy.refused = {(bo.id, act) for act in Act if act is not Act.DEPLOY}
+        task = await _merged(here, task, bo)
     assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
     assert len(here.code.history("main")) == 3
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from honk.domain.person import PersonId
-from honk.domain.policy import Act
-from honk.domain.task import TaskId
+from honk.domain.address import canonical
+from honk.domain.person import Person, PersonId
+from honk.domain.policy import Act, Decision
+from honk.domain.repository import Repository
+from honk.domain.task import Task, TaskId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,3 +27,19 @@ class Entry:
     policy: str
     #: 1, 2, 3 … in the order of the log; 0 before it is stored
     number: int = 0
+
+    @staticmethod
+    def of(
+        person: Person, act: Act, repository: Repository | None, task: Task | None, decision: Decision, at: datetime
+    ) -> "Entry":
+        """What is to be kept of a question to the policy."""
+        return Entry(
+            at=at,
+            person=person.id,
+            act=act,
+            repository="" if repository is None else canonical(repository.url) or repository.url,
+            task=None if task is None else task.id,
+            allowed=decision.allowed,
+            reason=decision.reason,
+            policy=decision.version,
+        )

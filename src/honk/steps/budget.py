@@ -34,7 +34,7 @@ async def reserve(task: Task, turn: Turn, *, ports: Ports) -> Task:
     if isinstance(got, Exhausted):
         standing = got.standing
         said = f"{_NAMES[standing.kind]} is used up: {_sum(standing)}"
-        key = f"budget-refused/{turn.number}/{turn.message.id}"
+        key = f"budget-refused/{turn.name}"
         refused = BudgetRefused(kind=standing.kind, detail=said)
         await ports.events.record(task.id, turn.number, refused, key=key)
         able = ", ".join((await ports.policy.able(Act.ADMINISTER, None))[:_SHOWN]) or "nobody"
@@ -42,7 +42,7 @@ async def reserve(task: Task, turn: Turn, *, ports: Ports) -> Task:
         raise LimitReached("money", f"{said}. {_anew(standing, ports.clock())}", remedy)
     if got.lowered_by is not None and got.usd is not None:
         noted = f"this turn may cost ${got.usd:.2f}: no more is left of {_NAMES[got.lowered_by]}"
-        await ports.events.record(task.id, turn.number, TaskNoted(text=noted), key=f"budget/{turn.number}")
+        await ports.events.record(task.id, turn.number, TaskNoted(text=noted), key=f"budget/{turn.name}")
     return replace(task, options=replace(task.options, limits=replace(limits, usd=got.limit_usd)))
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from honk.domain.audit import Entry
 from honk.domain.event import MergeDone, MergeRefused, TaskMoved
 from honk.domain.person import Person
 from honk.domain.policy import Act
@@ -34,7 +35,8 @@ async def merge(
         return busy
     if not landed:
         await ports.tasks.move(task.id, State.MERGING, actor=person.id)
-    result = await _decide(task, person, head, method, accept_unsure=accept_unsure, ports=ports)
+    refused = None if landed else await _refused(task, person, ports=ports)
+    result = refused or await _decide(task, person, head, method, accept_unsure=accept_unsure, ports=ports)
     match result:
         case Merged(commit=commit):
             pull_request = await ports.records.pull_request(task.id)
@@ -57,12 +59,18 @@ async def _before(task: Task, *, ports: Ports) -> State:
     return [State(one.before) for one in moves if one.state == State.MERGING != one.before][-1]
 
 
+async def _refused(task: Task, person: Person, *, ports: Ports) -> Refused | None:
+    """What the policy says at the moment of the merge; the press may be long ago."""
+    decision = await ports.policy.ask(person, Act.MERGE, task.repository, task)
+    if decision.allowed:
+        return None
+    await ports.audit.record(Entry.of(person, Act.MERGE, task.repository, task, decision, ports.clock()))
+    return Refused(reason=decision.reason)
+
+
 async def _decide(
     task: Task, person: Person, head: Sha, method: MergeMethod, *, accept_unsure: bool, ports: Ports
 ) -> MergeResult:
-    decision = await ports.policy.ask(person, Act.MERGE, task.repository, task)
-    if not decision.allowed:
-        return Refused(reason=decision.reason)
     pull_request = await ports.forge.find(task.repository, task.id)
     verdict = await ports.records.verdict(task.id, head)
     if pull_request is None:

@@ -64,10 +64,10 @@ class SqlBudgets:
 
         return await self._database.write(work)
 
-    async def settle(self, task: TaskId) -> None:
+    async def settle(self, task: TaskId, turn: int) -> None:
         def work(connection: sa.Connection) -> None:
             _alone(connection)
-            _close(connection, task)
+            _close(connection, task, turn)
 
         await self._database.write(work)
 
@@ -111,9 +111,10 @@ def _spent(connection: sa.Connection, task: TaskId) -> float:
     return float(connection.execute(sa.select(spending.c.usd).where(spending.c.task == task)).scalar() or 0.0)
 
 
-def _close(connection: sa.Connection, task: TaskId) -> None:
-    """What the task's turn at work has reserved becomes what it cost."""
-    connection.execute(reservations.update().where(reservations.c.task == task, _OPEN).values(spent=_COST))
+def _close(connection: sa.Connection, task: TaskId, turn: int | None = None) -> None:
+    """What the task's turn at work has reserved becomes what it cost; of that turn, or of any."""
+    change = reservations.update().where(reservations.c.task == task, _OPEN).values(spent=_COST)
+    connection.execute(change if turn is None else change.where(reservations.c.turn == turn))
 
 
 def _reserved(row: _Row) -> Reserved:
