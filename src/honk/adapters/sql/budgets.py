@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append
 from honk.adapters.sql.people import everyone_who_is
+from honk.adapters.sql.postgresql import BUDGET_LOCK
 from honk.adapters.sql.schema import events, people, reservations, spending
 from honk.domain.budget import Budget, BudgetKind, Exhausted, Held, Reserved, Standing
 from honk.domain.event import BudgetWarned, Event
@@ -23,7 +24,7 @@ from honk.ports import Clock
 #: the part of a budget at which people are warned
 WARNED_AT = 0.8
 #: PostgreSQL's lock under which one transaction at a time reserves; any number that nobody else uses
-_LOCK = 4711_0002
+_LOCK = BUDGET_LOCK
 
 _Row = sa.Row[Any]
 _OPEN = reservations.c.spent.is_(None)

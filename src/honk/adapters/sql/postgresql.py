@@ -11,8 +11,8 @@ CONNECTIONS = 4
 CONNECT_SECONDS = 10
 #: the oldest release that Honk is good for (server_version_num)
 OLDEST = 130000
-#: two processes that begin at once must not migrate at once; any number that nobody else uses
-MIGRATION_LOCK = 4711_0001
+#: Locks by number, all of Honk's in this place: who migrates, who counts a budget, who works.
+MIGRATION_LOCK, BUDGET_LOCK, WORKER_LOCK = 4711_0001, 4711_0002, 4711_0003
 #: a transaction that lost against another one; the same again may win (SQLSTATE)
 _TRY_AGAIN = frozenset({"40001", "40P01"})
 #: a server that starts, ends, or has no connection left (SQLSTATE)

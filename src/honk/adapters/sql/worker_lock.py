@@ -7,11 +7,9 @@ import anyio
 import psycopg
 import sqlalchemy as sa
 
-from honk.adapters.sql.postgresql import CONNECT_SECONDS
+from honk.adapters.sql.postgresql import CONNECT_SECONDS, WORKER_LOCK
 from honk.errors import StoreUnavailable
 
-#: names the lock of Honk's worker in its database; any number that nobody else uses
-WORKER_LOCK = 4711_0002
 _LOOK_SECONDS = 5.0
 
 
