@@ -14,7 +14,20 @@ from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
-from honk.ports.pool import NoPool, ParkedExit, Parking, Pool, Seat, Sitting, Spare, Spares, Waiting, Waits, Wanted
+from honk.ports.pool import (
+    Movable,
+    NoPool,
+    ParkedExit,
+    Parking,
+    Pool,
+    Seat,
+    Sitting,
+    Spare,
+    Spares,
+    Waiting,
+    Waits,
+    Wanted,
+)
 from honk.ports.repositories import Repositories, Snapshot, Workspaces
 from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, Ran, Sandbox, Sandboxes, Wall
 from honk.ports.store import Artifacts, Clock, Events, Mailbox, Records, Tasks, Tell
@@ -40,6 +53,7 @@ __all__ = [
     "Machine",
     "Mailbox",
     "Mount",
+    "Movable",
     "NoPool",
     "Once",
     "ParkedExit",

@@ -76,8 +76,10 @@ class Spares(Protocol):
 
     async def make(self, repository: Repository, base: Base) -> Spare: ...
 
-    def give(self, spare: Spare, task: TaskId) -> bool:
-        """Makes it the task's workspace, on the task's branch, with its home. False when the task has one.
+    def give(self, spare: Spare, task: TaskId) -> Spare | None:
+        """Makes it the task's workspace, on the task's branch, with its home. None when the task has one.
+
+        Returns where it is now.
 
         Whoever waits in it keeps it. Raises OSError when it is not as it was made.
         """
@@ -86,6 +88,13 @@ class Spares(Protocol):
 
     async def sweep(self) -> None:
         """Removes what an earlier process left. The caller knows that nobody uses any."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A sandbox whose folders may get other names while something runs in it."""
+
+    def moved(self, workspace: Path, home: Path) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

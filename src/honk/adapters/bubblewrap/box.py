@@ -120,6 +120,10 @@ class BubblewrapSandbox:
             return OutOfMemory(self._inside.bounds.memory, sentence)
         return SandboxDied("The sandbox was killed.") if tree.murdered else None
 
+    def moved(self, workspace: Path, home: Path) -> None:
+        """The two folders have other names now. What runs holds the folders; what is started finds them by name."""
+        self._inside = replace(self._inside, workspace=workspace, home=home)
+
     def inbound(self, name: str) -> Path:
         if name not in self._doorways:
             path = self._room.folder / f"{len(self._doorways)}.sock"

@@ -6,6 +6,7 @@ not its name. Nobody has worked in a spare: what can be said of its files is tha
 
 import os
 import secrets
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -43,16 +44,16 @@ class GitSpares:
         self._repositories.sandboxes.own(spare.workspace)
         return spare
 
-    def give(self, spare: Spare, task: TaskId) -> bool:
+    def give(self, spare: Spare, task: TaskId) -> Spare | None:
         place = self._layout.task(task)
         if (place / "workspace").exists() or (place / "home").exists():
-            return False
+            return None
         _name_branch(spare.workspace, f"honk/{task}", sha(spare.base.commit))
         place.mkdir(parents=True, exist_ok=True)
         spare.home.rename(place / "home")
         # The workspace last: where it stands, everything stands.
         spare.workspace.rename(place / "workspace")
-        return True
+        return replace(spare, folder=place)
 
     async def remove(self, spare: Spare) -> None:
         await anyio.to_thread.run_sync(partial(removal.remove, spare.folder, self._layout.trash))

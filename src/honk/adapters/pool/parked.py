@@ -18,8 +18,10 @@ from honk.ports import (
     Exam,
     Gate,
     Job,
+    Movable,
     ParkedExit,
     Parking,
+    Sandbox,
     Sandboxes,
     Seat,
     Sitting,
@@ -92,6 +94,7 @@ class Parked:
         self.began = asyncio.get_running_loop().time()
         self.session = str(uuid.uuid4())
         self._exit: ParkedExit | None = None
+        self._sandbox: Sandbox | None = None
         self._waiting: Waiting | None = None
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
@@ -109,6 +112,11 @@ class Parked:
         except BaseException:
             await self.end(broken_off=True, tell=False)
             raise
+
+    def moved(self, to: Spare) -> None:
+        """Its folders have other names now."""
+        if isinstance(self._sandbox, Movable):
+            self._sandbox.moved(to.workspace, to.home)
 
     async def tell(self, words: str) -> None:
         self.told = words
@@ -165,7 +173,7 @@ class Parked:
                     exit=exit.socket,
                     relay=agent.relay,
                 )
-                sandbox = await stack.enter_async_context(parker.sandboxes.open(box))
+                sandbox = self._sandbox = await stack.enter_async_context(parker.sandboxes.open(box))
                 assert isinstance(agent, Waits)
                 self._waiting = await stack.enter_async_context(agent.wait(job, sandbox))
                 if not self._up.done():

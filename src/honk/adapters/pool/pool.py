@@ -173,13 +173,14 @@ class WarmPool:
             given = self._spares.give(stock.spare, task.id)
         except OSError as error:
             _log.warning("a spare could not be given away", repository=task.repository.name, reason=str(error))
-            given = False
-        if given and stock.parked is not None:
+            given = None
+        if given is not None and stock.parked is not None:
+            stock.parked.moved(given)
             # Another entry, which the time limit of words told beforehand does not mean.
             self._given[task.id] = _Stock(stock.spare, stock.parked)
             stock.parked = None
         self._drop(_Stock(stock.spare, stock.parked))
-        return given
+        return given is not None
 
     # ── in the background ──────────────────────────────────────────────────────────────────────
     async def _keep(self) -> None:
