@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import sys
-import time
 
 CHUNK = 1 << 16
 
@@ -110,12 +109,12 @@ class Relay:
 
 def supervise(listener: socket.socket, target: str) -> None:
     """Starts the relay again whenever it was killed; clients lose their connections, not the way out."""
-    while True:
+    killed = True
+    while killed:
         relay = os.fork()
         if relay == 0:
             Relay(listener, target).serve()
-        os.waitpid(relay, 0)
-        time.sleep(0.01)
+        killed = os.WIFSIGNALED(os.waitpid(relay, 0)[1])
 
 
 def main(port: int, target: str, command: list[str]) -> None:
