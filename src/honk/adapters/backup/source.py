@@ -130,6 +130,8 @@ def _references_first(folder: str) -> tuple[int, str]:
 
 def _files(source: Source) -> Iterator[tuple[str, int]]:
     for folder, name in _trees(source.home):
+        if not folder.is_dir():
+            continue
         for top, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
             for entry in files:
                 try:
