@@ -26,7 +26,7 @@ from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build
 from honk.steps.code import Order, code
-from honk.steps.deploy import Release, deploy, undo
+from honk.steps.deploy import Release, deploy, halted, undo
 from honk.steps.merge import merge
 from honk.steps.prepare import chosen_base, prepare
 from honk.steps.propose import propose
@@ -144,7 +144,7 @@ class Landing:
 
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
     """approval → merge → deploy."""
-    person = await ports.tasks.get_person(landing.by)
+    person, once = await ports.tasks.get_person(landing.by), stoppable(once, task, ports)
     merging = partial(
         merge,
         task,
@@ -159,6 +159,9 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
             outcome = await _released(task, person, result.commit, once, ports=ports)
+    except Stopped as error:
+        outcome = Outcome.STOPPED
+        await halt(task, str(error), ports=ports)
     except NotAllowed as error:
         outcome = Outcome.QUESTION
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
@@ -201,6 +204,13 @@ async def _release(task: Task, merged: Sha, *, ports: Ports) -> Release | None:
         exam = Exam(task=task.id, repository=repository, base=base, change=None, instruction=task.instruction)
         made = await build(task, last, exam, merged, ports=ports)
     return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
+
+
+async def halt(task: Task, reason: str, *, ports: Ports) -> None:
+    """A landing that a person stopped rests as merged, or as deployed where the version was live already."""
+    live = await halted(task, base=await chosen_base(task, ports=ports), ports=ports)
+    if not live:
+        await come_to_rest(task, State.MERGED, f"{reason}, before it was deployed", ports=ports)
 
 
 async def come_to_rest(task: Task, deploying: State, reason: str, *, ports: Ports) -> None:

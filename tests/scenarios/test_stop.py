@@ -3,6 +3,7 @@
 import anyio
 import pytest
 
+from honk.domain.message import Handling
 from honk.domain.person import Person
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
@@ -85,7 +86,7 @@ async def test_a_stop_holds_back_the_queued_message_until_somebody_goes_on(here:
     async with here.working():
         task = await here.ask("fix the crash")
         await here.agent.busy.wait()
-        await here.app.reply(person, task, "friendlier")
+        await here.app.reply(person, task, "friendlier", handling=Handling.QUEUED)
         await here.app.stop(person, task, working=True)
         task = await here.settled(task)
         assert (task.state, task.turn) == (State.STOPPED, 1)

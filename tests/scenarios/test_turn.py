@@ -5,6 +5,7 @@ import pytest
 
 from honk.domain.event import ChangeRefused, ChangeTaken, LimitHit, MessageReceived, TaskNoted, VerdictGiven
 from honk.domain.limits import Limits
+from honk.domain.message import Handling
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.task import Options, State, Task
 from honk.domain.turn import Outcome
@@ -322,7 +323,7 @@ async def test_messages_during_a_turn_become_the_next_turns_in_order(here: World
         task = await here.ask("fix the crash")
         await here.agent.busy.wait()
         for text in ("make it friendlier", "bump it", "make it friendlier"):
-            assert await here.app.reply(person, task, text, id=text) is None
+            assert await here.app.reply(person, task, text, id=text, handling=Handling.QUEUED) is None
         may_end.set()
         task = await here.settled(task)
     turns = [await here.store.tasks.turn(task.id, number) for number in range(1, task.turn + 1)]

@@ -82,6 +82,8 @@ class Steering(Turns):
         """
         await self.allow(person, Act.STEER, task)
         task = await self.still_open(task)
+        if id and await self._knows(task, MessageId(id)):
+            return None
         options = await self._options(task, agent or task.options.agent, model)
         if options.agent == "command" and not text:
             raise Usage(
@@ -95,15 +97,19 @@ class Steering(Turns):
             before_agent=task.options.agent,
             before_model=task.options.model,
         )
-        known = await self.ports.events.record(task.id, task.turn, handed, actor=person.id, key=f"handed/{message_id}")
-        if known.data == handed:
-            await self.ports.tasks.set_options(task.id, options)
+        await self.ports.tasks.set_options(task.id, options)
+        await self.ports.events.record(task.id, task.turn, handed, actor=person.id, key=f"handed/{message_id}")
         last = await self.ports.tasks.turn(task.id, task.turn)
         if last.outcome is None:  # the message comes after the stop, so that the work goes on with it
             await self.ports.tasks.ask_stop(task.id, person.id)
         await self.ports.tasks.queue_message(task.id, message)
         begun = await self.next_turn(task)
         return begun if begun is not None and begun.message.id == message_id else None
+
+    async def _knows(self, task: Task, id: MessageId) -> bool:
+        """Whether the message was delivered by its door before."""
+        said = {message.id for message in await self.ports.tasks.said(task.id, task.turn)}
+        return id in said | {one.message.id for one in await self.messages(task)}
 
     async def _options(self, task: Task, agent: str, model: str | None) -> Options:
         if agent not in self.ports.agents:
@@ -121,8 +127,8 @@ class Steering(Turns):
         if len(found) > 1:
             raise Usage(f"several messages begin with {id!r}", "type more of it")
         if not found:
-            known = {message.id for message in await self.ports.tasks.said(task.id, task.turn)}
-            told = "the agent has it already" if id in known else f"honk messages {task.id} lists those that wait"
+            known = await self._knows(task, MessageId(id))
+            told = "the agent has it already" if known else f"honk messages {task.id} lists those that wait"
             raise Unknown(f"task {task.id} has no waiting message {id!r}", told)
         return found[0]
 

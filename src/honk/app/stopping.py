@@ -9,10 +9,10 @@ from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import LANDING, State, Task
-from honk.domain.turn import Outcome, Turn
+from honk.domain.turn import Outcome, Point, Turn
 from honk.errors import NotNow, Usage
-from honk.flow import come_to_rest
-from honk.steps.again import LANDED_AGAIN, Point, points, stands
+from honk.flow import halt
+from honk.steps.again import LANDED_AGAIN, points
 from honk.steps.settle import Ending, settle, settle_landing
 
 _STOPPED = "stopped by a person"
@@ -70,7 +70,7 @@ class Stopping(Steering, Approving):
             if of == task.id:
                 await self.journal.cancel(workflow)
                 if kind == "land":
-                    await come_to_rest(task, State.MERGED, _STOPPED, ports=self.ports)
+                    await halt(task, _STOPPED, ports=self.ports)
                     await settle_landing(task, rest[0], Outcome.STOPPED, ports=self.ports)
         now = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, now.turn)
@@ -109,7 +109,7 @@ class Stopping(Steering, Approving):
             return ()
         finished = await self.finished_before(replace(last, again=last.again + 1))
         merge = (Point.MERGE,) if await self.ports.records.pull_request(task.id) else ()
-        return (*(one for one in points(finished) if stands(finished, one) is not None), *merge)
+        return (*points(finished), *merge)
 
     async def _remedy(self, task: Task, last: Turn) -> str:
         now = await self._points(task, last)

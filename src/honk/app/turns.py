@@ -10,10 +10,10 @@ from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.repository import Repository
 from honk.domain.task import LANDING, Task
-from honk.domain.turn import Outcome, Turn
+from honk.domain.turn import Outcome, Point, Turn
 from honk.errors import NotAllowed, NotNow
 from honk.ports import Journal, Ports
-from honk.steps.again import Point, stands
+from honk.steps.again import stands
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,19 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+class Point(StrEnum):
+    """From where a task can be done again."""
+
+    PREPARE = "prepare"
+    CODE = "code"
+    VERIFY = "verify"
+    PROPOSE = "propose"
+    BUILD = "build"
+    SHARE = "share"
+    MERGE = "merge"
+    DEPLOY = "deploy"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     task: TaskId

@@ -5,29 +5,15 @@ new workflow as its payload, so that a chain of retries, and a crash in one, nee
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
 from honk.domain.codec import load
 from honk.domain.task import State, Task
-from honk.domain.turn import Turn
+from honk.domain.turn import Point, Turn
 from honk.ports import Once, Ports
 
 T = TypeVar("T")
-
-
-class Point(StrEnum):
-    """From where a task can be done again."""
-
-    PREPARE = "prepare"
-    CODE = "code"
-    VERIFY = "verify"
-    PROPOSE = "propose"
-    BUILD = "build"
-    SHARE = "share"
-    MERGE = "merge"
-    DEPLOY = "deploy"
 
 
 #: Points of which the steps themselves say no state.

@@ -74,6 +74,22 @@ async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) 
     return made
 
 
+async def halted(task: Task, *, base: Base, ports: Ports) -> bool:
+    """Settles a deployment that was stopped half-way: whether its version is live, which nobody takes back here."""
+    config = await _configuration(task, base.commit, ports=ports)
+    history = await ports.records.deployments(task.repository.key, config.environment) if config else ()
+    under_way = next((one for one in history if one.task == task.id and one.state is DeploymentState.STARTED), None)
+    if under_way is None or (await ports.tasks.get(task.id)).state is not State.DEPLOYING:
+        return False
+    live = _went_live(ports.home / "production" / task.repository.key / under_way.environment, under_way)
+    made = replace(under_way, state=DeploymentState.LIVE if live else DeploymentState.FAILED)
+    await ports.records.save_deployment(made)
+    await _tell_finished(task, made, ports=ports)
+    if live:
+        await ports.tasks.move(task.id, State.DEPLOYED, "live before the stop came")
+    return live
+
+
 async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports) -> Deployment:
     """Deploys again what was live before this task. Raises NeedsHuman when there is nothing to go back to."""
     config = await _configuration(task, base.commit, ports=ports)

@@ -1,7 +1,8 @@
 """task → workspace: which repository, which commit, and a checkout of its own.
 
 The base is chosen once a task and recorded before anything is made on it, so that a crash between
-the two cannot give a task two bases.
+the two cannot give a task two bases. Only a retry from here, of work that was never proposed, takes the
+branch's tip anew, in a fresh workspace; what was handed back before stays in the mirror.
 """
 
 from functools import partial
@@ -9,10 +10,11 @@ from functools import partial
 from honk.domain.event import BaseChosen, TaskNoted, WorkspaceReady
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
-from honk.domain.turn import Turn
+from honk.domain.turn import Point, Turn
 from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman
 from honk.ports import Ports
+from honk.ports.slow import progress, slow
 
 
 async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
@@ -20,17 +22,22 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     await ports.tasks.move(task.id, State.PREPARING)
     tell = partial(ports.events.record, task.id, turn.number)
     base = await _chosen(task, ports=ports)
-    if base is None:
-        await ports.repositories.refresh(task.repository, tell)
-        tip = await ports.repositories.base(task.repository, task.options.base)
-        await tell(BaseChosen(branch=tip.branch, commit=tip.commit), key="base")
-        base = await _chosen(task, ports=ports) or tip
-        await ports.pool.furnish(task, base)
     pull_request = await ports.records.pull_request(task.id)
-    workspace = await ports.workspaces.open(
-        task.id, task.repository, base, at=pull_request.head if pull_request else None
-    )
-    await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.number}")
+    if base is None or (turn.point == Point.PREPARE and pull_request is None):
+        before = base
+        await ports.repositories.refresh(task.repository, tell, holder=f"task {task.id}")
+        tip = await ports.repositories.base(task.repository, task.options.base)
+        key = f"base/{turn.name}" if turn.point == Point.PREPARE else "base"
+        await tell(BaseChosen(branch=tip.branch, commit=tip.commit), key=key)
+        base = await _chosen(task, ports=ports) or tip
+        if before is not None and before != base:
+            await ports.workspaces.discard(task.id)
+        await ports.pool.furnish(task, base)
+    async with slow(tell, progress("prepare", "making the workspace")):
+        workspace = await ports.workspaces.open(
+            task.id, task.repository, base, at=pull_request.head if pull_request else None
+        )
+    await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.name}")
     if turn.number == 1:
         await _note_uncommitted(task, turn, ports=ports)
     return workspace
@@ -45,7 +52,7 @@ async def chosen_base(task: Task, *, ports: Ports) -> Base:
 
 
 async def _chosen(task: Task, *, ports: Ports) -> Base | None:
-    for event in await ports.events.read(task.id):
+    for event in reversed(await ports.events.read(task.id)):
         if isinstance(event.data, BaseChosen):
             return Base(branch=event.data.branch, commit=Sha(event.data.commit))
     return None

@@ -83,6 +83,7 @@ async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> End
 
 async def settle_landing(task: Task, act: str, outcome: Outcome, *, ports: Ports) -> Ending:
     """Leaves a merge, a deployment or an undo, in whatever state it has reached."""
+    await ports.tasks.clear_stop(task.id)
     now = await ports.tasks.get(task.id)
     ending = Ending(outcome=outcome, state=now.state, reason=now.reason)
     await _record(task.id, now.turn, ending, key=f"settled/{act}", ports=ports)

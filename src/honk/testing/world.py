@@ -23,7 +23,7 @@ from honk.domain.pull_request import MergeMethod, PullRequest
 from honk.domain.repository import Sha
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
-from honk.ports import Clock, Ports
+from honk.ports import Agent, Clock, Ports
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_machine import FakeMachine
 from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
@@ -150,6 +150,7 @@ class World:
         self.troubles: dict[str, list[Exception]] = {}
         self.journal = _Journal()
         self.agent = FakeAgent(dict(HABITS))
+        self.agents: dict[str, Agent] = {"claude": self.agent}
         self.forge = FakeForge(code, store.records, self.clock)
         self.policy = FakePolicy()
         self.budget = Budget()
@@ -169,7 +170,7 @@ class World:
             workspaces=self._passed(self.workspaces, "workspaces"),
             sandboxes=FakeSandboxes(),
             broker=FakeBroker(),
-            agents={"claude": self.agent},
+            agents=self.agents,
             gate=self._passed(FakeGate(self.code), "gate"),
             forge=self._passed(self.forge, "forge"),
             previews=FakePreviews(),

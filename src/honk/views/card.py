@@ -56,7 +56,7 @@ class Card:
 async def card(task: Task, *, ports: Ports) -> Card:
     """The task as it is now."""
     log = await ports.events.read(task.id)
-    base = next((e.data for e in log if isinstance(e.data, events.BaseChosen)), None)
+    base = next((e.data for e in reversed(log) if isinstance(e.data, events.BaseChosen)), None)
     settled = [e.data for e in log if isinstance(e.data, TaskSettled)]
     live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]
     taken = [e.data for e in log if isinstance(e.data, events.ChangeTaken)]

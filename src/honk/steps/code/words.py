@@ -30,8 +30,8 @@ async def _asked_for(work: Work) -> str:
     started = [event.data for event in before if isinstance(event.data, AgentStarted)]
     questions = [event for event in before if isinstance(event.data, QuestionAsked)]
     if not started:  # earlier turns never came to the agent
-        messages = await work.ports.tasks.said(work.task.id, work.turn.number)
-        return first_words(instruction_of(messages) or said)
+        earlier = [await work.ports.tasks.turn(work.task.id, number) for number in range(1, work.turn.number)]
+        return first_words(instruction_of(one.message for one in (*earlier, work.turn)))
     if started[-1].agent != work.agent.name:
         story = prompts.fence(Untrusted(await _story(work, before)), name="story")
         return prompts.render("story", story=story, words=said)
