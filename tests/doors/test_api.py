@@ -13,7 +13,7 @@ from honk.domain.access import Scope
 from honk.domain.event import BuildReady, TaskNoted
 from honk.domain.person import Identity, IdentityKind
 from honk.domain.policy import Act
-from honk.testing.world import ADDRESS
+from honk.testing.world import ADDRESS, Trap
 
 pytestmark = pytest.mark.anyio
 FIX = {"repository": ADDRESS, "instruction": "fix the crash"}
@@ -90,6 +90,35 @@ async def test_a_token_is_only_for_its_scopes(door: ApiWorld, scope: Scope, meth
         body = {"text": "x", **FIX} if method == "POST" else None
         said = await problem(await client.request(method, path, json=body), 403)
         assert said["type"] == "urn:honk:error:not-allowed" and scope.value in str(said["detail"])
+
+
+async def test_no_way_round_the_merge_scope(door: ApiWorld) -> None:
+    async with door.client(*(set(Scope) - {Scope.MERGE, Scope.DEPLOY})) as client:
+        await problem(await client.post("/tasks", json={**FIX, "merge": True}), 403)
+        id = await submitted(client)
+        await door.world.settled(await door.world.app.ports.tasks.get(id))
+        for point in ("merge", "deploy"):
+            await problem(await client.post(f"/tasks/{id}/retry", json={"point": point}), 403)
+        assert (await door.world.now(await door.world.app.ports.tasks.get(id))).state == "proposed"
+
+
+async def test_words_wait_are_changed_and_taken_back(door: ApiWorld) -> None:
+    door.world.trap = Trap(place="workspaces.open")
+    async with door.client() as client:
+        id = await submitted(client)
+        await door.world.trap.reached.wait()
+        said = await client.post(f"/tasks/{id}/messages", json={"text": "friendlier", "handling": "queued"})
+        message = said.json()["message"]
+        assert said.json()["turn"] is None
+        waiting = (await client.get(f"/tasks/{id}/messages")).json()
+        assert [(one["message"]["text"], one["handling"], one["handed"]) for one in waiting] == [
+            ("friendlier", "queued", False)
+        ]
+        edited = await client.patch(f"/tasks/{id}/messages/{message}", json={"text": "much friendlier"})
+        assert edited.json()["text"] == "much friendlier"
+        assert (await client.delete(f"/tasks/{id}/messages/{message}")).status_code == 200
+        await problem(await client.delete(f"/tasks/{id}/messages/{message}"), 404)
+        assert (await client.get(f"/tasks/{id}/messages")).json() == []
 
 
 async def test_every_route_asks_for_a_token(door: ApiWorld) -> None:

@@ -5,11 +5,13 @@ from honk.service.local import IMAGE_LIMIT, Local
 from honk.service.nouns import (
     About,
     Accepted,
+    Again,
     Approval,
     Artifact,
     Defaults,
     Diagnosis,
     Difference,
+    HandOver,
     LimitsWanted,
     Listed,
     NewTask,
@@ -17,6 +19,7 @@ from honk.service.nouns import (
     Query,
     Reply,
     Said,
+    Words,
 )
 from honk.service.protocol import Acting, Looking, Service
 
@@ -25,6 +28,7 @@ __all__ = [
     "About",
     "Accepted",
     "Acting",
+    "Again",
     "Approval",
     "Artifact",
     "Defaults",
@@ -32,6 +36,7 @@ __all__ = [
     "Difference",
     "Feed",
     "FellBehind",
+    "HandOver",
     "LimitsWanted",
     "Listed",
     "Local",
@@ -43,4 +48,5 @@ __all__ = [
     "Said",
     "Service",
     "Told",
+    "Words",
 ]

@@ -12,7 +12,7 @@ from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.event import BuildReady, ChangeTaken, Event
 from honk.domain.limits import Limits
-from honk.domain.message import Image, MessageId
+from honk.domain.message import Image, Message, MessageId, Waiting
 from honk.domain.person import Person
 from honk.domain.repository import Sha
 from honk.domain.task import Options, Task
@@ -28,6 +28,7 @@ from honk.service.nouns import (
     Defaults,
     Diagnosis,
     Difference,
+    HandOver,
     Listed,
     NewTask,
     Pressed,
@@ -208,7 +209,30 @@ class Local:
         found = await self.find(task)
         await self._checked(said.images)
         message = MessageId(id or uuid.uuid4().hex)
-        turn = await self.app.reply(self.person, found, said.text, images=said.images, id=message)
+        turn = await self.app.reply(
+            self.person, found, said.text, images=said.images, id=message, handling=said.handling
+        )
+        return Said(message=message, turn=turn)
+
+    async def messages(self, task: str) -> tuple[Waiting, ...]:
+        return await self.app.messages(await self.find(task))
+
+    async def edit(self, task: str, message: str, text: str) -> Message:
+        return await self.app.edit(self.person, await self.find(task), message, text)
+
+    async def withdraw(self, task: str, message: str) -> Message:
+        return await self.app.withdraw(self.person, await self.find(task), message)
+
+    async def hand_over(self, task: str, wanted: HandOver, *, id: str = "") -> Said:
+        message = MessageId(id or uuid.uuid4().hex)
+        turn = await self.app.hand_over(
+            self.person,
+            await self.find(task),
+            agent=wanted.agent,
+            model=wanted.model,
+            text=wanted.text,
+            id=message,
+        )
         return Said(message=message, turn=turn)
 
     async def stop(self, task: str) -> Task:
@@ -219,8 +243,8 @@ class Local:
     async def resume(self, task: str) -> bool:
         return await self.app.resume(await self.find(task))
 
-    async def retry(self, task: str) -> Task:
-        return await self.app.retry(self.person, await self.find(task))
+    async def retry(self, task: str, *, point: str | None = None) -> Task:
+        return await self.app.retry(self.person, await self.find(task), point=point, method=self.defaults.merge)
 
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         method = approval.method or self.defaults.merge

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
-from honk.domain.message import Image, MessageId
+from honk.domain.message import Handling, Image, MessageId
 from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Sha
@@ -139,6 +139,35 @@ class Reply:
 
     text: str
     images: tuple[Image, ...] = ()
+    #: while a turn is at work: at the agent's next step, at once, or as the next turn
+    handling: Handling = Handling.STEER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """Other words for a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandOver:
+    """Who goes on with a task."""
+
+    #: "" is the agent that it has
+    agent: str = ""
+    #: null is the model that the task has, or the agent's own default
+    model: str | None = None
+    #: what the next turn begins with; "" is to go on
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Again:
+    """What is to be done once more."""
+
+    #: the step from which on it is done again; null goes on where it was cut off
+    point: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

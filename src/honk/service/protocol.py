@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from honk.domain.event import Event
-from honk.domain.message import Image
+from honk.domain.message import Image, Message, Waiting
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.service.nouns import (
@@ -14,6 +14,7 @@ from honk.service.nouns import (
     Artifact,
     Diagnosis,
     Difference,
+    HandOver,
     Listed,
     NewTask,
     Pressed,
@@ -71,12 +72,24 @@ class Acting(Protocol):
 
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said: ...
 
+    async def messages(self, task: str) -> tuple[Waiting, ...]:
+        """Messages that no turn and no agent has had yet, oldest first."""
+
+    async def edit(self, task: str, message: str, text: str) -> Message:
+        """Other words for a message that still waits. Raises Unknown, or NotNow when the agent has it."""
+
+    async def withdraw(self, task: str, message: str) -> Message:
+        """A message that still waits is not worked on. Raises as `edit` does."""
+
+    async def hand_over(self, task: str, wanted: HandOver, *, id: str = "") -> Said:
+        """Another agent or model goes on, in the same workspace and pull request."""
+
     async def stop(self, task: str) -> Task: ...
 
     async def resume(self, task: str) -> bool:
         """Goes on with what was cut off; False when nothing was."""
 
-    async def retry(self, task: str) -> Task: ...
+    async def retry(self, task: str, *, point: str | None = None) -> Task: ...
 
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed: ...
 

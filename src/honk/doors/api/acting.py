@@ -2,18 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from honk.domain.message import Image
+from honk.domain.access import Scope
+from honk.domain.message import Image, Message, Waiting
 from honk.domain.task import Task
 from honk.doors.api.answers import said
-from honk.doors.api.callers import Asker, Deployer, IdempotencyKey, Merger, Steerer, request_id
+from honk.doors.api.callers import Asker, Deployer, IdempotencyKey, Merger, Reader, Steerer, must_have, request_id
 from honk.doors.api.looking import TaskName
 from honk.doors.api.problems import errors
 from honk.errors import Usage
-from honk.service import Accepted, Approval, NewTask, Pressed, Reply, Said
+from honk.service import Accepted, Again, Approval, HandOver, NewTask, Pressed, Reply, Said, Words
 
 router = APIRouter(tags=["act"])
+#: Steps for which being allowed to steer is not enough.
+_LANDS = {"merge": Scope.MERGE, "deploy": Scope.DEPLOY}
+MessageName = Annotated[str, Path(max_length=200, description="The beginning of a message's id.")]
 _PICTURES = {
     f"image/{kind}": {"schema": {"type": "string", "format": "binary"}} for kind in ("png", "jpeg", "gif", "webp")
 }
@@ -32,6 +36,8 @@ async def submit(caller: Asker, wanted: NewTask, idempotency_key: IdempotencyKey
             f"{wanted.repository!r} is a path on your machine, which this server does not see",
             "give a git URL that the server can reach, or an absolute path on its machine",
         )
+    if wanted.merge:
+        must_have(caller, Scope.MERGE)
     accepted = await caller.submit(wanted, id=request_id(caller, "submit", idempotency_key))
     status = 200 if accepted.resumed else 201
     return said(Accepted, accepted, status, Location=f"/api/v1/tasks/{accepted.task.id}")
@@ -64,6 +70,51 @@ async def reply(caller: Steerer, task: TaskName, words: Reply, idempotency_key: 
     return said(Said, await caller.reply(found.id, words, id=id), 202)
 
 
+@router.get(
+    "/tasks/{task}/messages",
+    response_model=list[Waiting],
+    responses=errors(404),
+    summary="Messages that still wait, oldest first",
+)
+async def messages(caller: Reader, task: TaskName) -> Response:
+    return said(tuple[Waiting, ...], await caller.messages(task))
+
+
+@router.patch(
+    "/tasks/{task}/messages/{message}",
+    response_model=Message,
+    responses=errors(404, 409, 413),
+    summary="Other words for a message that still waits",
+)
+async def edit(caller: Steerer, task: TaskName, message: MessageName, words: Words) -> Response:
+    return said(Message, await caller.edit(task, message, words.text))
+
+
+@router.delete(
+    "/tasks/{task}/messages/{message}",
+    response_model=Message,
+    responses=errors(404, 409),
+    summary="Take back a message that still waits",
+)
+async def withdraw(caller: Steerer, task: TaskName, message: MessageName) -> Response:
+    return said(Message, await caller.withdraw(task, message))
+
+
+@router.post(
+    "/tasks/{task}/hand-over",
+    status_code=202,
+    response_model=Said,
+    responses=errors(404, 409, 429),
+    summary="Another agent or model goes on with a task",
+)
+async def hand_over(
+    caller: Steerer, task: TaskName, wanted: HandOver, idempotency_key: IdempotencyKey = None
+) -> Response:
+    found = await caller.find(task)
+    id = request_id(caller, f"hand-over/{found.id}", idempotency_key)
+    return said(Said, await caller.hand_over(found.id, wanted, id=id), 202)
+
+
 @router.post(
     "/tasks/{task}/stop",
     status_code=202,
@@ -91,10 +142,13 @@ async def resume(caller: Steerer, task: TaskName) -> Response:
     status_code=202,
     response_model=Task,
     responses=errors(404, 409, 429),
-    summary="Go on where it was cut off, or have the work done again",
+    summary="Go on where it was cut off, or have the work done again from a step on",
 )
-async def retry(caller: Steerer, task: TaskName) -> Response:
-    return said(Task, await caller.retry(task), 202)
+async def retry(caller: Steerer, task: TaskName, again: Again | None = None) -> Response:
+    point = again.point if again else None
+    if point in _LANDS:
+        must_have(caller, _LANDS[point])
+    return said(Task, await caller.retry(task, point=point), 202)
 
 
 @router.post(

@@ -40,12 +40,17 @@ async def _caller(
     access = await backstage.tokens.find(shown.credentials) if shown is not None else None
     if access is None:
         raise NoToken
+    caller = backstage.service(access)
     for scope in needed.scopes:
-        if Scope(scope) not in access.scopes:
-            raise NotAllowed(
-                f"this access token is not for {scope!r}", f"make one that is: honk token create --scope {scope} …"
-            )
-    return backstage.service(access)
+        must_have(caller, Scope(scope))
+    return caller
+
+
+def must_have(caller: Local, scope: Scope) -> None:
+    """Raises NotAllowed when the caller's token is not for that."""
+    if scope not in caller.scopes:
+        remedy = f"make one that is: honk token create --scope {scope} …"
+        raise NotAllowed(f"this access token is not for {scope.value!r}", remedy)
 
 
 def _for(scope: Scope) -> Any:

@@ -12,7 +12,7 @@ import httpx
 from honk.app import App
 from honk.domain.codec import dump
 from honk.domain.event import Event
-from honk.domain.message import Image
+from honk.domain.message import Image, Message, Waiting
 from honk.domain.person import Person
 from honk.domain.task import Task
 from honk.domain.text import Secret
@@ -23,16 +23,19 @@ from honk.errors import Usage
 from honk.service import (
     About,
     Accepted,
+    Again,
     Approval,
     Artifact,
     Diagnosis,
     Difference,
+    HandOver,
     Listed,
     NewTask,
     Pressed,
     Query,
     Reply,
     Said,
+    Words,
 )
 from honk.views import Card
 
@@ -90,14 +93,27 @@ class Remote:
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
         return await self._wire.post(Said, _of(task, "messages"), dump(Reply, said), key=id)
 
+    async def messages(self, task: str) -> tuple[Waiting, ...]:
+        return await self._wire.get(tuple[Waiting, ...], _of(task, "messages"))
+
+    async def edit(self, task: str, message: str, text: str) -> Message:
+        words = dump(Words, Words(text=text))
+        return await self._wire.send("PATCH", Message, _of(task, "messages", message), words, again=True)
+
+    async def withdraw(self, task: str, message: str) -> Message:
+        return await self._wire.send("DELETE", Message, _of(task, "messages", message))
+
+    async def hand_over(self, task: str, wanted: HandOver, *, id: str = "") -> Said:
+        return await self._wire.post(Said, _of(task, "hand-over"), dump(HandOver, wanted), key=id)
+
     async def stop(self, task: str) -> Task:
         return await self._wire.post(Task, _of(task, "stop"), again=True)
 
     async def resume(self, task: str) -> bool:
         return await self._wire.post(bool, _of(task, "resume"), again=True)
 
-    async def retry(self, task: str) -> Task:
-        return await self._wire.post(Task, _of(task, "retry"))
+    async def retry(self, task: str, *, point: str | None = None) -> Task:
+        return await self._wire.post(Task, _of(task, "retry"), dump(Again, Again(point=point)))
 
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "merge"), dump(Approval, approval), key=id)

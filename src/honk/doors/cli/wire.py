@@ -51,13 +51,26 @@ class Wire:
         self, kind: type[T], path: str, body: str | bytes = "", *, key: str = "", again: bool = False, **query: Any
     ) -> T:
         """What the server says to an act. With a `key`, or where it is harmless (`again`), it may be sent again."""
+        return await self.send("POST", kind, path, body, key=key, again=again, **query)
+
+    async def send(
+        self,
+        method: str,
+        kind: type[T],
+        path: str,
+        body: str | bytes = "",
+        *,
+        key: str = "",
+        again: bool = False,
+        **query: Any,
+    ) -> T:
+        """The same with another method."""
         headers = {"Idempotency-Key": key} if key else {}
         if isinstance(body, str) and body:
             headers["Content-Type"] = "application/json"
-        response = await self._asked(
-            "POST", path, again=again or bool(key), content=body or None, headers=headers, params=query
-        )
-        return self._read(kind, response)
+        again = again or bool(key)
+        more = {"content": body or None, "headers": headers, "params": query}
+        return self._read(kind, await self._asked(method, path, again=again, **more))
 
     async def follow(self, path: str, after: int) -> AsyncGenerator[Event, None]:
         """Events as they happen. Comes back by itself where the connection breaks, and misses none."""
