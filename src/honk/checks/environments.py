@@ -12,9 +12,10 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -28,9 +29,10 @@ from honk.checks.keys import content_key
 from honk.checks.plan import Plan, Recipe, Step
 from honk.checks.reading import plain, readable
 from honk.checks.tree import Tree
-from honk.domain.event import EnvironmentReady, StepProgressed
+from honk.domain.event import EnvironmentReady, EventData, StepProgressed
 from honk.domain.limits import Spending
 from honk.domain.repository import Sha
+from honk.domain.task import TaskId
 from honk.domain.verdict import Evidence
 from honk.domain.workspace import Workspace
 from honk.errors import Defect
@@ -49,9 +51,14 @@ from honk.ports import (
     Tell,
     Workspaces,
 )
+from honk.ports.slow import progress, slow
 
 LIFETIME = timedelta(days=7)
 _LOG_LIMIT = 8 << 20
+#: seconds between two looks at what set-up prints
+_EVERY = 5.0
+#: what a command writes to standard error goes where its output goes
+_TOGETHER = ("sh", "-c", 'exec "$@" 2>&1', "sh")
 
 
 class _Marker(BaseModel, frozen=True):
@@ -139,7 +146,7 @@ class Environments:
             return found
         toolchains = " and ".join(recipe.toolchain for recipe in plan.recipes)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        async with _locked(folder.with_suffix(".lock"), tell):
+        async with _locked(folder.with_suffix(".lock"), exam.task, tell):
             found = self._find(folder, key)
             if found is not None:
                 return found
@@ -177,7 +184,7 @@ class Environments:
             await self.repositories.checkout(exam.repository, exam.base, commit, room / "tree")
             self.sandboxes.own(room / "env")
             async with self._setup_box(room, exam, plan, tell, network=network) as sandbox:
-                run = _Setup(sandbox, plan.config.setup_timeout, self.artifacts, tell)
+                run = _Setup(sandbox, plan.config.setup_timeout, room / "setup.log", self.artifacts, tell)
                 for recipe in plan.recipes:
                     failed = await run.make(recipe)
                     if failed:
@@ -186,6 +193,7 @@ class Environments:
                         )
                 entries = await generated.collect(sandbox, await self.interpreter(), room / "tree")
             marker = _Marker(created_at=self.clock(), entries=entries, detail="; ".join(run.left_out))
+            (room / "setup.log").unlink(missing_ok=True)
             (room / "environment.json").write_text(marker.model_dump_json())
             _put_in_place(room, folder)
             return Environment(key=key, folder=folder, entries=entries)
@@ -237,7 +245,9 @@ _PROXIES = {
 class _Setup:
     """Runs recipes in one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, seconds: float, artifacts: Artifacts, tell: Tell) -> None:
+    def __init__(self, sandbox: Sandbox, seconds: float, log: Path, artifacts: Artifacts, tell: Tell) -> None:
+        """`log`: a file on the host that nobody inside sees."""
+        self._log = log
         self._sandbox = sandbox
         self._seconds = seconds
         self._artifacts = artifacts
@@ -272,12 +282,18 @@ class _Setup:
     async def _step(self, step: Step) -> Evidence | None:
         await self._tell(StepProgressed(step="environment", detail=step.title))
         environment = {**await self._pretended(), **step.environment}
-        ran = await self._sandbox.run(
-            step.argv, seconds=self._seconds, environment=environment, output_limit=_LOG_LIMIT
-        )
+        self._log.unlink(missing_ok=True)
+        async with slow(self._tell, partial(self._at_line, step), every=_EVERY):
+            ran = await self._sandbox.run(
+                (*_TOGETHER, *step.argv),
+                seconds=self._seconds,
+                environment=environment,
+                output_limit=_LOG_LIMIT,
+                stdout_to=self._log,
+            )
         if ran.exit_code == 0:
             return None
-        text = plain(ran.stdout + b"\n" + ran.stderr).strip()
+        text = plain(self._log.read_bytes() + b"\n" + ran.stderr).strip()
         ending = f"\n(ended by the time limit of {self._seconds:.0f} s)" if ran.exit_code is None else ""
         return Evidence(
             command=step.argv[2] if step.argv[:2] == ("sh", "-c") else " ".join(step.argv),
@@ -286,6 +302,15 @@ class _Setup:
             condensed=condense(readable(text)) + ending,
             log=await self._artifacts.put(text.encode()),
         )
+
+    def _at_line(self, step: Step, seconds: float) -> EventData:
+        """What set-up printed last, for those who wait."""
+        with suppress(OSError), self._log.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 4096, 0))
+            lines = [line.strip() for line in readable(plain(file.read())).splitlines() if line.strip()]
+            if lines:
+                return StepProgressed(step="environment", detail=f"{step.title} ({seconds:.0f} s so far): {lines[-1]}")
+        return progress("environment", step.title)(seconds)
 
     async def _pretended(self) -> dict[str, str]:
         """Versions for tools that would take one from a tag, where no tag can be reached.
@@ -319,8 +344,11 @@ _VERSION_VARIABLES = (
 
 
 @asynccontextmanager
-async def _locked(path: Path, tell: Tell) -> AsyncIterator[None]:
-    """One maker at a time, in all processes. The lock ends with its holder, however that ends."""
+async def _locked(path: Path, task: TaskId, tell: Tell) -> AsyncIterator[None]:
+    """One maker at a time, in all processes. The lock ends with its holder, however that ends.
+
+    Its file names the holder, for those who wait.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         waited = False
@@ -330,9 +358,13 @@ async def _locked(path: Path, tell: Tell) -> AsyncIterator[None]:
                 break
             except BlockingIOError:
                 if not waited:
-                    await tell(StepProgressed(step="environment", detail="waits for a task that makes the same one"))
+                    who = os.pread(descriptor, 200, 0).decode("utf-8", "replace")
+                    said = f"waits for task {who}, which makes the same one" if who else "waits: it is being made"
+                    await tell(StepProgressed(step="environment", detail=said))
                 waited = True
                 await anyio.sleep(0.2)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, task.encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -19,8 +19,11 @@ class Repositories(Protocol):
     def identify(self, address: str) -> Repository:
         """A local path or git URL as a Repository. No input or output beyond resolving the path."""
 
-    async def refresh(self, repository: Repository, tell: Tell) -> None:
-        """Clones or fetches. Raises RepositoryUnusable (no such repository, no rights, empty) or Unreachable."""
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
+        """Clones or fetches. Raises RepositoryUnusable (no such repository, no rights, empty) or Unreachable.
+
+        Who waits for the same repository meanwhile is told the `holder`, such as "task fix-the-crash".
+        """
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
         """The branch's tip; None is the default branch. Raises RepositoryUnusable."""

@@ -12,6 +12,7 @@ from honk.domain.task import State, Task
 from honk.domain.text import one_line
 from honk.domain.verdict import Answer
 from honk.ports import Ports
+from honk.ports.slow import progress, slow
 
 #: Merged already, whatever has become of the deployment.
 _LANDED = frozenset({State.MERGED, State.DEPLOYING, State.DEPLOYED})
@@ -82,7 +83,9 @@ async def _decide(
         if objection is not None:
             return objection
     message = f"{pull_request.title}\n\nHonk-Task: {task.id}\nMerged-by: {one_line(person.name)}\n"
-    return await ports.forge.merge(task.repository, pull_request, head=head, method=method, message=message)
+    tell = partial(ports.events.record, task.id, task.turn)
+    async with slow(tell, progress("merge", f"merging into {pull_request.base}")):
+        return await ports.forge.merge(task.repository, pull_request, head=head, method=method, message=message)
 
 
 def _objection(pull_request: PullRequest, answer: Answer, accept_unsure: bool) -> Refused | None:

@@ -16,6 +16,7 @@ from honk.domain.verdict import Answer, Finding, Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import Defect
 from honk.ports import Ports
+from honk.ports.slow import progress, slow
 
 _MARKS = {Answer.PASS: "pass", Answer.FAIL: "**fail**", Answer.UNSURE: "*unsure*"}
 
@@ -29,7 +30,8 @@ async def propose(
     tell = partial(ports.events.record, task.id, turn.number)
     head = attempt.change.commit
     before = await ports.forge.find(task.repository, task.id)
-    refused = await ports.forge.publish(task.repository, task.branch, head, over=before.head if before else None)
+    async with slow(tell, progress("propose", f"pushing {task.branch}")):
+        refused = await ports.forge.publish(task.repository, task.branch, head, over=before.head if before else None)
     if refused:
         note = f"the branch {task.branch} is kept by Honk, because the target refused it: {refused}"
         await tell(TaskNoted(text=note), key=f"refused/{head}")

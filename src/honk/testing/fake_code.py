@@ -82,7 +82,7 @@ class FakeRepositories:
     def identify(self, address: str) -> Repository:
         return Repository(url=address, name=Path(address).name, key=hashlib.sha256(address.encode()).hexdigest()[:12])
 
-    async def refresh(self, repository: Repository, tell: Tell) -> None:
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
         if self._code.outages:
             raise self._code.outages.pop(0)
         if "missing" in repository.url:

@@ -22,7 +22,9 @@ from honk.adapters.broker.upstream import (
     unreachable,
 )
 from honk.adapters.broker.wire import JSON, Caller, Patience, Refused, Shelf, error_body, header
+from honk.domain.event import AgentWaits
 from honk.errors import LimitReached
+from honk.ports.slow import slow
 
 
 class ModelRoute:
@@ -83,7 +85,8 @@ class ModelRoute:
         outgoing = self._upstream.request(request, body, self._patience)
         scrubber = Scrubber(self._upstream.secrets())
         try:
-            response = await self._transport.handle_async_request(outgoing)
+            async with slow(self._notices.tell, _silent, after=self._patience.quiet):
+                response = await self._transport.handle_async_request(outgoing)
         except httpx.TransportError as exc:
             await self._no_answer(exc, scrubber)
             return
@@ -116,3 +119,7 @@ class ModelRoute:
             self._ledger.end("model", sentence)
             raise Refused.for_good(sentence)
         await caller.answer(failure.status, failure.headers, failure.body)
+
+
+def _silent(seconds: float) -> AgentWaits:
+    return AgentWaits(reason=f"the model's server has not begun to answer for {seconds:.0f} s")

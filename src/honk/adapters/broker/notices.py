@@ -26,7 +26,7 @@ class Notices:
     """Tells the task's events about one exit."""
 
     def __init__(self, tell: Tell, clock: Callable[[], float]) -> None:
-        self._tell = tell
+        self.tell = tell
         self._clock = clock
         self._denied: set[tuple[str, str]] = set()
         self._failing: dict[tuple[int | None, str], _Repeating] = {}
@@ -39,9 +39,9 @@ class Notices:
             return
         self._denied.add(key)
         if len(self._denied) > DENIALS_TOLD:
-            await self._tell(NetworkDenied(target="…", reason="further denied targets are not shown"))
+            await self.tell(NetworkDenied(target="…", reason="further denied targets are not shown"))
             return
-        await self._tell(NetworkDenied(target=key[0], reason=key[1]))
+        await self.tell(NetworkDenied(target=key[0], reason=key[1]))
 
     async def failed(self, status: int | None, detail: str) -> None:
         """Told at once when it is new, and then again every REPEAT seconds with how often it happened."""
@@ -58,7 +58,7 @@ class Notices:
         words = printable(detail)
         if before is not None and before.untold:
             words += f" ({before.untold + 1} times since it was last said)"
-        await self._tell(ModelFailed(status=status, detail=words))
+        await self.tell(ModelFailed(status=status, detail=words))
 
     def recovered(self) -> None:
         """The model answered: whatever fails from now on is new."""

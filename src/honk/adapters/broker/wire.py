@@ -39,6 +39,8 @@ class Patience:
     connect: float = 10.0
     #: an upstream that sends nothing
     silence: float = 600.0
+    #: an upstream that has not begun to answer, before people are told
+    quiet: float = 20.0
     #: a tunnel through which nothing flows
     tunnel: float = 300.0
 

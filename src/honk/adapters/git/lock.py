@@ -9,14 +9,17 @@ from pathlib import Path
 import anyio
 
 _POLL = 0.05
+_LONGEST_NAME = 200
 
 
 @asynccontextmanager
-async def exclusive(path: Path, waiting: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[int]:
+async def exclusive(
+    path: Path, waiting: Callable[[str], Awaitable[None]] | None = None, *, holder: str = ""
+) -> AsyncIterator[int]:
     """Holds the lock file. Yields its descriptor: a child that inherits it holds the lock as long as it lives.
 
     So a git that outlives a killed Honk keeps others out until it has ended. `waiting` is awaited
-    once when the lock is not free.
+    once when the lock is not free, with what the one who has it called itself: its `holder`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -25,8 +28,10 @@ async def exclusive(path: Path, waiting: Callable[[], Awaitable[None]] | None = 
         while not _taken(descriptor):
             if waiting is not None and not told:
                 told = True
-                await waiting()
+                await waiting(os.pread(descriptor, _LONGEST_NAME, 0).decode("utf-8", "replace"))
             await anyio.sleep(_POLL)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode()[:_LONGEST_NAME], 0)
         yield descriptor
     finally:
         os.close(descriptor)

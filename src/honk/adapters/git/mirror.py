@@ -24,6 +24,7 @@ from honk.domain.event import StepProgressed
 from honk.domain.repository import Repository, Sha
 from honk.errors import Defect, RepositoryUnusable
 from honk.ports import Tell
+from honk.ports.slow import progress, slow
 
 #: The target's branches in the mirror. `refs/heads/` of the mirror is Honk's own, so that pruning never meets it.
 TARGET = "refs/remotes/target"
@@ -73,16 +74,20 @@ class Mirrors:
         return Git(self.environments.remote())
 
     @asynccontextmanager
-    async def locked(self, repository: Repository, tell: Tell | None = None) -> AsyncIterator[int]:
-        """Alone with the repository's mirror and base stores. What a killed git left there is removed."""
+    async def locked(self, repository: Repository, tell: Tell | None = None, *, holder: str = "") -> AsyncIterator[int]:
+        """Alone with the repository's mirror and base stores. What a killed git left there is removed.
 
-        async def waiting() -> None:
+        Who waits is told who has them: its `holder`.
+        """
+
+        async def waiting(who: str) -> None:
             if tell is not None:
-                await tell(
-                    StepProgressed(step="prepare", detail=f"waiting: {repository.name} is being fetched already")
-                )
+                by = f"for {who}" if who else "by Honk itself"
+                said = f"waiting: {repository.name} is being fetched already {by}"
+                await tell(StepProgressed(step="prepare", detail=said))
 
-        async with exclusive(self.layout.repository(repository) / "lock", waiting) as descriptor:
+        lock = self.layout.repository(repository) / "lock"
+        async with exclusive(lock, waiting, holder=holder) as descriptor:
             for store in (self.layout.mirror(repository), *(self.layout.repository(repository) / "base").glob("*.git")):
                 stale = (*store.glob("*.lock"), *(store / "refs").rglob("*.lock"), *store.glob("objects/pack/tmp_*"))
                 for leftover in stale:
@@ -125,15 +130,19 @@ class Mirrors:
                 return shown == known
         return await self.advertised(repository) == known
 
-    async def refresh(self, repository: Repository, tell: Tell) -> None:
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
         """Clones or fetches; see `Repositories.refresh`."""
         self.environments.prepare()
         self._check_path(repository)
-        if await self.unmoved(repository):
+        asking = progress("prepare", f"asking {repository.name} for its branches")
+        async with slow(tell, asking):
+            unmoved = await self.unmoved(repository)
+        if unmoved:
             return
-        async with self.locked(repository, tell) as lock:
+        async with self.locked(repository, tell, holder=holder) as lock:
             self.fetched.pop(repository.key, None)
-            shown = await self.advertised(repository)
+            async with slow(tell, asking):
+                shown = await self.advertised(repository)
             if not shown.heads:
                 raise RepositoryUnusable(
                     f"{repository.url} is empty: no branch has a commit", "commit something there first, then try again"

@@ -42,8 +42,8 @@ class GitRepositories:
     def identify(self, address_: str) -> Repository:
         return address.identify(address_)
 
-    async def refresh(self, repository: Repository, tell: Tell) -> None:
-        await self.mirrors.refresh(repository, tell)
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
+        await self.mirrors.refresh(repository, tell, holder=holder)
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
         if not (self.layout.repository(repository) / "head").exists():

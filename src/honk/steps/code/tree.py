@@ -9,6 +9,7 @@ from honk.domain.repository import Sha
 from honk.domain.text import one_line
 from honk.errors import SandboxDied
 from honk.ports import Box
+from honk.ports.slow import progress, slow
 from honk.steps.code.work import Work
 
 _TRIES = 3
@@ -25,7 +26,8 @@ async def take(work: Work) -> Change:
 async def _take(work: Work) -> Change:
     ports = work.ports
     box = Box(workspace=Path(work.workspace.path), mounts=ports.workspaces.mounts(work.workspace))
-    async with ports.sandboxes.open(box) as sandbox:
+    handing = progress("code", "handing the change back")
+    async with slow(work.tell, handing), ports.sandboxes.open(box) as sandbox:
         return await ports.workspaces.take(
             work.workspace, sandbox, parent=work.parent, message=await _message(work), at=work.turn.message.at
         )
