@@ -122,3 +122,85 @@ async def test_a_stopped_reply_leaves_the_pull_request_to_be_merged(here: World)
         await here.app.merge(person, task, method=here.method)
         task = await here.settled(task)
     assert (task.state, here.file("main")) == (State.DEPLOYED, b"fixed")
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+async def test_a_stop_while_it_deploys_leaves_it_merged_and_the_live_version_alone(here: World, after: bool) -> None:
+    person = await here.person()
+    async with here.working():
+        task = await here.settled(await here.ask("fix the crash"))
+        here.trap = Trap(place="repositories.checkout", after=after)
+        act = await here.app.merge(person, task, method=here.method)
+        with anyio.fail_after(10):
+            await here.trap.reached.wait()
+            await here.app.stop(person, await here.now(task), working=True)
+            await here.journal.wait(f"land/{task.id}/{act}")
+        task = await here.now(task)
+        assert (task.state, task.reason) == (State.MERGED, "stopped by a person, before it was deployed")
+        assert (here.production(), here.file("main")) == (None, b"fixed")
+        assert await here.store.tasks.stop_asked(task.id) is None
+        here.trap = Trap(place="nowhere")
+        await here.app.retry(person, task, point="deploy")
+        task = await here.settled(task)
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
+
+
+async def test_a_stop_while_it_merges_lets_the_merge_end_and_deploys_nothing(here: World) -> None:
+    person = await here.person()
+    async with here.working():
+        task = await here.settled(await here.ask("fix the crash"))
+        here.trap = Trap(place="forge.merge", after=False, goes_on=anyio.Event())
+        act = await here.app.merge(person, task, method=here.method)
+        await here.trap.reached.wait()
+        await here.app.stop(person, await here.now(task), working=True)
+        assert here.trap.goes_on is not None
+        here.trap.goes_on.set()
+        with anyio.fail_after(10):
+            await here.journal.wait(f"land/{task.id}/{act}")
+        task = await here.now(task)
+    assert (task.state, here.file("main"), here.production()) == (State.MERGED, b"fixed", None)
+
+
+async def test_a_task_that_waits_in_line_stops_although_no_step_of_it_runs(here: World) -> None:
+    person = await here.person()
+    task = await here.ask("fix the crash")
+    await here.store.tasks.ask_stop(task.id, person.id)
+    here.journal.hold(f"turn/{task.id}/1")
+    async with here.working():
+        with anyio.fail_after(10):
+            while (await here.now(task)).state is not State.STOPPED:
+                await here.store.tasks.news(task.id, 0.02)
+        assert await here.journal.unfinished() == ()
+        await here.app.retry(person, task)
+        task = await here.settled(task)
+    assert task.state is State.PROPOSED
+
+
+async def test_what_is_said_after_the_stop_makes_the_work_go_on(here: World) -> None:
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"half"}, endless=True)
+    person = await here.person()
+    async with here.working():
+        task = await here.ask("fix the crash")
+        await here.agent.busy.wait()
+        here.trap = Trap(place="workspaces.take", after=False, goes_on=anyio.Event())
+        await here.app.stop(person, task, working=True)
+        await here.trap.reached.wait()  # the agent has ended, its work is being taken over
+        await here.app.reply(person, task, "friendlier")
+        assert here.trap.goes_on is not None
+        here.trap.goes_on.set()
+        with anyio.fail_after(10):
+            task = await here.settled(task)
+    assert (task.state, task.turn, here.file(task.branch)) == (State.PROPOSED, 2, b"fixed, friendly")
+
+
+async def test_a_stop_before_the_agent_is_at_work_does_not_wait_for_the_set_up(here: World) -> None:
+    here.trap = Trap(place="gate.environment", after=False)
+    person = await here.person()
+    async with here.working():
+        task = await here.ask("fix the crash")
+        with anyio.fail_after(10):
+            await here.trap.reached.wait()
+            await here.app.stop(person, task, working=True)
+            task = await here.settled(task)
+    assert task.state is State.STOPPED
+    assert "agent.started" not in [event.type for event in await here.log(task)]

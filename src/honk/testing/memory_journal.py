@@ -51,12 +51,17 @@ class MemoryJournal:
         self._workflows: Mapping[str, Workflow] = {}
         self._running: dict[str, tuple[asyncio.Task[None], Steps]] = {}
         self._crashed = asyncio.Event()
+        self._held: set[str] = set()
 
     def restarted(self, *, crash_before: str = "", crash_after: str = "") -> "MemoryJournal":
         """The journal of a new process over the same records."""
         journal = MemoryJournal(crash_before=crash_before, crash_after=crash_after)
         journal._kept = self._kept
         return journal
+
+    def hold(self, id: str) -> None:
+        """The workflow stays in line, as behind others in a journal whose places are all taken."""
+        self._held.add(id)
 
     def recorded(self, id: str) -> tuple[str, ...]:
         """Names of the workflow's finished steps, in order."""
@@ -115,7 +120,7 @@ class MemoryJournal:
 
     def _begin(self, id: str) -> None:
         kept = self._kept[id]
-        if id in self._running or not kept.unfinished or kept.kind not in self._workflows or self._crashed.is_set():
+        if id in self._held or id in self._running or not kept.unfinished or kept.kind not in self._workflows or self._crashed.is_set():
             return
         if self.concurrency is not None and len(self._running) >= self.concurrency:
             if id not in self._line:

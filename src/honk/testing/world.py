@@ -76,6 +76,8 @@ class Trap:
     after: bool = True
     passed: int = 0
     reached: anyio.Event = field(default_factory=anyio.Event)
+    #: who is held goes on once it is set; None holds for good
+    goes_on: anyio.Event | None = None
 
     async def passing(self, place: str, *, after: bool) -> None:
         """Holds the caller when this is the place."""
@@ -84,7 +86,7 @@ class Trap:
         self.passed += 1
         if self.passed == self.number:
             self.reached.set()
-            await anyio.Event().wait()
+            await (self.goes_on or anyio.Event()).wait()
 
 
 #: Methods of ports that change what outlives the process.
