@@ -13,6 +13,7 @@ from honk.doors.cli import command_line
 from honk.doors.cli.house import Diagnosis, House
 from honk.doors.cli.keeping import Tell, add_keeping_commands
 from honk.settings import Settings
+from honk.settings.live import checked
 from honk.settings.server import Server
 
 
@@ -31,6 +32,9 @@ class _Doctor:
 
     def settings_path(self) -> Path:
         return Settings.locate()
+
+    def check_policy(self, file: Path | None) -> str:
+        return checked(file or Settings.locate())
 
 
 class _Keeper:

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,15 @@ def commands() -> dict[str, Any]:
     cli = command_line(None, None)  # type: ignore[arg-type]  # opened by commands, and none is run here
     add_keeping_commands(cli, None)  # type: ignore[arg-type]
     add_demo(cli)
-    return dict(typer.main.get_command(cli).commands)  # type: ignore[attr-defined]
+    return dict(_flat(typer.main.get_command(cli)))
+
+
+def _flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _flat(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def render() -> str:

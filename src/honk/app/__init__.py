@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from honk.app.asking import Asking
+from honk.app.governing import Governing
 from honk.app.stopping import Stopping
 
 __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Asking, Stopping):
+class App(Asking, Stopping, Governing):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

@@ -46,6 +46,11 @@ def dump(kind: type[T], value: T) -> str:
         raise Defect(f"not a {getattr(kind, '__name__', kind)}: {exc}") from exc
 
 
+def jsonable(value: object) -> Any:
+    """A noun as plain JSON values, for those who print it."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
 def load(kind: type[T], text: str) -> T:
     """What `dump` was given. Raises Defect when the text is not such a value."""
     try:

@@ -99,9 +99,9 @@ class Rules:
         if granting is not None:
             return Decision(allowed=True, reason=granting.rule)
         right = NEEDS[act]
-        place = "Honk itself" if repository is None else canonical(repository.url) or repository.url
+        place = "Honk itself" if repository is None else f"on {canonical(repository.url) or repository.url}"
         able = ", ".join(self.may(right, repository)[:5]) or "nobody"
-        reason = f"{person.name} may not {act} on {place}: no role grants {right} (it is granted to {able})"
+        reason = f"{person.name} may not {act} {place}: no role grants {right} (it is granted to {able})"
         return Decision(allowed=False, reason=reason)
 
 

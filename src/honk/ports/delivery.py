@@ -7,6 +7,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act, Decision, Explanation
 from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest
 from honk.domain.repository import Repository, Sha
+from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
 
 
@@ -56,6 +57,9 @@ class Policy(Protocol):
 
     async def explain(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Explanation:
         """What `ask` would answer, and why."""
+
+    async def known(self, key: str) -> Known | None:
+        """The person whom the policy has under that key."""
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         """Names of those who may, for people who may not."""

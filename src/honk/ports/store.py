@@ -64,6 +64,9 @@ class Tasks(Mailbox, Protocol):
     async def person(self, identity: Identity, name: str) -> Person:
         """The person with this identity; made when unknown."""
 
+    async def person_of(self, identity: Identity) -> Person | None:
+        """The person with this identity; None, and nobody is made, when unknown."""
+
     async def get_person(self, id: PersonId) -> Person: ...
 
     async def add(self, task: Task, turn: Turn) -> Task:
@@ -84,6 +87,9 @@ class Tasks(Mailbox, Protocol):
 
     async def unsettled(self) -> tuple[TaskId, ...]:
         """Tasks on which somebody must be at work by their state, or for which a message waits; oldest first."""
+
+    async def busy(self, by: PersonId, also: frozenset[TaskId]) -> tuple[Task, ...]:
+        """The person's tasks on which somebody must be at work, and those of theirs among `also`; newest first."""
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""

@@ -20,6 +20,7 @@ from honk.domain.turn import Turn
 from honk.errors import NotNow, Unknown, Usage
 from honk.service import feed as feeding
 from honk.service.feed import Feed
+from honk.service.local_governing import LocalGoverning
 from honk.service.nouns import (
     About,
     Accepted,
@@ -50,7 +51,7 @@ IMAGE_LIMIT = 5 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local:
+class Local(LocalGoverning):
     """Implements honk.service.Service on an opened Honk."""
 
     app: App

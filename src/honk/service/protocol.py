@@ -7,6 +7,7 @@ from honk.domain.event import Event
 from honk.domain.message import Image, Message, Waiting
 from honk.domain.task import Task
 from honk.domain.turn import Turn
+from honk.service.governing import Governing
 from honk.service.nouns import (
     About,
     Accepted,
@@ -96,5 +97,5 @@ class Acting(Protocol):
     async def undo(self, task: str) -> Pressed: ...
 
 
-class Service(Looking, Acting, Protocol):
+class Service(Looking, Acting, Governing, Protocol):
     """A Honk, in this process or behind a server."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
-from honk.errors import SettingsWrong
+from honk.errors import SettingsWrong, Usage
 from honk.settings.file import File, parse
 from honk.settings.policy import budget_of, rules_of
 
@@ -60,6 +60,20 @@ class Live:
         if self._rules.roles and not rules.roles:
             raise SettingsWrong(f"{self._path} has no [[roles]] any more", "put them back, or start Honk again")
         self._good, self._rules = file, rules
+
+
+def checked(path: Path) -> str:
+    """What the policy in the file holds, in a sentence. Raises SettingsWrong, or Usage where there is no file."""
+    if not path.exists():
+        raise Usage(f"there is no {path}", "`honk init` writes one")
+    live = Live(path)
+    rules, budget = live.rules(), live.budget()
+    if not rules.roles:
+        return f"{path}: no roles, so the users of this machine may do everything (policy {rules.version})"
+    counts = f"{len(rules.people)} people, {len(rules.teams)} teams, {len(rules.roles)} roles"
+    bounds = {"task": budget.task_usd, "person and day": budget.person_day_usd, "day": budget.day_usd}
+    money = ", ".join(f"${usd:.2f} a {name}" for name, usd in bounds.items() if usd is not None) or "no budgets"
+    return f"{path}: {counts}; {money} (policy {rules.version})"
 
 
 def _rules(file: File) -> Rules:

@@ -17,6 +17,7 @@ from honk.domain.pull_request import (
     Refused,
 )
 from honk.domain.repository import Repository, Sha
+from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
 from honk.ports import Clock, Records
 from honk.testing.fake_code import Code, changes
@@ -144,6 +145,9 @@ class FakePolicy:
         looked = Looked(rule="everybody may here", grants=decision.allowed, because=decision.reason)
         where = "" if repository is None else repository.url
         return Explanation(decision=decision, person=person.name, act=act, repository=where, looked_at=(looked,))
+
+    async def known(self, key: str) -> Known | None:
+        return None
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         return ("everybody",)

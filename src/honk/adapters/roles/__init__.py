@@ -5,7 +5,7 @@ from collections.abc import Callable
 from honk.domain.person import Person
 from honk.domain.policy import NEEDS, Act, Decision, Explanation, Looked
 from honk.domain.repository import Repository
-from honk.domain.rules import Rules
+from honk.domain.rules import Known, Rules
 from honk.domain.task import Task
 from honk.errors import SettingsWrong
 
@@ -33,6 +33,12 @@ class RolesPolicy:
                 repository="" if repository is None else repository.url,
                 looked_at=(looked,),
             )
+
+    async def known(self, key: str) -> Known | None:
+        try:
+            return next((one for one in self._rules().people if one.key == key), None)
+        except SettingsWrong:
+            return None
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         try:

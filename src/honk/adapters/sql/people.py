@@ -36,6 +36,12 @@ def everyone_who_is(connection: sa.Connection, id: PersonId) -> tuple[PersonId, 
     return (PersonId(now), *map(PersonId, joined))
 
 
+def seek_person(connection: sa.Connection, identity: Identity, rules: Rules) -> Person | None:
+    """The person with this identity, as far as a door has seen them."""
+    id = connection.execute(sa.select(identities.c.person).where(_is(identity))).scalar()
+    return None if id is None else read_person(connection, PersonId(id), rules)
+
+
 def find_person(connection: sa.Connection, identity: Identity, name: str, rules: Rules, new_id: PersonId) -> Person:
     """The person with this identity, as the policy has it; made under the new id when unknown."""
     known = rules.known(identity)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
 from honk.adapters.sql.mailbox import SqlMailbox
-from honk.adapters.sql.people import WhoIsWho, find_person, read_person
+from honk.adapters.sql.people import WhoIsWho, find_person, read_person, seek_person
 from honk.adapters.sql.schema import mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
@@ -79,6 +79,10 @@ class SqlTasks(SqlMailbox):
         rules = self._rules()
         return await self._database.write(lambda connection: find_person(connection, identity, name, rules, made))
 
+    async def person_of(self, identity: Identity) -> Person | None:
+        rules = self._rules()
+        return await self._database.read(lambda connection: seek_person(connection, identity, rules))
+
     async def get_person(self, id: PersonId) -> Person:
         rules = self._rules()
         return await self._database.read(lambda connection: read_person(connection, id, rules))
@@ -110,7 +114,11 @@ class SqlTasks(SqlMailbox):
 
     async def get(self, prefix: str) -> Task:
         query = sa.select(tasks).where(tasks.c.id.startswith(prefix, autoescape=True)).order_by(tasks.c.id).limit(20)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        whole = sa.select(tasks).where(tasks.c.id == prefix)
+        # the whole id is found by the index, however many tasks there are
+        rows = await self._database.read(
+            lambda connection: connection.execute(whole).all() or connection.execute(query).all()
+        )
         # LIKE ignores case in some databases
         found = [row for row in rows if row.id.startswith(prefix)]
         exact = [row for row in found if row.id == prefix]
@@ -156,6 +164,14 @@ class SqlTasks(SqlMailbox):
             lambda connection: connection.execute(query.order_by(tasks.c.created_at)).all()
         )
         return tuple(TaskId(row.id) for row in rows)
+
+    async def busy(self, by: PersonId, also: frozenset[TaskId]) -> tuple[Task, ...]:
+        wanted = sa.or_(tasks.c.state.in_(sorted(BUSY)), tasks.c.id.in_(sorted(also)))
+        query = sa.select(tasks).where(tasks.c.requested_by == by, wanted)
+        query = query.order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+        return tuple(
+            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+        )
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         now = self._clock()

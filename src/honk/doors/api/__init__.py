@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Request, Response
 
 from honk import __version__
-from honk.doors.api import acting, looking
+from honk.doors.api import acting, governing, looking
 from honk.doors.api.bounds import Bounded
 from honk.doors.api.callers import Backstage, NoToken
 from honk.doors.api.problems import answer, plain, say_problems
@@ -32,6 +32,7 @@ def api(backstage: Backstage) -> FastAPI:
     app.state.backstage = backstage
     app.include_router(looking.router)
     app.include_router(acting.router)
+    app.include_router(governing.router)
     say_problems(app)
 
     @app.exception_handler(NoToken)

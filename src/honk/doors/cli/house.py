@@ -87,3 +87,6 @@ class Caretaker(Protocol):
 
     def settings_path(self) -> Path:
         """Where honk.toml is, or would be."""
+
+    def check_policy(self, file: Path | None) -> str:
+        """What the policy in the file holds; in the one in use, where none is given. Raises SettingsWrong, Usage."""

@@ -18,6 +18,7 @@ from honk.domain.task import Task
 from honk.domain.text import Secret
 from honk.domain.turn import Turn
 from honk.doors.cli.house import only_there
+from honk.doors.cli.remote_governing import RemoteGoverning
 from honk.doors.cli.wire import Wire
 from honk.errors import Usage
 from honk.service import (
@@ -40,11 +41,8 @@ from honk.service import (
 from honk.views import Card
 
 
-class Remote:
+class Remote(RemoteGoverning):
     """Implements honk.service.Service on a server."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
 
     # ── looking ────────────────────────────────────────────────────────────────────────────────
     async def about(self) -> About:
