@@ -35,6 +35,7 @@ class ParkedExit:
         self._furnish = furnish
         self._behind: Furnished | None = None
         self._held: list[Connection] = []
+        self._closed = False
 
     def give(self, permit: Pass, tell: Tell, spend: Spend) -> Exit:
         """From now on it is the exit of that task; what waited in it goes on. Raises Defect the second time."""
@@ -48,7 +49,9 @@ class ParkedExit:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Takes a connection; what it sends is not read before there is a task."""
-        if self._behind is not None:
+        if self._closed:  # it came as the exit went
+            writer.transport.abort()
+        elif self._behind is not None:
             self._behind.accept(reader, writer)
         elif len(self._held) < _WAITING:
             self._held.append((reader, writer))
@@ -57,6 +60,7 @@ class ParkedExit:
 
     async def close(self) -> None:
         """Cuts off what waits, or what the task still does."""
+        self._closed = True
         for _, writer in self._held:
             writer.transport.abort()
         if self._behind is not None:

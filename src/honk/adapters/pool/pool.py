@@ -76,6 +76,7 @@ class WarmPool:
         self._free: list[_Stock] = []
         self._given: dict[TaskId, _Stock] = {}
         self._wake = asyncio.Event()
+        self._filled = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
         self._open = False
 
@@ -105,6 +106,16 @@ class WarmPool:
         """Agents that wait."""
         return sum(1 for stock in self._free if stock.parked is not None)
 
+    def look(self) -> None:
+        """Has it compare what it holds with what is wanted, now."""
+        self._wake.set()
+
+    async def filled(self) -> None:
+        """Returns when all is ready that can be."""
+        while self._wake.is_set() or not self._filled.is_set():
+            await self._filled.wait()
+            await asyncio.sleep(0)
+
     # ── what a task asks ───────────────────────────────────────────────────────────────────────
     async def ahead(self, task: Task, words: str) -> None:
         stock = next((one for one in self._free if self._suits(one, task) and one.parked), None)
@@ -120,7 +131,7 @@ class WarmPool:
 
     async def furnish(self, task: Task, base: Base) -> bool:
         self._note(task.repository)
-        self._wake.set()
+        self.look()
         stock = self._given.pop(task.id, None)
         if stock is not None and stock.spare.base != base:
             self._drop(stock)
@@ -186,11 +197,14 @@ class WarmPool:
     async def _keep(self) -> None:
         while True:
             self._wake.clear()
+            self._filled.clear()
             try:
                 await self._look()
                 await self._fill()
             except (HonkError, OSError) as error:
                 _log.info("spares could not be made", reason=str(error))
+            if not self._wake.is_set():
+                self._filled.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._size.look):
                     await self._wake.wait()
