@@ -11,6 +11,7 @@ from honk.doors.cli.look import add_looking_commands
 from honk.doors.cli.money import add_money_commands
 from honk.doors.cli.people import add_people_commands
 from honk.doors.cli.serving import add_serving_commands
+from honk.doors.cli.steering import add_steering_commands
 from honk.doors.cli.work import add_work_commands
 
 
@@ -40,6 +41,7 @@ def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
             raise typer.Exit
 
     add_work_commands(cli, open_house)
+    add_steering_commands(cli, open_house)
     add_serving_commands(cli, open_house)
     add_looking_commands(cli, open_house)
     add_people_commands(cli, open_house, caretaker)

@@ -10,15 +10,17 @@ import anyio
 import typer
 
 from honk.domain.event import TaskSettled
+from honk.domain.message import Handling
 from honk.domain.pull_request import MergeMethod
-from honk.domain.task import State, Task
-from honk.domain.turn import Outcome
+from honk.domain.task import BUSY, State, Task
+from honk.domain.turn import Outcome, Point
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import ImageFiles, Json, TaskName, images, seen_from
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import INTERRUPTED, kept, run
-from honk.service import Approval, LimitsWanted, NewTask, Reply
+from honk.doors.cli.steering import say
+from honk.service import Approval, LimitsWanted, NewTask
 from honk.views import EXITS
 
 
@@ -131,40 +133,39 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
         task: TaskName,
         words: Annotated[str, typer.Argument(help="What should be different now.")],
         image: ImageFiles = None,
+        queue: Annotated[bool, typer.Option("--queue", help="Leave the agent at work alone: the next turn.")] = False,
+        interrupt: Annotated[bool, typer.Option("--interrupt", help="Cut short what the agent does now.")] = False,
         json: Json = False,
     ) -> None:
-        """Go on with a task: a new turn in the same workspace, session and pull request."""
+        """Go on with a task: said to the agent at work, or a new turn in the same session and pull request."""
         out = Output(json_lines=json)
-
-        async def command(house: House) -> int:
-            found = await house.service.find(task)
-            said = Reply(text=words, images=await images(house, image))
-            message = ""
-
-            async def begin() -> Task:
-                nonlocal message
-                received = await house.service.reply(found.id, said, id=uuid.uuid4().hex)
-                message = received.message
-                if received.turn is None:
-                    out.line("queued: it is the next turn, after the one at work")
-                return found
-
-            return _exit(await carry_through(house, out, begin, existing=found, message=lambda: message))
-
-        run(open_house, out, command, task=task)
+        if queue and interrupt:
+            raise typer.BadParameter("--queue and --interrupt exclude each other")
+        handling = Handling.INTERRUPT if interrupt else Handling.QUEUED if queue else Handling.STEER
+        say(open_house, task, words, image, handling, out)
 
 
 def _add_retry(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk retry fix-the-crash")
-    def retry(task: TaskName, json: Json = False) -> None:
-        """Go on where a crash or Ctrl-C cut a task off, or send the agent to work on it again."""
+    def retry(
+        task: TaskName,
+        point: Annotated[
+            str | None,
+            typer.Option("--from", help="The step from which it is done again.", metavar="|".join(Point)),
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """Go on where a crash or Ctrl-C cut a task off, or do it again.
+
+        With --from, the steps before that point stand as they were; without, the agent works on the same words again.
+        """
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
             found = await house.service.find(task)
 
             async def begin() -> Task:
-                return await house.service.retry(found.id)
+                return await house.service.retry(found.id, point=point)
 
             return _exit(await carry_through(house, out, begin, existing=found))
 
@@ -225,14 +226,15 @@ def _add_stop(cli: typer.Typer, open_house: Open) -> None:
             found = await house.service.find(task)
             stopped = await house.service.stop(found.id)
             with anyio.move_on_after(10):
-                while stopped.state not in {State.STOPPED}:
+                while stopped.state in BUSY:
                     await anyio.sleep(0.1)
                     stopped = await house.service.find(found.id)
             if json:
                 out.data({"task": stopped.id, "state": str(stopped.state)})
             else:
-                out.line(f"{stopped.id}: {stopped.state}. The work is kept; `honk retry {stopped.id}` goes on.")
-            return 0 if stopped.state is State.STOPPED else 1
+                point = " --from deploy" if stopped.state is State.MERGED else ""
+                out.line(f"{stopped.id}: {stopped.state}. The work is kept; `honk retry {stopped.id}{point}` goes on.")
+            return 0 if stopped.state in {State.STOPPED, State.MERGED} else 1
 
         run(open_house, out, command)
 
