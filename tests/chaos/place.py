@@ -100,6 +100,7 @@ def place(url: str) -> Iterator[Place]:
     person.mkdir()
     (person / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
     environment = {
+        **{name: value for name, value in os.environ.items() if name == "PYTHONPATH"},
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "HOME": str(person),

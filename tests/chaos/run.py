@@ -28,6 +28,7 @@ from place import KEY, Place, place, serving
 from story import SONG
 from victims import KINDS, of_home, strike
 
+from honk.domain.event import AgentStarted, EventData
 from honk.settings import Settings
 from honk.testing.scripted_model import ScriptedModel
 from honk.wiring import open_honk
@@ -38,7 +39,8 @@ _AT_ONCE = 3
 _PAUSES = (0.3, 3.0)
 #: seconds that a stopped worker stays stopped
 _STOPPED = (0.5, 2.0)
-_RECOVERY = 60.0
+#: seconds that are waited for a sign of life: of a server, of an agent
+_RECOVERY = (60.0, 6.0)
 
 
 @dataclass(kw_only=True)
@@ -117,6 +119,9 @@ class Chaos:
             await life.live()
             for wrong in (*life.lost, *life.doubled):
                 self._tell(f"WRONG {wrong}")
+            if life.lost or life.doubled:
+                for event in await life.events():
+                    self._tell(f"    {event.seq} turn {event.turn} {event.data}"[:300])
             if self.score.trials >= self.trials:
                 return
 
@@ -128,16 +133,18 @@ class Chaos:
             server = self.here.server
             hit = [life for life in self.score.lives if not life.over]
             before = {life.number: len(await life.events()) for life in hit}
-            if server is None or server.returncode is not None or not strike(kind, server.pid, chance):
+            if kind in {"agent", "sandbox"}:
+                hit = [life for life in hit if any(isinstance(e.data, AgentStarted) for e in await life.events())]
+            if server is None or server.returncode is not None or not strike(kind, server.pid, self.here.home, chance):
                 continue
             began = time.monotonic()
             self.score.trials += 1
             if kind == "stopped":
                 await self._second_server(chance, server)
                 began = time.monotonic()
-            if kind in {"worker", "group"}:
+            if kind in {"worker", "group", "disk"}:
                 self.here.ready = anyio.Event()
-            seconds = await self._recovered(hit, before, began)
+            seconds = await self._recovered(kind, hit, before, began)
             if seconds is not None:
                 self.score.recovery[kind].append(seconds)
             self._tell(f"{self.score.trials:4} {kind:8} {'-' if seconds is None else f'{seconds:.2f} s'}")
@@ -154,12 +161,16 @@ class Chaos:
         with contextlib.suppress(ProcessLookupError):
             os.kill(server.pid, signal.SIGCONT)
 
-    async def _recovered(self, hit: list[Life], before: dict[int, int], began: float) -> float | None:
-        """Seconds until something happens to one of them again; None where all of them were waiting or over."""
-        with anyio.move_on_after(_RECOVERY):
+    async def _recovered(self, kind: str, hit: list[Life], before: dict[int, int], began: float) -> float | None:
+        """Seconds until work goes on: until the next event or, of an agent, until it has started again.
+
+        None where nothing was under way, such as with a sandbox that only verified.
+        """
+        wanted = AgentStarted if kind in {"agent", "sandbox"} else EventData
+        with anyio.move_on_after(_RECOVERY[wanted is AgentStarted]):
             while any(not life.over for life in hit):
                 for life in hit:
-                    if len(await life.events()) > before[life.number]:
+                    if any(isinstance(event.data, wanted) for event in (await life.events())[before[life.number] :]):
                         return time.monotonic() - began
                 await anyio.sleep(0.02)
         return None
@@ -192,8 +203,6 @@ async def chaos(trials: int, seed: int, *, say: bool = True, victims: tuple[str,
             async with open_honk(Settings.load(here.environment)) as house:
                 score = await Chaos(here=here, house=house, trials=trials, seed=seed, say=say, victims=victims).run()
             score.strays += [f"the model: {one}" for one in model.complaints]
-            if say and not score.good:
-                print(here.said.decode(errors="replace")[-6000:])  # noqa: T201
     return score
 
 

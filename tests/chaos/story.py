@@ -31,25 +31,24 @@ def steps(more: bool) -> tuple[str, ...]:
 
 
 def _answer(asked: Asked) -> Say:
-    """The first step whose tool call has not been seen to end: as a real model, it trusts its transcript only."""
-    seen = "\n".join(_results(asked))
-    more = any(MORE in text for _, text in asked.said())
+    """The first step whose tool call has not been seen to end: it trusts its transcript, as a real model does.
+
+    Told that the workspace was lost, it looks after every step again.
+    """
+    blocks = [block for message in asked.messages if message.get("role") != "assistant" for block in _blocks(message)]
+    lost = max((at for at, block in enumerate(blocks) if "workspace was lost" in block), default=0)
+    more = any(MORE in block for block in blocks)
     for name in steps(more):
-        if f"done {name}!" not in seen:
+        if not any(f"done {name}!" in block for block in blocks[lost:]):
             # The log shows a call that was made twice; the file does not.
             command = f"echo {name} >> log.txt; echo la > {name}.txt; sleep 0.15; echo 'done '{name}'!'"
             return Say(f"Now {name}.", (Call("Bash", {"command": command, "description": name}),))
     return Say("Done.")
 
 
-def _results(asked: Asked) -> list[str]:
-    found = []
-    for message in asked.messages:
-        content = message.get("content", "")
-        for block in content if isinstance(content, list) else []:
-            if isinstance(block, dict) and block.get("type") == "tool_result":
-                found.append(str(block.get("content", "")))
-    return found
+def _blocks(message: Mapping[str, object]) -> list[str]:
+    content = message.get("content", "")
+    return [str(block) for block in content] if isinstance(content, list) else [str(content)]
 
 
 SONG = Scenario("song", (_answer,), words=WORDS, repeat=True)

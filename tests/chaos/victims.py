@@ -3,12 +3,13 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("worker", "agent", "sandbox", "group", "stopped")
+KINDS = ("worker", "agent", "sandbox", "group", "stopped", "disk")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,11 +31,14 @@ def below(process: int) -> Iterator[Found]:
                 yield from below(child)
 
 
-def strike(kind: str, server: int, chance: random.Random) -> bool:
-    """Kills one of that kind with SIGKILL (a "stopped" worker: SIGSTOP); False when there is none now."""
+def strike(kind: str, server: int, home: Path, chance: random.Random) -> bool:
+    """Kills one of that kind with SIGKILL; False when there is none now.
+
+    A "stopped" worker gets SIGSTOP; with the "disk", everything is killed and the folders of all tasks are lost.
+    """
     there = list(below(server))
-    if kind in {"worker", "group"}:
-        victims = [server, *(one.id for one in there)] if kind == "group" else [server]
+    if kind in {"worker", "group", "disk"}:
+        victims = [server] if kind == "worker" else [server, *(one.id for one in there)]
     elif kind == "stopped":
         victims = [server]
     else:
@@ -48,6 +52,9 @@ def strike(kind: str, server: int, chance: random.Random) -> bool:
     for victim in victims:
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGSTOP if kind == "stopped" else signal.SIGKILL)
+    if kind == "disk":
+        for task in (home / "tasks").glob("*"):
+            shutil.rmtree(task if chance.random() < 0.5 else task / "workspace", ignore_errors=True)
     return True
 
 

@@ -40,6 +40,7 @@ from honk.ports import Agent, Ports, Registries
 from honk.service import Defaults, Feed, Local, Service
 from honk.settings import Settings
 from honk.settings.live import Live
+from honk.wiring.leftovers import clearing
 from honk.wiring.locking import WorkerLock
 from honk.wiring.readiness import kept, pool_of
 from honk.wiring.serving import Site, listening, served
@@ -113,10 +114,12 @@ class OpenHonk:
         """Takes the worker lock of HONK_HOME, if it is free."""
         return self.watch.noting(self.lock.alone())
 
-    def working(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
         """Runs workflows in this process. The worker lock says that no other one has a broker at work here."""
         sweep(self.home / "run")
-        return self.lock.kept(Worker(self.app, merge=self.defaults.merge).working())
+        async with clearing(self.home), self.lock.kept(Worker(self.app, merge=self.defaults.merge).working()):
+            yield
 
     def spares(self) -> AbstractAsyncContextManager[None]:
         """Keeps checkouts of the repositories in use ready, and agents that wait in them."""

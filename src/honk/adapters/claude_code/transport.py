@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import anyio
 from claude_agent_sdk import CLIConnectionError, ProcessError, Transport
 
-from honk.errors import Retryable, SandboxDied
+from honk.errors import OutOfMemory, Retryable, SandboxDied
 from honk.ports import Process, Sandbox
 
 #: Seconds that the binary has to write its transcript after its input has ended.
@@ -37,6 +36,8 @@ class SandboxTransport(Transport):
         self._ready = False
         self._greeted = False
         self._struck = False
+        #: its exit code, or what killed it, once it has ended
+        self._fate: int | Retryable | None = None
         #: how the process ended, once its output has
         self.exit_code: int | None = None
         self._writing = anyio.Lock()
@@ -64,10 +65,8 @@ class SandboxTransport(Transport):
                 self._greeted = self._greeted or frame.get("type") == "control_response"
                 yield frame
         self._ready = False
-        try:
-            self.exit_code = await self._process.wait()
-        except Retryable:  # which `killed` tells to whoever asks
-            self.exit_code = _KILLED
+        self._fate = await self._ended()
+        self.exit_code = _KILLED if isinstance(self._fate, Retryable) else self._fate
         if not self._greeted:  # only an error ends the SDK's wait for the handshake
             raise ProcessError("Claude Code ended", exit_code=self.exit_code)
 
@@ -83,14 +82,22 @@ class SandboxTransport(Transport):
 
     async def killed(self) -> bool:
         """Whether the process ended by a signal that Honk did not send. Raises OutOfMemory where that was why."""
-        if self._process is None or self._struck:
-            return False
-        with anyio.move_on_after(_MOMENT):
-            try:
-                return await self._process.wait() > _SIGNALS
-            except SandboxDied:
-                return True
-        return False
+        if self._fate is None and not self._struck:
+            with anyio.move_on_after(_MOMENT):
+                self._fate = await self._ended()
+        if isinstance(self._fate, OutOfMemory):
+            raise self._fate
+        return isinstance(self._fate, SandboxDied)
+
+    async def _ended(self) -> int | Retryable:
+        """The exit code, or what killed it."""
+        if self._process is None:
+            return 0
+        try:
+            code = await self._process.wait()
+        except Retryable as error:
+            return error
+        return SandboxDied("Claude Code was killed.") if code > _SIGNALS and not self._struck else code
 
     async def kill(self) -> None:
         """Ends the process and everything it started; whoever reads gets to know."""
@@ -105,8 +112,7 @@ class SandboxTransport(Transport):
             return
         with anyio.move_on_after(_FAREWELL):
             await self._process.close_input()
-            with suppress(Retryable):
-                await self._process.wait()
+            self._fate = self._fate or await self._ended()
         await self.kill()
 
     def is_ready(self) -> bool:
