@@ -251,3 +251,16 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(Defect, match="not open"):
         await store.tasks.get("t1")
+
+
+async def test_work_that_somebody_must_be_at_is_found_among_all(store: SqlStore) -> None:
+    person = await store.tasks.person(ANN, "Ann")
+    other = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value="bob"), "Bob")
+    for number, (state, by) in enumerate(
+        [(State.CODING, person), (State.PROPOSED, person), (State.QUEUED, other), (State.FAILED, person)]
+    ):
+        task = a_task(by, f"t{number}", state=state, created_at=BORN + timedelta(minutes=number))
+        await store.tasks.add(task, Turn(task=task.id, number=1, message=a_message(by, f"m{number}")))
+    assert [task.id for task in await store.tasks.busy(person.id, frozenset())] == ["t0"]
+    also = frozenset({TaskId("t2"), TaskId("t3"), TaskId("unknown")})
+    assert [task.id for task in await store.tasks.busy(person.id, also)] == ["t3", "t0"]

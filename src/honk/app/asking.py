@@ -7,7 +7,7 @@ from honk.app.turns import Turns
 from honk.domain.message import Image, Message, MessageId
 from honk.domain.person import Person
 from honk.domain.policy import Act
-from honk.domain.task import BUSY, Options, State, Task, TaskId
+from honk.domain.task import Options, State, Task, TaskId
 from honk.domain.turn import Turn
 from honk.errors import Usage
 from honk.steps.code import first_words
@@ -56,15 +56,15 @@ class Asking(Turns):
     ) -> Task | None:
         """The same request by the same person that a crash or Ctrl-C cut off, so that asking again goes on."""
         repository = self.ports.repositories.identify(address)
-        cut_off = {one.split("/")[1] for one in await self.journal.unfinished()}
-        for task in await self.ports.tasks.list(limit=1000):
+        cut_off = frozenset(TaskId(one.split("/")[1]) for one in await self.journal.unfinished())
+        for task in await self.ports.tasks.busy(person.id, cut_off):
             same = (task.repository.url, task.instruction, task.options, task.requested_by) == (
                 repository.url,
                 checked(text),
                 options,
                 person.id,
             )
-            if same and (task.id in cut_off or task.state in BUSY):
+            if same:
                 first = await self.ports.tasks.turn(task.id, 1)
                 if first.message.images == images:
                     return task

@@ -49,6 +49,20 @@ def client(engine: sa.Engine) -> DBOSClient:
     return DBOSClient(system_database_engine=engine, serializer=SERIALIZER, application_name=APPLICATION)
 
 
+def unfinished(engine: sa.Engine) -> tuple[str, ...]:
+    """Ids of workflows that have not ended, oldest first.
+
+    Asked in the words of DBOS's own partial indexes, so that it costs the same beside ten thousand that have.
+    """
+    table = "dbos.workflow_status" if engine.dialect.name == "postgresql" else "workflow_status"
+    found: list[tuple[int, str]] = []
+    with engine.begin() as connection:
+        for which in ("status IN ('ENQUEUED', 'PENDING')", "status = 'DELAYED'"):
+            rows = connection.exec_driver_sql(f"SELECT created_at, workflow_uuid FROM {table} WHERE {which}")
+            found += ((row[0], row[1]) for row in rows)
+    return tuple(id for _, id in sorted(found))
+
+
 def _use_wal(path: Path) -> None:
     """SQLite reports the lock of another process that opens the file at once, whatever the timeout."""
     deadline = time.monotonic() + _BUSY_SECONDS

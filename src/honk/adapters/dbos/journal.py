@@ -19,7 +19,7 @@ import anyio
 import sqlalchemy as sa
 from dbos import DBOSClient, WorkflowStatus
 
-from honk.adapters.dbos.database import VERSION, client, prepare
+from honk.adapters.dbos.database import VERSION, client, prepare, unfinished
 from honk.adapters.dbos.serving import Serving
 from honk.adapters.dbos.steps import resolve, values
 from honk.domain.codec import dump
@@ -33,7 +33,10 @@ QUEUE = "honk"
 LEFT = "honk-left"
 _UNFINISHED = ["ENQUEUED", "PENDING", "DELAYED"]
 #: seconds between two looks at the database: for work, for cancelled work, for a result
-_WORK_POLL = 0.2
+_WORK_POLL = 0.5
+#: the same where a change of the database's file is seen, and between two looks at that file: each costs microseconds
+_FILE_WORK_POLL = 5.0
+_FILE_POLL = 0.2
 _CANCEL_POLL = 0.5
 _RESULT_POLLS = (0.02, 0.5)
 #: seconds that a result may take to be written when `serve` is left
@@ -53,13 +56,17 @@ class DbosJournal:
         *,
         concurrency: int = 4,
         retry_delays: Sequence[float] = RETRY_DELAYS,
-        work_poll: float = _WORK_POLL,
+        work_poll: float | None = None,
     ) -> None:
-        """`work_poll`: seconds between two looks for work of other processes. What is started here begins at once."""
+        """`work_poll`: seconds between two looks for work of other processes, where nothing tells of it.
+
+        What is started here begins at once, and what others write into an SQLite file is seen there.
+        """
         self._url = f"sqlite:///{place.absolute()}" if isinstance(place, Path) else place
         self._concurrency = concurrency
         self._retry_delays = retry_delays
-        self._work_poll = work_poll
+        self._file = sa.make_url(self._url).database if self._url.startswith("sqlite") else None
+        self._work_poll = work_poll or (_FILE_WORK_POLL if self._file else _WORK_POLL)
         self._thread: ThreadPoolExecutor | None = None
         self._engine: sa.Engine | None = None
         self._client: DBOSClient | None = None
@@ -100,6 +107,9 @@ class DbosJournal:
             await _uninterrupted(asyncio.to_thread(serving.launch))
             watch = asyncio.create_task(self._watch_cancelled(serving), name="cancelled workflows")
             leaving.push_async_callback(_end, watch)
+            if self._file:
+                others = asyncio.create_task(_watch_file(Path(f"{self._file}-wal"), serving), name="other processes")
+                leaving.push_async_callback(_end, others)
             yield
 
     async def start(self, kind: str, id: str, payload: str) -> None:
@@ -128,10 +138,7 @@ class DbosJournal:
         return values(await self._ask(lambda asked: _outcomes(asked, id)))
 
     async def unfinished(self) -> tuple[str, ...]:
-        found = await self._ask(
-            lambda asked: asked.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
-        )
-        return tuple(one.workflow_id for one in found)
+        return await self._ask(lambda _: unfinished(self._open_engine()))
 
     async def waiting(self) -> tuple[str, ...]:
         claimed = self._serving.line if self._serving is not None else ()
@@ -166,9 +173,12 @@ class DbosJournal:
         left = asked.list_workflows(status="PENDING", name=kinds, load_input=False, load_output=False)
         if left:
             asked.resume_workflows([one.workflow_id for one in left], queue_name=LEFT)
+        return self._open_engine(), asked
+
+    def _open_engine(self) -> sa.Engine:
         if self._engine is None:
             raise Defect("the journal is not open")
-        return self._engine, asked
+        return self._engine
 
     async def _leave(self, serving: Serving) -> None:
         try:
@@ -243,6 +253,20 @@ def _result(status: WorkflowStatus) -> str:
     if status.status == "CANCELLED":
         raise Stopped("the work was cancelled")
     raise Defect(f"workflow {status.workflow_id} could not be kept in the journal: {status.error}")
+
+
+async def _watch_file(log: Path, serving: Serving) -> None:
+    """Whoever starts work writes into SQLite's log: then, and only then, somebody asks the database."""
+    seen: tuple[int, int] | None = None
+    while True:
+        await asyncio.sleep(_FILE_POLL)
+        try:
+            now = log.stat()
+        except OSError:
+            continue  # between two logs; the clock looks too
+        if (now.st_mtime_ns, now.st_size) != seen:
+            seen = (now.st_mtime_ns, now.st_size)
+            serving.look(once=True)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
