@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -25,6 +26,7 @@ from honk.ports import Once, Workflow
 from honk.steps.again import standing
 from honk.steps.pause import patient, pausable
 from honk.steps.queue import Line
+from honk.steps.remind import Reminders
 from honk.steps.retrying import telling
 from honk.steps.settle import Ending, settle, settle_landing
 
@@ -57,10 +59,18 @@ def worker_lock(home: Path) -> Iterator[bool]:
 class Worker:
     """Runs `turn`, `land` and `undo` workflows. The caller holds the worker lock."""
 
-    def __init__(self, app: App, *, merge: MergeMethod = MergeMethod.MERGE, limit: int = 1_000_000) -> None:
-        """`limit`: workflows that the journal runs at a time."""
+    def __init__(
+        self,
+        app: App,
+        *,
+        merge: MergeMethod = MergeMethod.MERGE,
+        limit: int = 1_000_000,
+        remind: timedelta = timedelta(hours=24),
+    ) -> None:
+        """`limit`: workflows that the journal runs at a time; `remind`: after that, of a question without an answer."""
         self._app = replace(app, ports=patient(app.ports))
         self._merge = merge
+        self._reminders = Reminders(remind, ports=self._app.ports)
         self._line = Line(self._app.journal.waiting, limit, ports=self._app.ports)
 
     @asynccontextmanager
@@ -71,6 +81,7 @@ class Worker:
             async with self._app.journal.serve(workflows), anyio.create_task_group() as beside:
                 beside.start_soon(self._line.keep)
                 beside.start_soon(self._stop_those_in_line)
+                beside.start_soon(self._reminders.keep)
                 yield
                 beside.cancel_scope.cancel()
 

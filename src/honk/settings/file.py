@@ -64,6 +64,8 @@ class WorkSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     #: merge method: a merge commit, or all of the pull request as one commit
     merge: Literal["merge", "squash"] = "merge"
+    #: hours after which people are reminded of a question, three times at most
+    remind_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
     #: agents that a server keeps started and waiting; each needs about 200 MB of memory
     warm_agents: Annotated[int, Field(ge=0, le=64)] = 1
     #: repositories of which a server keeps a checkout ready: those that were used last, within a week

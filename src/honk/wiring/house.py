@@ -118,8 +118,13 @@ class OpenHonk:
     async def working(self) -> AsyncIterator[None]:
         """Runs workflows in this process. The worker lock says that no other one has a broker at work here."""
         sweep(self.home / "run")
-        async with clearing(self.home), self.lock.kept(Worker(self.app, merge=self.defaults.merge).working()):
+        async with clearing(self.home), self.lock.kept(self._worker().working()):
             yield
+
+    def _worker(self) -> Worker:
+        work = self.settings.file.work
+        remind = timedelta(hours=work.remind_hours)
+        return Worker(self.app, merge=self.defaults.merge, limit=work.concurrency, remind=remind)
 
     def spares(self) -> AbstractAsyncContextManager[None]:
         """Keeps checkouts of the repositories in use ready, and agents that wait in them."""
