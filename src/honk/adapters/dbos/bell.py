@@ -24,10 +24,13 @@ class Bell(threading.Event):
         self._changed = threading.Condition()
         self._looks: deque[float] = deque()
 
-    def ring(self) -> None:
-        """From any thread."""
+    def ring(self, *, once: bool = False) -> None:
+        """From any thread. `once`: one look is enough, for it is not known that there is work."""
         with self._changed:
-            self._looks = deque(_LOOKS)
+            if once:
+                self._looks = self._looks or deque(_LOOKS[:1])
+            else:
+                self._looks = deque(_LOOKS)
             self._changed.notify_all()
 
     def set(self) -> None:

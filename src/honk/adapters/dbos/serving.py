@@ -167,10 +167,10 @@ class Serving:
         DBOS.launch()
         self._worker = Worker(dbos, self._queue_name)
 
-    def look(self) -> None:
-        """Work was started: it begins now, if there is a place."""
+    def look(self, *, once: bool = False) -> None:
+        """Work was started, or (`once`) may have been: it begins now, if there is a place."""
         if self._worker is not None:
-            self._worker.bell.ring()
+            self._worker.bell.ring(once=once)
 
     def destroy(self) -> None:
         """Blocks until DBOS's threads are gone. Not launched: no effect."""
