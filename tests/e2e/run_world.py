@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,15 @@ class Running:
                 if accepts(event):
                     return event
             assert self._open, f"ended before {wanted}: {self.out.decode()} {self.err.decode()}"
+            await self._news.wait()
+
+    async def says(self, pattern: str) -> re.Match[str]:
+        """Waits for words on its standard output."""
+        while True:
+            self._news = anyio.Event()
+            if found := re.search(pattern, self.out.decode()):
+                return found
+            assert self._open, f"ended before {pattern}: {self.out.decode()} {self.err.decode()}"
             await self._news.wait()
 
     def signal(self, number: int) -> None:
