@@ -87,6 +87,18 @@ async def test_a_lost_workspace_is_put_back_from_the_last_snapshot(here: World, 
     assert len(resumed) == 1 and ("session" in resumed[0]) == home
 
 
+async def test_a_loss_is_told_until_the_agent_has_heard_of_it(here: World) -> None:
+    task = await _cut_off_and_robbed(here, snapshot=True, home=True)
+    here.agent.habits = {"": Edit(cut_short="died")}
+    here.agent.busy = anyio.Event()
+    async with here.working():
+        await here.app.resume(task)
+        task = await here.settled(task)
+    told = here.agent.memory[next(iter(here.agent.memory))]
+    assert len(told) == 1 + REVIVALS + 1
+    assert all("workspace was lost" in words and "conversation so far was lost" in words for words in told[1:])
+
+
 async def test_without_a_snapshot_a_lost_workspace_begins_at_its_base(here: World) -> None:
     task = await _cut_off_and_robbed(here, snapshot=False, home=True)
     here.agent.habits = {"": Edit(files={"other": b"x"})}

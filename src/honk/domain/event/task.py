@@ -129,6 +129,8 @@ class WorkResumed(EventData):
     #: as in `work.paused`, or "restart"
     cause: str
     detail: str = ""
+    #: what was gone and had to be put back: "workspace", "session"
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

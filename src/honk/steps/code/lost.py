@@ -48,32 +48,50 @@ def look(work: Work, *, used: bool) -> Lost:
 async def put_back(work: Work, lost: Lost) -> str:
     """Makes a lost workspace again, newest state first: snapshot, hand-back, pull request, base.
 
-    Returns what the agent should know before anything else, or "".
+    Returns what the agent should know before anything else, or "": also of a loss before this one, as long as
+    nothing shows that the agent has heard of it.
     """
-    if not lost.anything:
+    events = await work.ports.events.read(work.task.id)
+    earlier = _unheard(events, work.turn.number)
+    known = Lost(workspace=lost.workspace or "workspace" in earlier, session=lost.session or "session" in earlier)
+    if not known.anything:
         return ""
-    ports = work.ports
-    events = await ports.events.read(work.task.id)
-    words = []
-    detail = "the agent's session was lost; it is told what happened in it"
+    snapshot = await work.ports.workspaces.latest_snapshot(work.workspace)
+    taken = [Sha(event.data.commit) for event in events if isinstance(event.data, ChangeTaken)]
+    state = "as the last snapshot has it" if snapshot else "as it was handed back last" if taken else "at its base"
     if lost.workspace:
-        snapshot = await ports.workspaces.latest_snapshot(work.workspace)
-        taken = [event.data.commit for event in events if isinstance(event.data, ChangeTaken)]
-        at = snapshot or Sha(taken[-1] if taken else work.parent)
-        await ports.workspaces.open(
-            work.task.id, work.workspace.repository, work.workspace.base, at=at, head=work.parent
-        )
-        state = "as the last snapshot has it" if snapshot else "as it was handed back last" if taken else "at its base"
+        at, place = snapshot or (taken[-1] if taken else work.parent), work.workspace
+        await work.ports.workspaces.open(work.task.id, place.repository, place.base, at=at, head=work.parent)
+    if lost.anything:
+        await work.tell(_resumed(lost, state))
+    words = []
+    if known.workspace:
         after = _calls_after_snapshot(events, work.turn.number) if snapshot else _calls(events, work.turn.number)
         words.append(prompts.render("workspace_lost", state=state, calls=_listed(after)))
-        detail = f"the workspace was lost, and is {state}"
-    if lost.session:
-        story = prompts.fence(Untrusted(_story(events)), name="story")
-        words.append(prompts.render("session_lost", story=story))
-    if lost.workspace and lost.session:
-        detail += "; the agent's session was lost as well"
-    await work.tell(WorkResumed(cause="restart", detail=detail))
+    if known.session:
+        words.append(prompts.render("session_lost", story=prompts.fence(Untrusted(_story(events)), name="story")))
     return "\n".join(words)
+
+
+def _resumed(lost: Lost, state: str) -> WorkResumed:
+    details = []
+    if lost.workspace:
+        details.append(f"the workspace was lost, and is {state}")
+    if lost.session:
+        details.append("the agent's session was lost; it is told what happened in it")
+    names = [name for name, gone in (("workspace", lost.workspace), ("session", lost.session)) if gone]
+    return WorkResumed(cause="restart", detail="; ".join(details), lost=tuple(names))
+
+
+def _unheard(events: tuple[Event, ...], turn: int) -> frozenset[str]:
+    """What was lost in this turn since the agent last said or did something."""
+    found: set[str] = set()
+    for event in events:
+        if event.turn == turn and isinstance(event.data, AgentWrote | AgentCalledTool):
+            found.clear()
+        elif event.turn == turn and isinstance(event.data, WorkResumed):
+            found |= set(event.data.lost)
+    return frozenset(found)
 
 
 def _calls(events: tuple[Event, ...], turn: int) -> list[str]:
