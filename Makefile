@@ -36,8 +36,9 @@ browser: develop ## The example's builds in a real Chromium (installs it: 350 MB
 installed: develop partners ## The wheel in an environment of its own, and the demo from there
 	@$(PY) -m pytest -m slow tests/e2e/test_wheel.py $(ARGS)
 
-chaos: develop partners ## Killed before and after every effect, and at every step of the real command
+chaos: develop partners ## Killed at every step, then a real server at TRIALS random moments (SEED repeats a run)
 	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_model.py $(ARGS)
+	@$(PY) tests/chaos/run.py --trials $(or $(TRIALS),300) $(if $(SEED),--seed $(SEED))
 
 trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
 	@$(PY) tests/trials/run.py $(ARGS)

@@ -34,9 +34,6 @@ from honk.testing.scripted_model import ScriptedModel
 from honk.wiring import open_honk
 from honk.wiring.house import OpenHonk
 
-_AT_ONCE = 3
-#: seconds between two kills
-_PAUSES = (0.3, 3.0)
 #: seconds that a stopped worker stays stopped
 _STOPPED = (0.5, 2.0)
 #: seconds that are waited for a sign of life: of a server, of an agent
@@ -91,6 +88,10 @@ class Chaos:
     trials: int
     seed: int
     victims: tuple[str, ...] = KINDS
+    #: tasks that are alive at the same time
+    at_once: int = 3
+    #: seconds between two kills
+    pauses: tuple[float, float] = (0.3, 3.0)
     say: bool = True
     score: Score = field(default_factory=Score)
 
@@ -99,7 +100,7 @@ class Chaos:
         chance = random.Random(self.seed)
         async with serving(self.here), anyio.create_task_group() as group:
             await self.here.ready.wait()
-            for _ in range(_AT_ONCE):
+            for _ in range(self.at_once):
                 group.start_soon(self._lives, random.Random(chance.random()))
             await self._kill(chance)
         self.score.strays = await self._left_behind()
@@ -127,7 +128,7 @@ class Chaos:
 
     async def _kill(self, chance: random.Random) -> None:
         while self.score.trials < self.trials:
-            await anyio.sleep(chance.uniform(*_PAUSES))
+            await anyio.sleep(chance.uniform(*self.pauses))
             await self.here.ready.wait()
             kind = chance.choice(self.victims)
             server = self.here.server
@@ -196,13 +197,23 @@ class Chaos:
             print(line, flush=True)  # noqa: T201
 
 
-async def chaos(trials: int, seed: int, *, say: bool = True, victims: tuple[str, ...] = KINDS) -> Score:
+async def chaos(
+    trials: int,
+    seed: int,
+    *,
+    say: bool = True,
+    victims: tuple[str, ...] = KINDS,
+    at_once: int = 3,
+    pauses: tuple[float, float] = (0.3, 3.0),
+) -> Score:
     """A whole run in a place of its own."""
     async with ScriptedModel([SONG], key=KEY, strict=False) as model:
         with place(model.url) as here:
             async with open_honk(Settings.load(here.environment)) as house:
-                score = await Chaos(here=here, house=house, trials=trials, seed=seed, say=say, victims=victims).run()
-            score.strays += [f"the model: {one}" for one in model.complaints]
+                run = Chaos(here=here, house=house, trials=trials, seed=seed, say=say, victims=victims)
+                run.at_once, run.pauses = at_once, pauses
+                score = await run.run()
+        score.strays += [f"the model: {one}" for one in model.complaints]
     return score
 
 
