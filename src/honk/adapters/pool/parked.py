@@ -115,8 +115,9 @@ class Parked:
 
     def moved(self, to: Spare) -> None:
         """Its folders have other names now."""
-        if isinstance(self._sandbox, Movable):
-            self._sandbox.moved(to.workspace, to.home)
+        sandbox: object = self._sandbox
+        if isinstance(sandbox, Movable):
+            sandbox.moved(to.workspace, to.home)
 
     async def tell(self, words: str) -> None:
         self.told = words

@@ -43,7 +43,7 @@ class Size:
     ahead: float = 30.0
     #: pause between two looks whether the machine is busy, and for how many of them it is respected
     calm: float = 0.25
-    patience: int = 80
+    patience: int = 20
 
 
 @dataclass(eq=False, slots=True)
