@@ -73,7 +73,8 @@ class Place:
 
     async def start(self) -> Process:
         """One more `honk serve`."""
-        command = [sys.executable, "-m", "honk", "serve", "--port", "0"]
+        # It ends with this run, however that ends.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "honk", "serve", "--port", "0"]
         return await anyio.open_process(
             command, env=self.environment, cwd=self.root, stdin=subprocess.DEVNULL, start_new_session=True
         )
