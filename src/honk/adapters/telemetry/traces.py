@@ -78,6 +78,9 @@ class Traces:
     # ── the journal ────────────────────────────────────────────────────────────────────────────
     def begun(self, workflow: Workflow) -> None:
         self._here[workflow.task] = _Here(workflow=workflow, span=span_id(workflow.task, workflow.kind, workflow.key))
+        if workflow.turn == 1 and (workflow.task, 1) not in self._asked:
+            # Accepted by another process, which may not trace: the same root, should it do so.
+            self._root(workflow.task, workflow.began, {})
 
     def ended(self, workflow: Workflow, error: BaseException | None) -> None:
         here = self._here.get(workflow.task)
@@ -183,18 +186,10 @@ class Traces:
     def _accepted(self, event: Event, data: TaskAccepted) -> None:
         at = _ns(event.at)
         self._remember(event.task, event.turn, at)
-        attributes: dict[str, Value] = {"honk.agent": data.agent, "honk.repository": data.repository}
-        self._emit(
-            Span(
-                task=event.task,
-                id=span_id(event.task),
-                parent=None,
-                name="task",
-                start=at,
-                end=at,
-                attributes=attributes,
-            )
-        )
+        self._root(event.task, at, {"honk.agent": data.agent, "honk.repository": data.repository})
+
+    def _root(self, task: TaskId, at: int, attributes: dict[str, Value]) -> None:
+        self._emit(Span(task=task, id=span_id(task), parent=None, name="task", start=at, end=at, attributes=attributes))
 
     def _remember(self, task: TaskId, turn: int, at: int) -> None:
         while len(self._asked) >= _REMEMBERED:
