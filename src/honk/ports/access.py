@@ -33,7 +33,7 @@ class Tokens(Protocol):
         """Whom the token stands for; None when it is none, is unknown, has expired or was revoked."""
 
     async def revoke(self, id: str) -> Token:
-        """From now on it opens nothing. Revoked before: no effect. Raises Usage for an unknown id."""
+        """From now on it opens nothing. Revoked before: no effect. Raises Unknown."""
 
     async def list(self) -> tuple[Token, ...]:
         """All tokens that were ever issued, oldest first."""

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from honk.app import App
-from honk.domain.access import Token
+from honk.domain.access import Scope, Token
 from honk.domain.audit import Entry
 from honk.domain.budget import Standing
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Explanation
-from honk.errors import Defect, Usage
+from honk.errors import Defect, NotAllowed, Usage
 from honk.service.governing import (
     AuditLine,
     AuditQuery,
@@ -31,14 +31,17 @@ class LocalGoverning:
 
     app: App
     person: Person
+    #: what the access token may be used for; every scope for who needs no token
+    scopes: frozenset[Scope] = frozenset(Scope)
 
     async def create_token(self, wanted: TokenWanted) -> TokenMade:
+        if more := set(wanted.scopes) - self.scopes:
+            missing = ", ".join(sorted(more))
+            raise NotAllowed(f"this access token is not for {missing}, and cannot make one that is")
         expires_at = None
         if wanted.days is not None:
             if not 0 < wanted.days <= _DAYS_LIMIT:
-                raise Usage(
-                    f"a token cannot expire after {wanted.days} days", f"give more than 0, at most {_DAYS_LIMIT}"
-                )
+                raise Usage(f"a token cannot expire after {wanted.days} days", f"give at most {_DAYS_LIMIT}")
             expires_at = self.app.ports.clock() + timedelta(days=wanted.days)
         issued = await self.app.issue_token(
             self.person, wanted.name, frozenset(wanted.scopes), whom=wanted.person, expires_at=expires_at

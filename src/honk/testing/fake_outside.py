@@ -19,7 +19,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
-from honk.ports import Clock, Records
+from honk.ports import Clock, Policy, Records
 from honk.testing.fake_code import Code, changes
 
 
@@ -45,6 +45,12 @@ class FakeArtifacts:
 
     def path(self, digest: str) -> Path:
         return self._root / digest
+
+    async def delete(self, digest: str) -> int:
+        there = self.path(digest).exists()
+        size = self.path(digest).stat().st_size if there else 0
+        self.path(digest).unlink(missing_ok=True)
+        return size
 
 
 class FakeForge:
@@ -91,7 +97,7 @@ class FakeForge:
             return Refused(reason=f"the branch is at {at}, not at the verified {head}")
         if done is None:
             files = dict(self._code.files(tip))
-            base = self._code.files(self._code.commits[head].parents[0])
+            base = self._code.files(self._begun(pull_request.base, head))
             for one in changes(base, self._code.files(head)):
                 if files.get(one.path) != base.get(one.path):
                     return Refused(reason=f"{one.path} conflicts with what is on {pull_request.base} now")
@@ -106,6 +112,13 @@ class FakeForge:
             repository.key, replace(pull_request, head=head, state=PullRequestState.MERGED)
         )
         return Merged(commit=done)
+
+    def _begun(self, base: str, head: Sha) -> Sha:
+        """Where the branch left the base."""
+        on = self._code.history(base)
+        while self._code.commits[head] not in on:
+            head = self._code.commits[head].parents[0]
+        return head
 
     def _merged(self, base: str, head: Sha) -> Sha | None:
         """The merge that brought the head in, if the base has it."""
@@ -134,20 +147,27 @@ class FakePolicy:
     """See `Policy`. Everything is allowed but what is listed; that may change between two acts."""
 
     refused: set[tuple[PersonId, Act]] = field(default_factory=set)
+    #: a policy that is asked in place of this one
+    written: Policy | None = None
 
     async def ask(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Decision:
-        if (person.id, act) in self.refused:
-            return Decision(allowed=False, reason=f"{person.name} may not {act} here", version="fake")
-        return Decision(allowed=True, reason="everybody may here", version="fake")
+        return (await self.explain(person, act, repository, task)).decision
 
     async def explain(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Explanation:
-        decision = await self.ask(person, act, repository, task)
-        looked = Looked(rule="everybody may here", grants=decision.allowed, because=decision.reason)
-        where = "" if repository is None else repository.url
-        return Explanation(decision=decision, person=person.name, act=act, repository=where, looked_at=(looked,))
+        if self.written is not None:
+            return await self.written.explain(person, act, repository, task)
+        allowed = (person.id, act) not in self.refused
+        reason = "everybody may here" if allowed else f"{person.name} may not {act} here"
+        return Explanation(
+            decision=Decision(allowed=allowed, reason=reason, version="fake"),
+            person=person.name,
+            act=act,
+            repository="" if repository is None else repository.url,
+            looked_at=(Looked(rule="everybody may here", grants=allowed, because=reason),),
+        )
 
     async def known(self, key: str) -> Known | None:
-        return None
+        return None if self.written is None else await self.written.known(key)
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
-        return ("everybody",)
+        return ("everybody",) if self.written is None else await self.written.able(act, repository)

@@ -92,6 +92,17 @@ def _(data: events.LimitHit) -> str:
 
 
 @_say.register
+def _(data: events.BudgetWarned) -> str:
+    whose = {"task": "this task", "person": "this person and day", "day": "this day"}.get(data.kind, data.kind)
+    return f"budget: ${data.usd:.2f} of the ${data.limit_usd:.2f} for {whose} are spent"
+
+
+@_say.register
+def _(data: events.BudgetRefused) -> str:
+    return f"not begun: {_short(data.detail, 300)}"
+
+
+@_say.register
 def _(data: events.ChangeTaken) -> str:
     files = "1 file" if len(data.files) == 1 else f"{len(data.files)} files"
     return f"{files} changed, +{data.insertions} -{data.deletions}"

@@ -13,7 +13,7 @@ from honk.adapters.sql.people import WhoIsWho, read_person
 from honk.adapters.sql.schema import tokens
 from honk.domain.access import RANDOM_BYTES, Issued, Scope, Token, made_of, well_formed
 from honk.domain.person import PersonId
-from honk.errors import Usage
+from honk.errors import Unknown, Usage
 from honk.ports import Access, Clock
 
 _NAME_LIMIT = 100
@@ -105,7 +105,7 @@ class SqlTokens:
             connection.execute(tokens.update().where(tokens.c.id == id, still).values(revoked_at=now))
             row = connection.execute(sa.select(tokens).where(tokens.c.id == id)).first()
             if row is None:
-                raise Usage(f"there is no token {id!r}", "`honk token list` shows them")
+                raise Unknown(f"there is no token {id!r}", "`honk token list` shows them")
             return _token(row)
 
         return await self._database.write(work)

@@ -26,9 +26,8 @@ def add_money_commands(cli: typer.Typer, open_house: Open) -> None:
                 return 0
             out.table(("budget", "limit", "spent", "reserved", "left"), [_row(one) for one in found])
             for held in found[0].held if found else ():
-                out.line(
-                    f"  {held.task}, turn {held.turn}: ${held.usd:.2f} reserved, ${held.spent_usd:.2f} spent so far"
-                )
+                spent = f"${held.spent_usd:.2f} spent so far"
+                out.line(f"  {held.task}, turn {held.turn}: ${held.usd:.2f} reserved, {spent}")
             return 0
 
         run(open_house, out, command)
