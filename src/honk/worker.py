@@ -89,8 +89,7 @@ class Worker:
         """A task that waits in the journal behind others stops too, although no step of it looks."""
         ports = self._app.ports
         while True:
-            # With nothing at work here nobody waits, and an idle server asks nothing.
-            for id in await ports.tasks.stops() if self._line.busy else ():
+            for id in await ports.tasks.stops():
                 if id not in self._line.busy:
                     await self._app.rest(await ports.tasks.get(id))
             await anyio.sleep(_LOOK)
