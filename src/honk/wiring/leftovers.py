@@ -9,6 +9,7 @@ import anyio
 import structlog
 
 from honk.adapters.git import removal
+from honk.errors import single
 
 _log = structlog.get_logger()
 #: Folders and files that only a worker makes, and removes itself unless it is killed.
@@ -19,12 +20,13 @@ _LEFT = ("checkouts/*", "environments/*.new", "tasks/*/.take-*", "tasks/*/.new-*
 async def clearing(home: Path) -> AsyncIterator[None]:
     """Removes leftovers beside the work; leaving the context cuts that off, and the next worker goes on with it."""
     began = time.time()
-    async with anyio.create_task_group() as beside:
-        beside.start_soon(_clear, home, began)
-        try:
-            yield
-        finally:
-            beside.cancel_scope.cancel()
+    with single():
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(_clear, home, began)
+            try:
+                yield
+            finally:
+                beside.cancel_scope.cancel()
 
 
 async def _clear(home: Path, before: float) -> None:
