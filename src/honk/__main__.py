@@ -11,7 +11,7 @@ import structlog
 from honk.demo import add_demo
 from honk.doors.cli import command_line
 from honk.doors.cli.house import Diagnosis, House
-from honk.doors.cli.keeping import Tell, add_keeping_commands
+from honk.doors.cli.keeping import Tell, add_forgetting, add_keeping_commands
 from honk.settings import Settings
 from honk.settings.live import checked
 from honk.settings.server import Server
@@ -66,6 +66,7 @@ def main() -> None:
     _quiet_log()
     cli = command_line(open_house, _Doctor())
     add_keeping_commands(cli, _Keeper())
+    add_forgetting(cli, open_house)
     add_demo(cli)
     cli()
 

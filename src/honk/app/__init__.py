@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from honk.app.asking import Asking
+from honk.app.forgetting import Forgetting
 from honk.app.governing import Governing
 from honk.app.stopping import Stopping
 
@@ -10,5 +11,5 @@ __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Asking, Stopping, Governing):
+class App(Asking, Stopping, Governing, Forgetting):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

@@ -1,6 +1,6 @@
 """What is remembered: tasks, events, records, artifacts."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +90,9 @@ class Tasks(Mailbox, Protocol):
 
     async def busy(self, by: PersonId, also: frozenset[TaskId]) -> tuple[Task, ...]:
         """The person's tasks on which somebody must be at work, and those of theirs among `also`; newest first."""
+
+    async def resting(self, before: datetime) -> tuple[Task, ...]:
+        """Tasks on which nobody is at work, and of which nothing was heard since that moment."""
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         """Moves by the table and records `task.moved` in the same transaction; same state and reason: no effect."""
@@ -182,6 +185,12 @@ class Records(Protocol):
     async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
         """Newest first."""
 
+    async def named(self) -> Mapping[str, frozenset[TaskId]]:
+        """Every artifact that messages, verdicts and builds name, with the tasks whose they are."""
+
+    async def in_use(self) -> frozenset[str]:
+        """Artifacts that are live somewhere, or that an undo would make live again."""
+
 
 class Artifacts(Protocol):
     """Bytes by the SHA-256 of their content: builds, full logs, images."""
@@ -194,3 +203,6 @@ class Artifacts(Protocol):
 
     def path(self, digest: str) -> Path:
         """Where the bytes lie; the file may not be changed."""
+
+    async def delete(self, digest: str) -> int:
+        """Removes them; returns how many bytes that were. Nothing under it: 0."""

@@ -178,7 +178,7 @@ class FakeWorkspaces:
         self._snapshots.pop(workspace.task, None)
 
     async def discard(self, task: TaskId) -> None:
-        shutil.rmtree(self.place(task), ignore_errors=True)
+        shutil.rmtree(self.place(task).parent, ignore_errors=True)
 
     async def collect(self, keep: frozenset[TaskId]) -> int:
         return 0

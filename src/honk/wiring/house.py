@@ -43,6 +43,7 @@ from honk.settings.live import Live
 from honk.wiring.leftovers import clearing
 from honk.wiring.locking import WorkerLock
 from honk.wiring.readiness import kept, pool_of
+from honk.wiring.retention import Retention
 from honk.wiring.serving import Site, listening, served
 from honk.wiring.watching import Watch
 from honk.worker import Worker
@@ -59,6 +60,7 @@ class OpenHonk:
     gate: LocalGate
     feed: Feed
     watch: Watch
+    retention: Retention
     sites: list[Site] = field(default_factory=list)
 
     @cached_property
@@ -134,7 +136,7 @@ class OpenHonk:
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
         """Serves API, pages, previews and live versions; other processes learn the origin."""
         with self.watch.logging(), listening(host, port) as (listener, origin), self.addresses.announced(origin):
-            async with self.serve_on(listener):
+            async with self.serve_on(listener), self.retention.daily():
                 yield origin
 
     @asynccontextmanager
@@ -176,7 +178,7 @@ class OpenHonk:
             for release in (current.parent / "releases").iterdir():
                 if release != current.resolve():
                     shutil.rmtree(release, ignore_errors=True)
-        return freed
+        return freed + await self.retention.sweep()
 
 
 @asynccontextmanager
@@ -250,6 +252,13 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                     gate=gate,
                     feed=feed,
                     watch=watch,
+                    retention=Retention(
+                        ports=ports,
+                        journal=journal,
+                        artifacts=artifacts,
+                        settings=settings.file.retention,
+                        home=settings.home,
+                    ),
                 )
 
 

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -61,6 +62,18 @@ def unfinished(engine: sa.Engine) -> tuple[str, ...]:
             rows = connection.exec_driver_sql(f"SELECT created_at, workflow_uuid FROM {table} WHERE {which}")
             found += ((row[0], row[1]) for row in rows)
     return tuple(id for _, id in sorted(found))
+
+
+def finished(engine: sa.Engine, before: datetime, *, at_most: int) -> tuple[str, ...]:
+    """Ids of workflows that ended before that moment."""
+    table = "dbos.workflow_status" if engine.dialect.name == "postgresql" else "workflow_status"
+    query = sa.text(
+        f"SELECT workflow_uuid FROM {table} WHERE completed_at < :before"
+        " AND status IN ('SUCCESS', 'ERROR', 'CANCELLED') LIMIT :most"
+    )
+    with engine.begin() as connection:
+        rows = connection.execute(query, {"before": int(before.timestamp() * 1000), "most": at_most})
+        return tuple(rows.scalars())
 
 
 def _use_wal(path: Path) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ import anyio
 import sqlalchemy as sa
 from dbos import DBOSClient, WorkflowStatus
 
-from honk.adapters.dbos.database import VERSION, client, prepare, unfinished
+from honk.adapters.dbos.database import VERSION, client, finished, prepare, unfinished
 from honk.adapters.dbos.serving import Serving
 from honk.adapters.dbos.steps import resolve, values
 from honk.domain.codec import dump
@@ -41,6 +42,8 @@ _CANCEL_POLL = 0.5
 _RESULT_POLLS = (0.02, 0.5)
 #: seconds that a result may take to be written when `serve` is left
 _OUTCOME_SECONDS = 5.0
+#: workflows whose records are deleted in one go
+_FORGOTTEN_AT_ONCE = 500
 
 
 class DbosJournal:
@@ -140,6 +143,10 @@ class DbosJournal:
     async def unfinished(self) -> tuple[str, ...]:
         return await self._ask(lambda _: unfinished(self._open_engine()))
 
+    async def forget_finished(self, before: datetime) -> int:
+        """Deletes the records of workflows that ended before that moment; returns how many."""
+        return await self._ask(lambda asked: _forget(asked, self._open_engine(), before))
+
     async def waiting(self) -> tuple[str, ...]:
         claimed = self._serving.line if self._serving is not None else ()
         found = await self._ask(
@@ -219,6 +226,13 @@ class DbosJournal:
                 await self._serving.ended.wait()
             return True
         return False
+
+
+def _forget(asked: DBOSClient, engine: sa.Engine, before: datetime) -> int:
+    ids = finished(engine, before, at_most=_FORGOTTEN_AT_ONCE)
+    if ids:
+        asked.delete_workflows(list(ids))
+    return len(ids)
 
 
 def _start(asked: DBOSClient, kind: str, id: str, payload: str) -> None:

@@ -9,8 +9,10 @@ import hashlib
 import io
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -19,6 +21,8 @@ from honk.errors import Defect
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
+#: seconds after which a file that has not arrived never will
+_LONG_AGO = 86_400.0
 
 
 class FileArtifacts:
@@ -34,6 +38,21 @@ class FileArtifacts:
     async def get(self, digest: str) -> bytes:
         """Raises KeyError when there is nothing under it, Defect when the disk changed the bytes."""
         return await asyncio.to_thread(self._get, digest)
+
+    async def delete(self, digest: str) -> int:
+        return await asyncio.to_thread(_remove, self.path(digest))
+
+    async def sweep(self) -> int:
+        """Removes what a put left that was killed, a day ago or longer; returns the bytes freed."""
+        return await asyncio.to_thread(self._sweep, "arriving-*", time.time() - _LONG_AGO, frozenset())
+
+    async def sweep_unnamed(self, named: frozenset[str], before: datetime) -> int:
+        """Removes what was stored before that moment and is not among the named; returns the bytes freed."""
+        return await asyncio.to_thread(self._sweep, "[0-9a-f][0-9a-f]/*", before.timestamp(), named)
+
+    def _sweep(self, pattern: str, before: float, named: frozenset[str]) -> int:
+        left = [path for path in self._root.glob(pattern) if path.name not in named]
+        return sum(_remove(path) for path in left if path.lstat().st_mtime < before)
 
     def path(self, digest: str) -> Path:
         """Raises KeyError when this is no digest; whether there is a file is not looked at."""
@@ -63,6 +82,8 @@ class FileArtifacts:
     @staticmethod
     def _keep(arriving: Path, final: Path, size: int) -> None:
         if final.exists() and final.stat().st_size == size:
+            # as new as any other: who stores it now names it in a moment, and `sweep` must not come between
+            os.utime(final)
             return
         final.parent.mkdir(exist_ok=True, mode=0o700)
         arriving.replace(final)
@@ -81,6 +102,15 @@ class FileArtifacts:
         if hashlib.sha256(content).hexdigest() != digest:
             raise Defect(f"artifact {digest} is not what was stored: the disk, or somebody, changed it")
         return content
+
+
+def _remove(path: Path) -> int:
+    try:
+        size = path.lstat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
 
 
 @contextmanager

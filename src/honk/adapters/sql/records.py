@@ -1,5 +1,7 @@
 """What the steps made, in the database."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 
@@ -12,14 +14,16 @@ from honk.adapters.sql.schema import (
     comments,
     deployments,
     findings_cache,
+    mailbox,
     pull_request_numbers,
     pull_requests,
     spending,
+    turns,
     verdicts,
 )
 from honk.domain.build import Build
 from honk.domain.codec import dump, load
-from honk.domain.deployment import Deployment
+from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.limits import Spending
 from honk.domain.pull_request import Comment, PullRequest
 from honk.domain.repository import Sha
@@ -27,6 +31,11 @@ from honk.domain.task import TaskId
 from honk.domain.verdict import Verdict
 from honk.ports import Clock
 
+#: how an artifact is named in a record
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+#: the version that is live, and the one that an undo makes live again
+_KEPT_VERSIONS = 2
+_COUNTS = frozenset({DeploymentState.LIVE, DeploymentState.STARTED})
 #: how long a cached finding counts
 CACHED_FOR = timedelta(days=7)
 
@@ -181,6 +190,28 @@ class SqlRecords:
         )
         rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return tuple(load(Deployment, text) for text in rows)
+
+    async def named(self) -> Mapping[str, frozenset[TaskId]]:
+        def work(connection: sa.Connection) -> Mapping[str, frozenset[TaskId]]:
+            found: dict[str, set[TaskId]] = {}
+            for column in (verdicts.c.verdict, builds.c.build, turns.c.message, mailbox.c.message):
+                query = sa.select(column.table.c.task, column).execution_options(yield_per=200)
+                for task, text in connection.execute(query):
+                    for digest in _DIGEST.findall(text):
+                        found.setdefault(digest, set()).add(TaskId(task))
+            return {digest: frozenset(tasks) for digest, tasks in found.items()}
+
+        return await self._database.read(work)
+
+    async def in_use(self) -> frozenset[str]:
+        query = sa.select(deployments.c.deployment).order_by(deployments.c.at.desc(), deployments.c.number.desc())
+        rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        live: dict[tuple[str, str], list[str]] = {}
+        for one in (load(Deployment, text) for text in rows):
+            digests = live.setdefault((one.repository, one.environment), [])
+            if one.state in _COUNTS and len(digests) < _KEPT_VERSIONS and one.digest not in digests:
+                digests.append(one.digest)
+        return frozenset(digest for digests in live.values() for digest in digests)
 
     async def _one(self, query: sa.Select[str]) -> str | None:
         return await self._database.read(lambda connection: connection.execute(query).scalar())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
 from honk.adapters.sql.mailbox import SqlMailbox
 from honk.adapters.sql.people import WhoIsWho, find_person, read_person, seek_person
-from honk.adapters.sql.schema import mailbox, tasks, turns
+from honk.adapters.sql.schema import events, mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
 from honk.domain.message import Message, MessageId
@@ -169,6 +170,14 @@ class SqlTasks(SqlMailbox):
         wanted = sa.or_(tasks.c.state.in_(sorted(BUSY)), tasks.c.id.in_(sorted(also)))
         query = sa.select(tasks).where(tasks.c.requested_by == by, wanted)
         query = query.order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+        return tuple(
+            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+        )
+
+    async def resting(self, before: datetime) -> tuple[Task, ...]:
+        last = sa.and_(events.c.task == tasks.c.id, events.c.seq == tasks.c.events)
+        heard = sa.func.coalesce(events.c.at, tasks.c.created_at)
+        query = sa.select(tasks).outerjoin(events, last).where(tasks.c.state.not_in(sorted(BUSY)), heard < before)
         return tuple(
             _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )

@@ -6,9 +6,11 @@ from typing import Annotated, Protocol
 
 import typer
 
+from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import Json
 from honk.doors.cli.output import Output
-from honk.doors.cli.session import guarded
+from honk.doors.cli.session import guarded, run
+from honk.errors import Usage
 
 #: told what is being done, the bytes so far, and the bytes in all (0: not known)
 Tell = Callable[[str, int, int], None]
@@ -63,6 +65,32 @@ def add_keeping_commands(cli: typer.Typer, keeper: Keeper) -> None:
             return 0
 
         raise typer.Exit(guarded(command, out))
+
+
+def add_forgetting(cli: typer.Typer, open_house: Open) -> None:
+    """Adds `forget`."""
+
+    @cli.command(epilog="Example: honk forget fix-the-crash-3f2a1b --yes")
+    def forget(
+        task: Annotated[str, typer.Argument(help="The beginning of a task's id, or `last`.", show_default=False)],
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+        json: Json = False,
+    ) -> None:
+        """Delete a task's transcript, workspace, builds, logs and pictures for good. Its events and commits stay."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await house.app.ports.tasks.get(task)
+            if not yes and not (out.terminal and typer.confirm(f"delete what {found.id} left, for good?")):
+                raise Usage("nothing was deleted", "--yes does not ask")
+            freed = await house.app.forget(house.person, found)
+            if json:
+                out.data({"task": found.id, "freed_bytes": freed})
+            else:
+                out.line(f"deleted: {freed / 1e6:,.1f} MB of artifacts, transcript and workspace of {found.id}")
+            return 0
+
+        run(open_house, out, command, here=True)
 
 
 def _telling(out: Output) -> Tell:

@@ -1,0 +1,87 @@
+"""What is kept, and for how long: carried out daily by a server, and by `honk gc`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import anyio
+import structlog
+
+from honk.adapters.dbos import DbosJournal
+from honk.adapters.files import FileArtifacts
+from honk.adapters.git.pruning import prune
+from honk.domain.task import State
+from honk.errors import HonkError
+from honk.ports import Ports
+from honk.settings.file import RetentionSettings
+from honk.steps.forget import forget_artifacts, forget_transcript
+
+_log = structlog.get_logger()
+_DAY = 24 * 3600.0
+#: Of other tasks the mirror may hold the only copy of some work.
+_OVER = frozenset({State.MERGED, State.DEPLOYED, State.FAILED})
+#: seconds after a server's start: it has more urgent things to do then
+_FIRST = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """Deletes what is older than the settings say."""
+
+    ports: Ports
+    journal: DbosJournal
+    artifacts: FileArtifacts
+    settings: RetentionSettings
+    home: Path
+
+    async def sweep(self) -> int:
+        """Returns the bytes of artifacts and mirrors that were freed. What is live or at work is never touched."""
+        now, wanted = self.ports.clock(), self.settings
+        freed = await self.artifacts.sweep()
+        if before := _before(now, wanted.transcripts_days):
+            for task in await self.ports.tasks.resting(before):
+                await forget_transcript(task, f"at rest for {wanted.transcripts_days:g} days", ports=self.ports)
+        if before := _before(now, wanted.artifacts_days):
+            old = {task.id: task for task in await self.ports.tasks.resting(before)}
+            reason = f"at rest for {wanted.artifacts_days:g} days"
+            freed += await forget_artifacts(old, reason, ports=self.ports)
+            named = frozenset(await self.ports.records.named()) | await self.ports.records.in_use()
+            freed += await self.artifacts.sweep_unnamed(named, before)
+        if before := _before(now, wanted.journal_days):
+            while await self.journal.forget_finished(before):
+                pass
+        if before := _before(now, wanted.mirrors_days):
+            freed += await self._mirrors(now, before)
+        return freed
+
+    async def _mirrors(self, now: datetime, before: datetime) -> int:
+        """Mirrors of repositories all of whose tasks are over, and of which nothing was heard since."""
+        resting = {task.id for task in await self.ports.tasks.resting(before)}
+        tasks = await self.ports.tasks.list(limit=1_000_000)
+        used = {task.repository.key for task in tasks if task.id not in resting or task.state not in _OVER}
+        return await anyio.to_thread.run_sync(prune, self.home, frozenset(used), before.timestamp())
+
+    @asynccontextmanager
+    async def daily(self) -> AsyncIterator[None]:
+        """Sweeps once a day while the context is open. What goes wrong is logged, and tried again the next day."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._daily)
+            yield
+            group.cancel_scope.cancel()
+
+    async def _daily(self) -> None:
+        await anyio.sleep(_FIRST)
+        while True:
+            try:
+                freed = await self.sweep()
+                _log.info("old transcripts, artifacts and records were deleted", freed_bytes=freed)
+            except (HonkError, OSError) as exc:
+                _log.error("retention could not be carried out", reason=str(exc))
+            await anyio.sleep(_DAY)
+
+
+def _before(now: datetime, days: float) -> datetime | None:
+    """The moment before which it is too old; None keeps it for ever."""
+    return now - timedelta(days=days) if days else None
