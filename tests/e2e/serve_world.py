@@ -12,7 +12,7 @@ from run_world import Done, Honk, Running
 RELEASED = {
     "song.txt": "la\n",
     ".honk.toml": 'verify = ["grep -q la song.txt"]\n[build]\ncommand = "mkdir out; cp song.txt out/index.html"\n'
-    'output = "out"\n[deploy]\n',
+    'output = "out"\n[deploy]\ncommand = "true"\n',
 }
 SCOPES = ("read", "ask", "steer", "merge", "deploy", "administer")
 

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import pytest
@@ -21,8 +22,15 @@ def home() -> Iterator[Honk]:
         yield made
 
 
+def bare(home: Honk, repository: Path) -> Path:
+    """A copy whose main may be pushed to."""
+    copy = repository.with_suffix(".git")
+    home.git(repository, "clone", "-q", "--bare", str(repository), str(copy))
+    return copy
+
+
 async def test_the_whole_journey_from_far_away(home: Honk) -> None:
-    music = home.repository(RELEASED)
+    music = bare(home, home.repository(RELEASED))
     async with server(home) as served:
         far = served.far
         done = await far.change(music, "echo lala >> song.txt")
@@ -33,7 +41,7 @@ async def test_the_whole_journey_from_far_away(home: Honk) -> None:
         assert replied.code == 0 and replied.settled["state"] == "proposed", replied.words
         merged = await far("merge", task, "--json")
         assert merged.code == 0 and merged.settled["state"] == "deployed", merged.words
-        assert home.git(music, "show", "main:song.txt").split() == ["la"]  # the checkout is the person's
+        assert home.git(music, "show", "main:song.txt").split() == ["la", "lala", "more"]
         undone = await far("undo", task, "--json")
         assert undone.events[-1]["event"] in {"task.settled", "error"}
         ended = await served.ends(signal.SIGTERM)
