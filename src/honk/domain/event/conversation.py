@@ -8,7 +8,7 @@ from honk.domain.event.data import EventData
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageReceived(EventData):
-    """A reply arrived. `handling` is "turn" (begins one) or "queued"."""
+    """A reply arrived. `handling` is "turn" (begins one), "steer", "interrupt" or "queued"."""
 
     type: ClassVar[str] = "message.received"
     message: str
