@@ -5,7 +5,7 @@ import shutil
 import anyio
 import pytest
 
-from honk.domain.event import AgentStarted, SnapshotTaken, TaskSettled, WorkResumed
+from honk.domain.event import AgentStarted, MessageDelivered, SnapshotTaken, TaskSettled, WorkResumed
 from honk.domain.repository import Base
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
@@ -136,3 +136,26 @@ async def test_a_workspace_lost_between_turns_is_as_it_was_handed_back(here: Wor
         task = await here.settled(task)
     assert (task.state, here.file(task.branch), here.file(task.branch, "more")) == (State.PROPOSED, b"fixed", b"x")
     assert "conversation so far was lost" in here.agent.memory[next(iter(here.agent.memory))][-1]
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_words_that_the_agent_had_no_time_to_write_down_are_said_again(here: World, written: bool) -> None:
+    until = anyio.Event()
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"}, until=until)
+    async with here.working():
+        task = await here.ask()
+        await here.agent.busy.wait()
+        await here.app.reply(await here.person(), task, "friendlier", id="m1")
+        with anyio.fail_after(10):
+            while not [event for event in await here.log(task) if isinstance(event.data, MessageDelivered)]:
+                await here.store.tasks.news(task.id, 0.02)
+    if not written:
+        here.agent.messages.clear()
+    here.agent.habits = {"": Edit(files={APP: b"fixed, friendly"})}
+    async with here.working():
+        await here.app.resume(task)
+        task = await here.settled(task)
+    resumed = here.agent.memory[next(iter(here.agent.memory))][-1]
+    assert ("friendlier" in resumed) is not written
+    delivered = [event for event in await here.log(task) if isinstance(event.data, MessageDelivered)]
+    assert (task.turn, len(delivered)) == (1, 1)

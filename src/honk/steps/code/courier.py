@@ -2,7 +2,8 @@
 
 The mailbox is the truth. A message is handed, said to the agent under a name of its own, and taken when the
 agent has it. What was handed and not taken when the work ends, by itself or by a crash, is looked for in the
-agent's memory: found, it is taken; not found, it waits again. So none is lost, and none is said twice.
+agent's memory: found, it is taken; not found, it waits again. What was taken and is forgotten all the same is
+said again as the work goes on. So none is lost, and none is heard twice.
 """
 
 import uuid
@@ -11,9 +12,10 @@ from functools import partial
 import anyio
 
 from honk import prompts
+from honk.domain.event import MessageDelivered
 from honk.domain.message import Handling, Message, tag
 from honk.ports import Attachment, Session
-from honk.steps.code.work import Work
+from honk.steps.code.work import Work, events_of
 
 #: Seconds between two looks into the mailbox: another process may have written.
 _EVERY = 0.25
@@ -53,6 +55,23 @@ async def reconcile(work: Work, session: Session) -> None:
             await tasks.deliver(task, work.turn.number, id)
         else:
             await tasks.take_back(task, id)
+
+
+async def forgotten(work: Work, session: Session) -> tuple[str, tuple[Attachment, ...]]:
+    """What the agent had heard in this turn and does not know any more, in words and pictures.
+
+    A crash may come between its receipt and the moment at which it writes its memory to disk.
+    """
+    ids = {event.data.message for event in await events_of(work) if isinstance(event.data, MessageDelivered)}
+    if not ids:
+        return "", ()
+    said = await work.ports.tasks.said(work.task.id, work.turn.number)
+    told = {name_of(work, one): one for one in said if one.id in ids}
+    known = await session.heard(tuple(told))
+    again = {name: one for name, one in told.items() if name not in known}
+    words = [prompts.render("steer", words=one.text, tag=tag(name)) for name, one in again.items()]
+    images = [image for one in again.values() for image in await attachments(work, one)]
+    return "\n".join(words), tuple(images)
 
 
 def name_of(work: Work, message: Message) -> str:

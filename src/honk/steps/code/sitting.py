@@ -10,7 +10,7 @@ import anyio
 from honk.domain.limits import Spending
 from honk.errors import single
 from honk.ports import Box, Job, Pass, Report, Session, Sitting, Tools, Wanted
-from honk.steps.code.courier import attachments, carry, reconcile
+from honk.steps.code.courier import attachments, carry, forgotten, reconcile
 from honk.steps.code.snapshots import NEVER, Snapshots
 from honk.steps.code.tools import ask_people, may_end, verify_for_agent
 from honk.steps.code.work import Work, used_seconds
@@ -77,6 +77,8 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
     images = () if work.number > 1 else await attachments(work, work.turn.message)
     work.at_work = True
     await reconcile(work, session)
+    again, pictures = await forgotten(work, session)
+    words, images = (f"{words}\n{again}" if again else words), (*images, *pictures)
     with single():
         async with anyio.create_task_group() as watchers:
             if left is not None:
