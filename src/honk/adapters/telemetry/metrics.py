@@ -59,10 +59,18 @@ class Metrics:
         registry = self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
 
+        self._described: list[tuple[str, str, tuple[str, ...], str]] = []
+
         def counter(name: str, help: str, *labels: str) -> Counter:
+            self._described.append((f"honk_{name}_total", "counter", labels, help))
             return Counter(f"honk_{name}", help, labels, registry=registry)
 
+        def histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            self._described.append((f"honk_{name}", "histogram", labels, help))
+            return Histogram(f"honk_{name}", help, labels, registry=registry, buckets=buckets)
+
         def gauge(name: str, help: str, *labels: str) -> Gauge:
+            self._described.append((f"honk_{name}", "gauge", labels, help))
             return Gauge(f"honk_{name}", help, labels, registry=registry)
 
         gauge("build_info", "Which release runs; always 1.", "version").labels(version).set(1)
@@ -90,15 +98,8 @@ class Metrics:
         self._deployments = counter("deployments", "Deployments that ended.", "state")
         self._pauses = counter("pauses", "Times that work waited for this machine.", "cause")
         self._retries = counter("step_retries", "Tries of a step that failed and will be repeated.", "step")
-        self._steps = Histogram(
-            "honk_step_seconds", "How long the steps of tasks took.", ("step",), registry=registry, buckets=_STEPS
-        )
-        self._writes = Histogram(
-            "honk_event_write_seconds",
-            "From the making of an event until it was stored.",
-            registry=registry,
-            buckets=_WRITES,
-        )
+        self._steps = histogram("step_seconds", "How long the steps of tasks took.", _STEPS, "step")
+        self._writes = histogram("event_write_seconds", "From the making of an event until it was stored.", _WRITES)
         self._counting = self._counters()
 
     async def text(self) -> bytes:
@@ -114,11 +115,9 @@ class Metrics:
             self._warm.set(now.warm_agents)
             return generate_latest(self.registry)
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        """Every metric of Honk's own, with what it means."""
-        for family in self.registry.collect():
-            if family.name.startswith("honk_"):
-                yield family.name + ("_total" if family.type == "counter" else ""), family.documentation
+    def described(self) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+        """Name, kind, labels and meaning of every metric of Honk's own."""
+        yield from self._described
 
     # ── the journal ────────────────────────────────────────────────────────────────────────────
     def begun(self, workflow: Workflow) -> None:
