@@ -71,7 +71,7 @@ class Mirrors:
     @property
     def remote_git(self) -> Git:
         """For calling targets."""
-        return Git(self.environments.remote())
+        return Git(self.environments.remote(), mortal=True)
 
     @asynccontextmanager
     async def locked(self, repository: Repository, tell: Tell | None = None, *, holder: str = "") -> AsyncIterator[int]:
@@ -118,8 +118,11 @@ class Mirrors:
                 tags[name] = sha(value)
         return Advertised(heads=heads, branch=branch if head else None, head=head, tags=tags)
 
-    async def unmoved(self, repository: Repository) -> bool:
-        """Whether the target still shows what it showed when this process fetched it last. Asks it, if it must."""
+    async def unmoved(self, repository: Repository, *, own: bool) -> bool:
+        """Whether the target still shows what it showed when this process fetched it last. Asks it, if it must.
+
+        Without `own`, branches that Honk itself pushes do not count.
+        """
         known, mirror = self.fetched.get(repository.key), self.layout.mirror(repository)
         # A shallow target may be deepened, which moves none of its refs.
         if known is None or not mirror.exists() or (mirror / "shallow").exists():
@@ -127,16 +130,16 @@ class Mirrors:
         if is_local(repository):
             shown = await anyio.to_thread.run_sync(local_refs.read, Path(repository.url))
             if shown is not None:
-                return shown == known
-        return await self.advertised(repository) == known
+                return _same(shown, known, own=own)
+        return _same(await self.advertised(repository), known, own=own)
 
-    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
-        """Clones or fetches; see `Repositories.refresh`."""
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "", own: bool = False) -> None:
+        """Clones or fetches; see `Repositories.refresh`. With `own`, Honk's own branches there are looked at too."""
         self.environments.prepare()
         self._check_path(repository)
         asking = progress("prepare", f"asking {repository.name} for its branches")
         async with slow(tell, asking):
-            unmoved = await self.unmoved(repository)
+            unmoved = await self.unmoved(repository, own=own)
         if unmoved:
             return
         async with self.locked(repository, tell, holder=holder) as lock:
@@ -256,6 +259,15 @@ class Mirrors:
                 pass
         except PermissionError as exc:
             raise RepositoryUnusable(f"no right to read {path}", "give this user the right to read it") from exc
+
+
+def _same(one: Advertised, other: Advertised, *, own: bool) -> bool:
+    return one == other if own else _theirs(one) == _theirs(other)
+
+
+def _theirs(shown: Advertised) -> Advertised:
+    heads = {name: commit for name, commit in shown.heads.items() if not name.startswith("honk/")}
+    return replace(shown, heads=heads)
 
 
 def _head_line(repository: Repository, shown: Advertised) -> str:

@@ -51,6 +51,9 @@ class GitRepositories:
         name = branch if branch is not None else self.mirrors.head(repository)
         shown = self.mirrors.fetched.get(repository.key)
         tips = dict(shown.heads) if shown else await self._tips(repository)
+        if shown and name not in tips:
+            await self.mirrors.refresh(repository, quiet, own=True)
+            tips = await self._tips(repository)
         if name not in tips:
             near = difflib.get_close_matches(name, tips, n=3) or sorted(tips)[:5]
             raise RepositoryUnusable(f"{repository.url} has no branch {name!r}", f"it has: {', '.join(near)}")

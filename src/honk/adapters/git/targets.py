@@ -24,7 +24,7 @@ class GitTargets:
         self._mirrors = repositories.mirrors
 
     async def refresh(self, repository: Repository) -> None:
-        await self._repositories.refresh(repository, quiet)
+        await self._repositories.mirrors.refresh(repository, quiet, own=True)
 
     async def tip(self, repository: Repository, branch: str) -> Sha | None:
         shown = await self._mirrors.advertised(repository)
