@@ -19,6 +19,7 @@ from honk.adapters.claude_code.waiting import ClaudeWaiting, LateTools
 from honk.domain.event import TaskNoted
 from honk.errors import SandboxDied, SandboxUnusable, Usage
 from honk.ports import Exit, Job, Mount, Sandbox, Tell, Tools
+from honk.ports.slow import progress, slow
 
 #: Seconds for a small command inside.
 _PREPARE = 30.0
@@ -80,7 +81,8 @@ class ClaudeCode:
         """
         resume = await _prepare(sandbox, job)
         try:
-            client, transport = await self._start(job, sandbox, tools, resume=resume)
+            async with slow(tell, progress("code", "starting Claude Code")):
+                client, transport = await self._start(job, sandbox, tools, resume=resume)
         except ResultError as exc:
             if not resume:
                 raise _unusable(str(exc)) from exc
