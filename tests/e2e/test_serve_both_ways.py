@@ -1,0 +1,102 @@
+"""Every command, on the machine of HONK_HOME and from far away: the same words, the same exit codes."""
+
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from run_world import Done, Honk, world
+from serve_world import RELEASED, Server, server
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+from command_reference import commands
+
+pytestmark = [pytest.mark.anyio, pytest.mark.sandbox, pytest.mark.e2e]
+
+#: T stands for a task
+LOOKING = [
+    *("tasks", "tasks --json", "tasks --state proposed", "show T", "show T --json", "show T --text", "show nope"),
+    *("follow T", "follow T --json", "follow T --from 3 --json", "log T", "log T --json", "log T --from 4"),
+    *("diff T", "diff T --json", "messages T", "messages T --json", "token list", "token list --json"),
+    *("policy explain - merge", "policy explain - merge --json", "budget", "budget --json"),
+    *("audit --json --task T", "audit --person nobody", "doctor --json"),
+]
+#: each on a task of its own
+ACTING = [
+    *("reply T WORDS --json", "interrupt T WORDS --json", "retry T --json", "retry T --from build --json"),
+    *("merge T --json", "merge T", "undo T", "stop T", "stop T --json", "edit T nope x", "withdraw T nope --json"),
+    *("hand-over T", "hand-over T --agent nobody", "hand-over T WORDS --agent command --json"),
+    *("reply T WORDS --image /nowhere.png", "token revoke nope", "token create --name x --scope read"),
+]
+ONLY_THERE = ["serve", "gc", "forget T --yes"]
+#: files of the machine on which they are typed, and the demo, which brings its own Honk
+HERE = {"init", "backup", "restore", "policy check", "demo"}
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Honk]:
+    with world() as made:
+        yield made
+
+
+@pytest.fixture
+async def served(home: Honk) -> AsyncIterator[Server]:
+    async with server(home) as made:
+        yield made
+
+
+async def a_task(honk: Honk, repository: Path, words: str) -> str:
+    done = await honk.change(repository, words)
+    assert done.code == 0, done.words
+    return str(done.settled["task"])
+
+
+def typed(line: str, task: str) -> list[str]:
+    """What a person types."""
+    return [{"T": task, "WORDS": "echo more >> song.txt"}.get(word, word) for word in line.split()]
+
+
+def told(done: Done, task: str) -> tuple[int, list[str], list[str]]:
+    """Code, output and errors without what differs between two tasks, or two moments."""
+
+    def same(text: str) -> list[str]:
+        text = text.replace(task, "TASK")
+        text = re.sub(r"(api)?[0-9a-f]{12,64}|honk_\w+|(?<=/preview/)\w+|(?<=/live/)\w+", "HEX", text)
+        text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(\+00:00|Z)?|\d\d:\d\d:\d\d", "TIME", text)
+        text = re.sub(r'("(seconds|seconds_verifying|cost_usd|size|number|exit_code)": )[\d.]+|#\d+', r"\1N", text)
+        return re.sub(r"[\d.]+ (s|GB|min)\b|\d+ s,|\b[\d,.]+ bytes", "N", text).splitlines()
+
+    return done.code, same(done.out), same(done.err)
+
+
+async def test_looking_is_the_same_both_ways(home: Honk, served: Server) -> None:
+    task = await a_task(home, home.repository(RELEASED), "echo lala >> song.txt")
+    for line in LOOKING:
+        near, far = await home(*typed(line, task)), await served.far(*typed(line, task))
+        assert told(near, task) == told(far, task), line
+    raw = await home("diff", task)
+    assert raw.out == (await served.far("diff", task)).out and "+lala" in raw.out
+
+
+@pytest.mark.seconds(300)
+async def test_acting_is_the_same_both_ways(home: Honk, served: Server) -> None:
+    music = home.repository(RELEASED)
+    for number, line in enumerate(ACTING):
+        near, far = [await a_task(one, music, f"echo {number} >> song.txt") for one in (home, served.far)]
+        here, there = await home(*typed(line, near)), await served.far(*typed(line, far))
+        assert told(here, near) == told(there, far), line
+
+
+async def test_what_needs_the_machine_says_so(home: Honk, served: Server) -> None:
+    for line in ONLY_THERE:
+        done = await served.far(*typed(line, "x"))
+        assert done.code == 2 and "only on the machine of the server" in done.err, line
+
+
+def test_no_command_is_missing_here() -> None:
+    known = {"run", *HERE}
+    for line in (*LOOKING, *ACTING, *ONLY_THERE):
+        words = line.split()
+        known |= {words[0], " ".join(words[:2])}
+    assert [name for name in commands() if name not in known] == []
