@@ -222,11 +222,15 @@ class Honk:
 
     def processes(self) -> list[str]:
         """Command lines of processes that have to do with this home."""
+        return self.mentioning(str(self.home))
+
+    def mentioning(self, words: str) -> list[str]:
+        """Command lines of other processes in which these words stand."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 line = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-                if os.fsencode(self.home) in line and int(entry.name) != os.getpid():
+                if os.fsencode(words) in line and int(entry.name) != os.getpid():
                     found.append(os.fsdecode(line.replace(b"\0", b" ")))
         return found
 

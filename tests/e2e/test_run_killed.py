@@ -4,7 +4,9 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import anyio
+import anyio.abc
 import pytest
+from anyio.abc import SocketStream
 from run_world import KEY, QUICK, Event, Honk, world
 
 from honk.testing.scripted_model import Call, Say, Scenario, ScriptedModel
@@ -112,3 +114,24 @@ async def test_claude_code_is_resumed_where_it_was_killed(home: Honk, model: Scr
     assert honk.git(music, "show", f"{branch}:song.txt").split()[-1] == "more"
     assert not model.complaints
     assert not honk.processes() and not honk.sockets()
+
+
+async def test_a_git_that_waits_for_a_silent_server_ends_with_honk(home: Honk) -> None:
+    asked = anyio.Event()
+
+    async def silent(stream: SocketStream) -> None:
+        async with stream:
+            asked.set()
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with anyio.create_task_group() as group, listener:
+        group.start_soon(listener.serve, silent)
+        async with home.started("run", f"git://127.0.0.1:{port}/music", "anything", "--agent", "command") as running:
+            await asked.wait()
+            await running.killed()
+        with anyio.fail_after(10):
+            while home.mentioning(f"127.0.0.1:{port}"):
+                await anyio.sleep(0.02)
+        group.cancel_scope.cancel()

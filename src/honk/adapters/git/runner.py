@@ -16,6 +16,8 @@ from honk.errors import Defect
 
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 _LONGEST_COMPLAINT = 4000
+#: of util-linux
+_SETPRIV = "/usr/bin/setpriv"
 
 #: Gets one line of git's progress.
 Watch = Callable[[str], Awaitable[None]]
@@ -59,6 +61,8 @@ class Git:
     prefix: tuple[str, ...] = ()
     #: open file descriptors that every child inherits, such as a lock's
     inherit: tuple[int, ...] = field(default=())
+    #: whether it ends with this process, however that ends: it may wait for a server that never answers
+    mortal: bool = False
 
     async def __call__(
         self,
@@ -98,11 +102,14 @@ class Git:
                 _end(process)
         return _judged(Output(code, b"", _clean(err)) if code is not None else None, argv, (0,), err)
 
+    def _before(self) -> tuple[str, ...]:
+        return (_SETPRIV, "--pdeathsig", "KILL", "--") if self.mortal and Path(_SETPRIV).exists() else ()
+
     async def _open(
         self, git_dir: Path, argv: tuple[str, ...], extra: Mapping[str, str] | None, *, stdin: bool, stdout: bool
     ) -> Process:
         return await anyio.open_process(
-            [*self.prefix, "git", f"--git-dir={git_dir}", *argv],
+            [*self._before(), *self.prefix, "git", f"--git-dir={git_dir}", *argv],
             stdin=PIPE if stdin else DEVNULL,
             stdout=PIPE if stdout else DEVNULL,
             stderr=PIPE,
