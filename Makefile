@@ -29,9 +29,9 @@ fix: develop ## Let ruff put right what it can
 e2e: develop partners ## Only the tests with real servers and the real agent binary
 	@$(PY) -m pytest -m "(e2e or sandbox) and not slow" $(ARGS)
 
-browser: develop ## The example's builds in a real Chromium (installs it: 350 MB)
+browser: develop ## Pages and builds in a real Chromium (installs it: 350 MB)
 	@scripts/partners chromium
-	@$(PY) -m pytest tests/e2e/test_pages_browser.py $(ARGS)
+	@$(PY) -m pytest tests/e2e/test_pages_browser.py tests/e2e/test_pages_site.py $(ARGS)
 
 installed: develop partners ## The wheel in an environment of its own, and the demo from there
 	@$(PY) -m pytest -m slow tests/e2e/test_wheel.py $(ARGS)

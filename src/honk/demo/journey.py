@@ -36,7 +36,9 @@ async def journey(settings: Settings, out: Telling, *, lan: bool) -> int:
     """Runs the demo; 0 when the change was merged and deployed. On a terminal it goes on until Ctrl-C."""
     async with _model(settings, out) as settings:
         home = settings.home / "demo"
-        settings = settings.model_copy(update={"home": home})
+        # The demo is a server of its own; what leads to the other one from outside does not lead here.
+        file = settings.file.model_copy(update={"public_url": ""})
+        settings = settings.model_copy(update={"home": home, "file": file})
         async with AsyncExitStack() as stack:
             house = await _open(settings, stack)
             repository = await plant(home, settings.remote_environment)
