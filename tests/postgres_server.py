@@ -65,6 +65,13 @@ class Server:
                 rows = cursor.fetchall() if cursor.description else []
             return rows
 
+    def role(self, name: str, password: str) -> None:
+        """A role that must give its password; everybody else need not."""
+        self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        rules = f"local all {name} scram-sha-256\nlocal all all trust\n"
+        (self.folder / "data" / "pg_hba.conf").write_text(rules)
+        self.execute("SELECT pg_reload_conf()")
+
     def database(self) -> str:
         """The address of a new, empty database."""
         self._made += 1

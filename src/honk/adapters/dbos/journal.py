@@ -177,9 +177,9 @@ class DbosJournal:
     def _take_up(self, asked: DBOSClient, kinds: list[str]) -> tuple[sa.Engine, DBOSClient]:
         # Global means counted in the transaction that claims: two looks in a row never take one place twice.
         asked.register_queue(QUEUE, global_concurrency=self._concurrency, polling_interval_sec=self._work_poll)
-        left = asked.list_workflows(status="PENDING", name=kinds, load_input=False, load_output=False)
+        left = unfinished(self._open_engine(), pending=kinds)
         if left:
-            asked.resume_workflows([one.workflow_id for one in left], queue_name=LEFT)
+            asked.resume_workflows(list(left), queue_name=LEFT)
         return self._open_engine(), asked
 
     def _open_engine(self) -> sa.Engine:

@@ -169,9 +169,11 @@ class Database:
         try:
             postgresql.check(self._engine)
             self._once(_migrate_alone, writes=True)
-        except DBAPIError as exc:
+        except BaseException as exc:
             self._close()
-            raise postgresql.explained(exc, self._url) from exc
+            if isinstance(exc, DBAPIError):
+                raise postgresql.explained(exc, self._url) from exc
+            raise
 
     def _use_wal(self) -> None:
         connection = self._connected().raw_connection()

@@ -38,14 +38,14 @@ def engine(url: sa.URL) -> sa.Engine:
     )
 
 
-def check(engine: sa.Engine) -> None:
+def check(engine: sa.Engine, *, oldest: int = OLDEST) -> None:
     """Raises SettingsWrong for a server that is too old, or a pooler that breaks locks of a session."""
     with engine.connect() as first:
         number = int(first.execute(sa.text("SHOW server_version_num")).scalar_one())
-        if number < OLDEST:
+        if number < oldest:
             raise SettingsWrong(
                 f"the PostgreSQL server is too old (version {number // 10000})",
-                f"Honk needs {OLDEST // 10000} or newer",
+                f"Honk needs {oldest // 10000} or newer",
             )
         first.commit()
         mine = _backend(first)

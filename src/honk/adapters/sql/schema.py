@@ -125,6 +125,7 @@ mailbox = sa.Table(
     # the turn at work whose agent it was handed to; taken once the agent has it
     sa.Column("handed_to", sa.Integer),
     sa.UniqueConstraint("task", "message_id"),
+    sa.Index("ix_mailbox_taken", "taken"),
 )
 
 events = sa.Table(

@@ -34,6 +34,7 @@ def _turns() -> None:
 def _mailbox() -> None:
     op.add_column("mailbox", sa.Column("handling", sa.Text(), server_default="queued", nullable=False))
     op.add_column("mailbox", sa.Column("handed_to", sa.Integer(), nullable=True))
+    op.create_index("ix_mailbox_taken", "mailbox", ["taken"], unique=False)
 
 
 def _tokens() -> None:
