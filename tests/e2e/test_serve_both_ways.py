@@ -27,9 +27,15 @@ ACTING = [
     *("reply T WORDS --json", "interrupt T WORDS --json", "retry T --json", "retry T --from build --json"),
     *("merge T --json", "merge T", "undo T", "stop T", "stop T --json", "edit T nope x", "withdraw T nope --json"),
     *("hand-over T", "hand-over T --agent nobody", "hand-over T WORDS --agent command --json"),
-    *("reply T WORDS --image /nowhere.png", "token revoke nope", "token create --name x --scope read"),
+    *(
+        "reply T WORDS --image /nowhere.png",
+        "forget T",
+        "forget T --yes --json",
+        "token revoke nope",
+        "token create --name x --scope read",
+    ),
 ]
-ONLY_THERE = ["serve", "gc", "forget T --yes"]
+ONLY_THERE = ["serve", "gc"]
 #: files of the machine on which they are typed, and the demo, which brings its own Honk
 HERE = {"init", "backup", "restore", "policy check", "demo"}
 

@@ -257,6 +257,9 @@ class Local(LocalGoverning):
     async def undo(self, task: str) -> Pressed:
         return Pressed(act=await self.app.undo(self.person, await self.find(task)))
 
+    async def forget(self, task: str) -> int:
+        return await self.app.forget(self.person, await self.find(task))
+
 
 def _media_type(content: bytes) -> str:
     """Of the pictures that the model reads; "" for anything else."""

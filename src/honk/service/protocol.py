@@ -96,6 +96,9 @@ class Acting(Protocol):
 
     async def undo(self, task: str) -> Pressed: ...
 
+    async def forget(self, task: str) -> int:
+        """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
+
 
 class Service(Looking, Acting, Governing, Protocol):
     """A Honk, in this process or behind a server."""

@@ -8,7 +8,17 @@ from honk.domain.access import Scope
 from honk.domain.message import Image, Message, Waiting
 from honk.domain.task import Task
 from honk.doors.api.answers import said
-from honk.doors.api.callers import Asker, Deployer, IdempotencyKey, Merger, Reader, Steerer, must_have, request_id
+from honk.doors.api.callers import (
+    Administrator,
+    Asker,
+    Deployer,
+    IdempotencyKey,
+    Merger,
+    Reader,
+    Steerer,
+    must_have,
+    request_id,
+)
 from honk.doors.api.looking import TaskName
 from honk.doors.api.problems import errors
 from honk.errors import Usage
@@ -162,6 +172,16 @@ async def merge(caller: Merger, task: TaskName, approval: Approval, idempotency_
     found = await caller.find(task)
     id = request_id(caller, f"merge/{found.id}", idempotency_key)
     return said(Pressed, await caller.merge(found.id, approval, id=id), 202)
+
+
+@router.delete(
+    "/tasks/{task}/records",
+    response_model=int,
+    responses=errors(404, 409),
+    summary="Delete a task's transcript, workspace and artifacts for good; the bytes of artifacts",
+)
+async def forget(caller: Administrator, task: TaskName) -> Response:
+    return said(int, await caller.forget(task))
 
 
 @router.post(

@@ -80,17 +80,17 @@ def add_forgetting(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = await house.app.ports.tasks.get(task)
+            found = await house.service.find(task)
             if not yes and not (out.terminal and typer.confirm(f"delete what {found.id} left, for good?")):
                 raise Usage("nothing was deleted", "--yes does not ask")
-            freed = await house.app.forget(house.person, found)
+            freed = await house.service.forget(found.id)
             if json:
                 out.data({"task": found.id, "freed_bytes": freed})
             else:
                 out.line(f"deleted: {freed / 1e6:,.1f} MB of artifacts, transcript and workspace of {found.id}")
             return 0
 
-        run(open_house, out, command, here=True)
+        run(open_house, out, command)
 
 
 def _telling(out: Output) -> Tell:

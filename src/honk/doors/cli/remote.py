@@ -119,6 +119,9 @@ class Remote(RemoteGoverning):
     async def undo(self, task: str) -> Pressed:
         return await self._wire.post(Pressed, _of(task, "undo"))
 
+    async def forget(self, task: str) -> int:
+        return await self._wire.send("DELETE", int, _of(task, "records"), again=True)
+
 
 def _of(task: str, *more: str) -> str:
     name = "last" if task == "-" else task
