@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
+from honk.adapters.pool import WarmPool
 from honk.doors.web.previews import preview_app
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
@@ -55,6 +56,9 @@ class Site:
     def _ops(self) -> Sequence[BaseRoute]:
         """/healthz, /readyz, /metrics."""
         self.house.watch.followers = lambda: self.house.feed.followers
+        pool = self.house.app.ports.pool
+        if isinstance(pool, WarmPool):
+            self.house.watch.warm_agents = lambda: pool.waiting
         local = is_local(self.host, self.house.settings.file.public_url)
         return self.house.watch.routes(self.house.app.ports.tokens, closing=lambda: self.closing, local=local)
 

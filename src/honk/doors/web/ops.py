@@ -5,7 +5,7 @@ failure must not restart for a full disk. `/readyz` says whether work would be t
 missing. `/metrics` is for Prometheus.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from starlette.requests import Request
@@ -39,16 +39,13 @@ class Ops:
     may_read: Callable[[str], Awaitable[bool]]
     #: whether everybody who reaches the server is on this machine, so that no token is needed
     local: bool
-    #: answers a question of `honk doctor` by which it knows this very server again
-    recognise: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
 
 
 def ops_routes(ops: Ops) -> list[Route]:
     """`/healthz`, `/readyz` and `/metrics`."""
 
-    async def alive(request: Request) -> Response:
-        shown = ops.recognise(request.query_params) if ops.recognise else {}
-        return PlainTextResponse("ok\n", headers={**_HEADERS, **shown})
+    async def alive(_: Request) -> Response:
+        return PlainTextResponse("ok\n", headers=_HEADERS)
 
     async def ready(_: Request) -> Response:
         missing = await ops.missing()
