@@ -27,8 +27,8 @@ from honk.domain.task import Options, State, Task
 from honk.domain.turn import Outcome
 
 _POLL = 0.1
-#: seconds in which a life must be over, however often it is killed
-_LIMIT = 240.0
+#: seconds without anything happening after which a life is given up
+_LIMIT = 180.0
 _ONCE = (TaskAccepted, PullRequestOpened, MergeDone, DeploymentFinished)
 
 
@@ -51,14 +51,20 @@ class Life:
 
     async def live(self) -> None:
         """To its end; whatever is wrong then is in `lost` and `doubled`."""
-        try:
-            with anyio.fail_after(_LIMIT):
-                await self._live()
-        except TimeoutError:
-            now = await self._now()
-            self.lost.append(f"{now.id} did not end: {now.state} {now.reason}")
-        finally:
-            self.over = True
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, group.cancel_scope)
+            await self._live()
+            group.cancel_scope.cancel()
+        self.over = True
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        """Gives it up when nothing happens to it any more."""
+        count = -1
+        while count < (count := len(await self.events())):
+            await anyio.sleep(_LIMIT)
+        now = await self._now()
+        self.lost.append(f"{now.id} does not go on: {now.state} {now.reason}")
+        scope.cancel()
 
     async def events(self) -> tuple[Event, ...]:
         """Everything that happened to it so far."""

@@ -121,7 +121,7 @@ async def test_the_way_out_survives_its_relay(sandboxes: Bubblewrap, box: Box, s
     sandboxes.own(exit)
     python = str(sandboxes.runtime("python"))
     ask = "import urllib.request as u; print(u.urlopen('http://example.org').read().decode())"
-    async with anyio.create_task_group() as group, listener:
+    async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, serve)
         async with sandboxes.open(Box(workspace=box.workspace, exit=exit, proxy=True)) as sandbox:
             script = f'touch begun; while [ ! -e gone ]; do sleep 0.02; done; {python} -c "{ask}"'

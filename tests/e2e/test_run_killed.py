@@ -126,7 +126,7 @@ async def test_a_git_that_waits_for_a_silent_server_ends_with_honk(home: Honk) -
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with anyio.create_task_group() as group, listener:
+    async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, silent)
         async with home.started("run", f"git://127.0.0.1:{port}/music", "anything", "--agent", "command") as running:
             await asked.wait()
