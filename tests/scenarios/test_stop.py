@@ -176,7 +176,8 @@ async def test_a_task_that_waits_in_line_stops_although_no_step_of_it_runs(here:
     assert task.state is State.PROPOSED
 
 
-async def test_what_is_said_after_the_stop_makes_the_work_go_on(here: World) -> None:
+@pytest.mark.parametrize("again", ["reply", "retry"])
+async def test_what_is_said_after_the_stop_makes_the_work_go_on(here: World, again: str) -> None:
     here.agent.habits["fix the crash"] = Edit(files={APP: b"half"}, endless=True)
     person = await here.person()
     async with here.working():
@@ -185,12 +186,18 @@ async def test_what_is_said_after_the_stop_makes_the_work_go_on(here: World) -> 
         here.trap = Trap(place="workspaces.take", after=False, goes_on=anyio.Event())
         await here.app.stop(person, task, working=True)
         await here.trap.reached.wait()  # the agent has ended, its work is being taken over
-        await here.app.reply(person, task, "friendlier")
+        assert (await here.now(task)).state is State.STOPPED, "seen before that is done"
+        here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"})
+        if again == "reply":
+            await here.app.reply(person, task, "friendlier")
+        else:
+            await here.app.retry(person, task)
         assert here.trap.goes_on is not None
         here.trap.goes_on.set()
         with anyio.fail_after(10):
             task = await here.settled(task)
-    assert (task.state, task.turn, here.file(task.branch)) == (State.PROPOSED, 2, b"fixed, friendly")
+    made = b"fixed, friendly" if again == "reply" else b"fixed"
+    assert (task.state, task.turn, here.file(task.branch)) == (State.PROPOSED, 2, made)
 
 
 async def test_a_stop_before_the_agent_is_at_work_does_not_wait_for_the_set_up(here: World) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from honk.app.landing import Approving
 from honk.app.steering import Steering
 from honk.domain.event import AgentStarted, TaskRetried
+from honk.domain.message import Handling
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod
@@ -33,6 +34,12 @@ class Stopping(Steering, Approving):
             await self._again_from(person, task, _point(point), method)
             return await self.ports.tasks.get(task.id)
         await self.allow(person, Act.STEER, task)
+        task = await self.ports.tasks.get(task.id)
+        last = await self.ports.tasks.turn(task.id, task.turn)
+        if last.outcome is None and task.state is State.STOPPED and await self.ports.tasks.stop_asked(task.id):
+            # its work is being taken over; then it goes on with this
+            await self.reply(person, task, last.message.text, images=last.message.images, handling=Handling.QUEUED)
+            return task
         if await self.resume(task) or await self.next_turn(task):
             return task
         task = await self.ports.tasks.get(task.id)

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from honk.domain.limits import Spending
+from honk.domain.task import State
 from honk.errors import single
 from honk.ports import Box, Job, Pass, Report, Session, Sitting, Tools, Wanted
 from honk.steps.code.courier import attachments, carry, forgotten, reconcile
@@ -90,6 +91,8 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
                 watchers.start_soon(carry, work, session)
             report = await session.work(words, images)
             watchers.cancel_scope.cancel()
+    if cut and cut[0][0] == "stopped":  # seen at once: closing the agent and taking its work over may take a while
+        await work.ports.tasks.move(work.task.id, State.STOPPED, cut[0][1])
     await reconcile(work, session)
     if cut and report.cut_short in {"", "stopped"}:
         kind, reason = cut[0]
