@@ -3,7 +3,8 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -42,14 +43,15 @@ async def card(honk: Honk) -> dict[str, Any]:
     return shown
 
 
-async def signed_in(at: Server) -> httpx.AsyncClient:
+@asynccontextmanager
+async def signed_in(at: Server) -> AsyncIterator[httpx.AsyncClient]:
     """A browser of somebody who typed the token."""
-    browser = httpx.AsyncClient(base_url=at.url)
-    form = await browser.get("/sign-in")
-    nonce = re.search(r'name="nonce" value="(\w+)"', form.text)
-    assert nonce is not None
-    await browser.post("/sign-in", data={"nonce": nonce[1], "token": at.token})
-    return browser
+    async with httpx.AsyncClient(base_url=at.url) as browser:
+        form = await browser.get("/sign-in")
+        nonce = re.search(r'name="nonce" value="(\w+)"', form.text)
+        assert nonce is not None
+        await browser.post("/sign-in", data={"nonce": nonce[1], "token": at.token})
+        yield browser
 
 
 async def test_every_link_begins_with_public_url_and_the_doctor_knows_this_server(honk: Honk) -> None:
@@ -72,17 +74,12 @@ async def test_every_link_begins_with_public_url_and_the_doctor_knows_this_serve
         assert not found["ok"] and "this machine itself" in found["detail"]
         assert "this machine itself" in (await card(honk))["hint"]
         assert "this machine itself" in (await honk("show", "last")).out
-        async with await signed_in(at) as browser:
+        async with signed_in(at) as browser:
             page = await browser.get(f"/tasks/{shown['task']}", headers={"Host": "evil.example"})
             assert page.status_code == 200 and "this machine itself" in page.text
             assert f"{public}/live/" in page.text and "evil" not in page.text
-        with_forged = await browser_get(at.url + "/healthz?nonce=" + "0" * 32)
-        assert with_forged.json()["honk"] == ""
-
-
-async def browser_get(url: str) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
-        return await client.get(url)
+            forged = await browser.get("/healthz", params={"nonce": "0" * 32})
+            assert forged.json()["honk"] == ""
 
 
 async def test_without_it_cards_say_that_a_phone_cannot_follow(honk: Honk) -> None:
