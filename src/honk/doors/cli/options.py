@@ -15,6 +15,15 @@ from honk.service import IMAGE_LIMIT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
+MaxUsd = Annotated[float | None, typer.Option(min=0, help="Most that the model may cost, estimated.", metavar="USD")]
+MaxCalls = Annotated[int | None, typer.Option(min=0, help="Most calls of the model.", metavar="N")]
+Timeout = Annotated[
+    float | None, typer.Option(min=1, help="Seconds that the agent may work a turn.", metavar="SECONDS")
+]
+VerifyCommands = Annotated[
+    list[str] | None,
+    typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.", metavar="CMD"),
+]
 ImageFiles = Annotated[
     list[Path] | None,
     typer.Option("--image", help="A picture that belongs to the words. May be repeated.", metavar="FILE"),

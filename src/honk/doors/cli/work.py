@@ -16,7 +16,17 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome, Point
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import ImageFiles, Json, TaskName, images, seen_from
+from honk.doors.cli.options import (
+    ImageFiles,
+    Json,
+    MaxCalls,
+    MaxUsd,
+    TaskName,
+    Timeout,
+    VerifyCommands,
+    images,
+    seen_from,
+)
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import INTERRUPTED, kept, run
 from honk.doors.cli.steering import say
@@ -55,18 +65,11 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
             ),
         ] = "claude",
         model: Annotated[str | None, typer.Option(help="Model for this task.", metavar="NAME")] = None,
-        max_usd: Annotated[
-            float | None, typer.Option(min=0, help="Most that the model may cost, estimated.", metavar="USD")
-        ] = None,
-        max_calls: Annotated[int | None, typer.Option(min=0, help="Most calls of the model.", metavar="N")] = None,
-        timeout: Annotated[
-            float | None, typer.Option(min=1, help="Seconds that the agent may work a turn.", metavar="SECONDS")
-        ] = None,
+        max_usd: MaxUsd = None,
+        max_calls: MaxCalls = None,
+        timeout: Timeout = None,
         image: ImageFiles = None,
-        verify: Annotated[
-            list[str] | None,
-            typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.", metavar="CMD"),
-        ] = None,
+        verify: VerifyCommands = None,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
         json: Json = False,
