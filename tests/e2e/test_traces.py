@@ -1,5 +1,6 @@
 """One trace from the message to the deployment, with the spans of the real Claude Code in it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -106,3 +107,28 @@ async def test_a_collector_that_is_not_there_changes_nothing(honk: Honk) -> None
         honk.repository(), "[[sing]]"
     )
     assert (done.code, done.settled["state"]) == (0, "proposed"), done.words
+
+
+async def test_a_server_and_an_agent_that_was_started_before_its_task_trace_the_same(
+    honk: Honk, collector: Collector
+) -> None:
+    repository = honk.repository()
+    async with honk.started("serve", "--port", "0") as server:
+        await server.says(r"serving \S+ on http")
+        tasks = []
+        for _ in range(2):  # the second may find an agent that waits
+            done = await honk.run(repository, "[[sing]]", "--new")
+            assert done.code == 0, done.words
+            tasks.append(TaskId(done.settled["task"]))
+        for task in tasks:
+            trace = f"{trace_id(task):032x}"
+            while not [span for span in collector.named(f"{AGENTS}interaction") if span.trace == trace]:
+                collector.news = asyncio.Event()
+                await collector.news.wait()
+            while not [span for span in collector.named("turn 1") if span.trace == trace]:
+                collector.news = asyncio.Event()
+                await collector.news.wait()
+            own = [span for span in collector.spans if span.service == "honk-agent" and span.trace == trace]
+            assert own and {span.attributes["honk.task"] for span in own} == {task}
+            for span in own:
+                assert collector.above(span)[-4:] == ["invoke_agent claude", "code/1", "turn 1", "task"]
