@@ -24,7 +24,7 @@ from honk.errors import HonkError, single
 from honk.flow import Landing
 from honk.ports import Once, Workflow
 from honk.steps.again import standing
-from honk.steps.pause import patient, pausable
+from honk.steps.pause import patient, pausable, waiting
 from honk.steps.queue import Line
 from honk.steps.remind import Reminders
 from honk.steps.retrying import telling
@@ -68,7 +68,7 @@ class Worker:
         remind: timedelta = timedelta(hours=24),
     ) -> None:
         """`limit`: workflows that the journal runs at a time; `remind`: after that, of a question without an answer."""
-        self._app = replace(app, ports=patient(app.ports))
+        self._app = replace(app, ports=patient(app.ports), journal=waiting(app.journal, app.ports))
         self._merge = merge
         self._reminders = Reminders(remind, ports=self._app.ports)
         self._line = Line(self._app.journal.waiting, limit, ports=self._app.ports)

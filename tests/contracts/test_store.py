@@ -1,6 +1,7 @@
 """What the store promises of tasks, turns, people, the mailbox and events."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,11 +11,13 @@ import pytest
 from store_world import ANN, BORN, Clock, a_message, a_task, with_task
 
 from honk.adapters.sql import SqlStore
+from honk.adapters.sql.database import Database
+from honk.adapters.sql.events import SqlEvents
 from honk.domain.event import Event, TaskMoved, TaskNoted
 from honk.domain.person import Identity, IdentityKind, PersonId
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
-from honk.errors import Defect, Usage
+from honk.errors import Defect, StoreUnavailable, Usage
 
 pytestmark = pytest.mark.anyio
 T1 = TaskId("t1")
@@ -264,3 +267,23 @@ async def test_work_that_somebody_must_be_at_is_found_among_all(store: SqlStore)
     assert [task.id for task in await store.tasks.busy(person.id, frozenset())] == ["t0"]
     also = frozenset({TaskId("t2"), TaskId("t3"), TaskId("unknown")})
     assert [task.id for task in await store.tasks.busy(person.id, also)] == ["t3", "t0"]
+
+
+async def test_a_lock_of_another_program_is_waited_for_and_then_said(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/honk.db"
+    async with SqlStore(url) as store:
+        await with_task(store)
+    database = Database(url, patience=0.1)
+    await database.open()
+    other = sqlite3.connect(tmp_path / "honk.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        events = SqlEvents(database, Clock())
+        with pytest.raises(StoreUnavailable, match="locked by another process"):
+            await events.record(T1, 1, TaskNoted(text="in vain"))
+        other.execute("ROLLBACK")
+        await events.record(T1, 1, TaskNoted(text="after"))
+        assert [event.data for event in await events.read(T1)] == [TaskNoted(text="after")]
+    finally:
+        other.close()
+        await database.close()

@@ -7,6 +7,7 @@ What the store could not take while it was in trouble is told afterwards.
 import errno
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -16,7 +17,7 @@ import structlog
 
 from honk.domain.event import WorkPaused, WorkResumed
 from honk.domain.task import State, Task, TaskId
-from honk.errors import DiskFull, MachineInTrouble, OutOfMemory, Stopped, single
+from honk.errors import DiskFull, MachineInTrouble, OutOfMemory, Stopped, Usage, single
 from honk.ports import Machine, Once, Ports
 
 T = TypeVar("T")
@@ -116,6 +117,8 @@ class _Patient:
 
     port: Any
     ports: Ports
+    #: whether its methods begin with the task
+    tells: bool
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.port, name)
@@ -141,7 +144,9 @@ class _Patient:
     async def _tell(self, task: object, trouble: MachineInTrouble, seconds: float) -> None:
         """The events that could not be written while it lasted. Without a task at hand the log must do."""
         _log.warning("the store answers again", cause=trouble.cause, seconds=round(seconds))
-        if isinstance(task, str) and task:
+        if not self.tells or not isinstance(task, str) or not task:
+            return
+        with suppress(Usage):  # a beginning that fits no task, or several
             now = await self.ports.tasks.get(task)
             await self.ports.events.record(now.id, now.turn, WorkPaused(cause=trouble.cause, reason=trouble.message))
             detail = f"after {seconds:.0f} s"
@@ -150,8 +155,14 @@ class _Patient:
 
 def patient(ports: Ports) -> Ports:
     """The same ports, whose store waits for its database instead of failing: for whoever has time, a worker."""
+    return replace(
+        ports,
+        tasks=waiting(ports.tasks, ports, tells=True),
+        events=waiting(ports.events, ports, tells=True),
+        records=waiting(ports.records, ports),
+    )
 
-    def waiting(port: P) -> P:
-        return cast("P", _Patient(port, ports))
 
-    return replace(ports, tasks=waiting(ports.tasks), events=waiting(ports.events), records=waiting(ports.records))
+def waiting(port: P, ports: Ports, *, tells: bool = False) -> P:
+    """The same port, whose calls wait while its database is in trouble."""
+    return cast("P", _Patient(port, ports, tells))

@@ -19,12 +19,13 @@ from typing import Self, TypeVar
 import anyio
 import sqlalchemy as sa
 from dbos import DBOSClient, WorkflowStatus
+from sqlalchemy.exc import OperationalError
 
 from honk.adapters.dbos.database import VERSION, client, finished, prepare, unfinished
 from honk.adapters.dbos.serving import Serving
 from honk.adapters.dbos.steps import resolve, values
 from honk.domain.codec import dump
-from honk.errors import Defect, Stopped
+from honk.errors import Defect, DiskFull, MachineInTrouble, Stopped, StoreUnavailable
 from honk.ports import Workflow
 from honk.ports.journal import RETRY_DELAYS
 
@@ -42,6 +43,8 @@ _CANCEL_POLL = 0.5
 _RESULT_POLLS = (0.02, 0.5)
 #: seconds that a result may take to be written when `serve` is left
 _OUTCOME_SECONDS = 5.0
+#: seconds after which a workflow that trouble cut off is tried again
+_AGAIN_AFTER = 1.0
 #: workflows whose records are deleted in one go
 _FORGOTTEN_AT_ONCE = 500
 
@@ -110,6 +113,8 @@ class DbosJournal:
             await _uninterrupted(asyncio.to_thread(serving.launch))
             watch = asyncio.create_task(self._watch_cancelled(serving), name="cancelled workflows")
             leaving.push_async_callback(_end, watch)
+            again = asyncio.create_task(self._take_up_dropped(serving), name="workflows that trouble cut off")
+            leaving.push_async_callback(_end, again)
             if self._file:
                 others = asyncio.create_task(_watch_file(Path(f"{self._file}-wal"), serving), name="other processes")
                 leaving.push_async_callback(_end, others)
@@ -119,6 +124,11 @@ class DbosJournal:
         await self._ask(lambda asked: _start(asked, kind, id, payload))
         if self._serving is not None:
             self._serving.look()
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether work under way here could not be written down, and waits until it can be."""
+        return self._serving is not None and self._serving.trouble.is_set()
 
     async def wait(self, id: str) -> str:
         """Raises Stopped when it was cancelled, Defect when there is no such workflow."""
@@ -158,7 +168,13 @@ class DbosJournal:
     async def _ask(self, question: Callable[[DBOSClient], T]) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="honk-journal")
-        return await asyncio.wrap_future(self._thread.submit(lambda: question(self._connected())))
+        try:
+            return await asyncio.wrap_future(self._thread.submit(lambda: question(self._connected())))
+        except OperationalError as exc:
+            words = str(exc.orig)
+            if "is full" in words or "disk I/O" in words:
+                raise DiskFull(f"the journal could not be written: {words}", "free some disk") from exc
+            raise StoreUnavailable(f"the journal cannot be used: {words}") from exc
 
     def _connected(self) -> DBOSClient:
         if self._client is None:
@@ -213,8 +229,22 @@ class DbosJournal:
         while True:
             await asyncio.sleep(_CANCEL_POLL)
             if ids := serving.ids:
-                for id in await self._ask(partial(_among, ids=ids, status="CANCELLED")):
-                    serving.cut(id)
+                with suppress(MachineInTrouble):  # at the next look, then
+                    for id in await self._ask(partial(_among, ids=ids, status="CANCELLED")):
+                        serving.cut(id)
+
+    async def _take_up_dropped(self, serving: Serving) -> None:
+        """What was cut off because the journal could not be written goes on once it can be."""
+        while True:
+            await serving.trouble.wait()
+            await asyncio.sleep(_AGAIN_AFTER)
+            ids = sorted(serving.dropped)
+            with suppress(MachineInTrouble):
+                await self._ask(lambda asked, ids=ids: asked.resume_workflows(ids, queue_name=QUEUE))  # type: ignore[misc]
+                serving.dropped.difference_update(ids)
+                if not serving.dropped:
+                    serving.trouble.clear()
+                serving.look()
 
     async def _pause(self, seconds: float) -> bool:
         """True when something ended in this process meanwhile."""

@@ -20,6 +20,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
 from dbos import error as dbos_errors
+from sqlalchemy.exc import DBAPIError
 
 from honk.adapters.dbos.bell import Worker
 from honk.adapters.dbos.database import APPLICATION, SERIALIZER, VERSION
@@ -123,6 +124,10 @@ class Serving:
         self._runs: dict[str, _Run] = {}
         #: claimed by DBOS while every place was taken: it counts what has begun, and a claim begins a moment later
         self._line: deque[_Run] = deque()
+        #: workflows that were cut off because the journal could not be written
+        self.dropped: set[str] = set()
+        #: set when there is a further one
+        self.trouble = asyncio.Event()
         #: set, for an instant, whenever a workflow ends here
         self.ended = asyncio.Event()
         #: the latest that ended with an outcome, which DBOS may still be writing
@@ -213,15 +218,20 @@ class Serving:
         id = DBOS.workflow_id
         if self._closing or id is None:
             raise _CutOff
-        run = _Run(id, workflow, payload, self._replayed(id))
         try:
+            run = _Run(id, workflow, payload, self._replayed(id))
             self._loop.call_soon_threadsafe(self._begin, run, context=self._context.copy())
-        except RuntimeError as exc:  # the loop is closed
-            raise _CutOff from exc
-        try:
             return self._write_down(run)
+        except RuntimeError as exc:
+            if self._loop.is_closed():
+                raise _CutOff from exc
+            raise
         except (dbos_errors.DBOSWorkflowCancelledError, dbos_errors.DBOSWorkflowConflictIDError) as exc:
             # cancelled, or taken over by another process: in both cases not ours any more
+            raise _CutOff from exc
+        except DBAPIError as exc:
+            # full, or gone: the workflow stays unfinished, and is taken up again when that is over
+            self._loop.call_soon_threadsafe(self._drop, id)
             raise _CutOff from exc
 
     def _replayed(self, id: str) -> dict[str, str]:
@@ -251,6 +261,10 @@ class Serving:
                 self._loop.call_soon_threadsafe(run.cut)
             else:
                 self._loop.call_soon_threadsafe(_tell, letter.kept)
+
+    def _drop(self, id: str) -> None:
+        self.dropped.add(id)
+        self.trouble.set()
 
     # ── on the loop ────────────────────────────────────────────────────────────────────────────
     def _begin(self, run: _Run) -> None:
