@@ -186,80 +186,102 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
     """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
     make_home(settings.home)
     live = Live(settings.path)
-    addresses = Addresses(settings.home, settings.file.public_url)
-    sandboxes = sandboxes_of(settings)
     async with SqlStore(settings.database, rules=live.last_rules, budget=live.budget) as store:
-        repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
-        artifacts = FileArtifacts(settings.home / "artifacts")
-        broker = SocketBroker(
-            settings.home / "run",
-            _upstream(settings),
-            NetworkRules(allow_networks=settings.file.network.allow_networks),
-            own=sandboxes.own,
-        )
-        workspaces = GitWorkspaces(repositories)
-        gate = LocalGate(
-            repositories=repositories,
-            workspaces=workspaces,
-            sandboxes=sandboxes,
-            broker=broker,
-            records=store.records,
-            artifacts=artifacts,
-            registries=registries_of(settings),
-            home=settings.home,
-            clock=_now,
-        )
-        agents = agents or _agents(settings, sandboxes)
-        ports = Ports(
-            clock=_now,
-            tasks=store.tasks,
-            events=store.events,
-            records=store.records,
-            artifacts=artifacts,
-            repositories=repositories,
-            workspaces=workspaces,
-            sandboxes=sandboxes,
-            broker=broker,
-            agents=agents,
-            gate=gate,
-            forge=EmbeddedForge(GitTargets(repositories), store.records, _now),
-            previews=addresses,
-            policy=RolesPolicy(live.rules),
-            tokens=store.tokens,
-            audit=store.audit,
-            budgets=store.budgets,
-            machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
-            home=settings.home,
-            pool=pool_of(
-                settings,
-                repositories,
-                agents,
-                parker=partial(Parker, broker=broker, sandboxes=sandboxes, workspaces=workspaces, gate=gate),
-            ),
-        )
+        place = _place(settings, store)
+        ports = _ports(settings, store, live, place, agents or _agents(settings, place.sandboxes))
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
         async with DbosJournal(settings.journal, concurrency=settings.file.work.concurrency) as journal:
             watched = WatchedJournal(journal)
             app, watch = App(ports=ports, journal=watched), Watch(settings, store, watched)
             feed = Feed(store.events)
             store.listen(feed.heard)
-            async with feed.running(), watch.tracing(broker):
+            async with feed.running(), watch.tracing(place.broker):
                 yield OpenHonk(
                     settings=settings,
                     app=app,
                     person=person,
-                    addresses=addresses,
-                    gate=gate,
+                    addresses=place.addresses,
+                    gate=place.gate,
                     feed=feed,
                     watch=watch,
                     retention=Retention(
                         ports=ports,
                         journal=journal,
-                        artifacts=artifacts,
+                        artifacts=place.artifacts,
                         settings=settings.file.retention,
                         home=settings.home,
                     ),
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What holds and runs agents' work on this machine."""
+
+    addresses: Addresses
+    repositories: GitRepositories
+    workspaces: GitWorkspaces
+    sandboxes: Bubblewrap
+    broker: SocketBroker
+    artifacts: FileArtifacts
+    gate: LocalGate
+
+
+def _place(settings: Settings, store: SqlStore) -> _Place:
+    sandboxes = sandboxes_of(settings)
+    repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
+    workspaces = GitWorkspaces(repositories)
+    artifacts = FileArtifacts(settings.home / "artifacts")
+    rules = NetworkRules(allow_networks=settings.file.network.allow_networks)
+    broker = SocketBroker(settings.home / "run", _upstream(settings), rules, own=sandboxes.own)
+    gate = LocalGate(
+        repositories=repositories,
+        workspaces=workspaces,
+        sandboxes=sandboxes,
+        broker=broker,
+        records=store.records,
+        artifacts=artifacts,
+        registries=registries_of(settings),
+        home=settings.home,
+        clock=_now,
+    )
+    return _Place(
+        addresses=Addresses(settings.home, settings.file.public_url),
+        repositories=repositories,
+        workspaces=workspaces,
+        sandboxes=sandboxes,
+        broker=broker,
+        artifacts=artifacts,
+        gate=gate,
+    )
+
+
+def _ports(settings: Settings, store: SqlStore, live: Live, place: _Place, agents: Mapping[str, Agent]) -> Ports:
+    parker = partial(
+        Parker, broker=place.broker, sandboxes=place.sandboxes, workspaces=place.workspaces, gate=place.gate
+    )
+    return Ports(
+        clock=_now,
+        tasks=store.tasks,
+        events=store.events,
+        records=store.records,
+        artifacts=place.artifacts,
+        repositories=place.repositories,
+        workspaces=place.workspaces,
+        sandboxes=place.sandboxes,
+        broker=place.broker,
+        agents=agents,
+        gate=place.gate,
+        forge=EmbeddedForge(GitTargets(place.repositories), store.records, _now),
+        previews=place.addresses,
+        policy=RolesPolicy(live.rules),
+        tokens=store.tokens,
+        audit=store.audit,
+        budgets=store.budgets,
+        machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
+        home=settings.home,
+        pool=pool_of(settings, place.repositories, agents, parker=parker),
+    )
 
 
 def _now() -> datetime:
