@@ -157,16 +157,17 @@ def _standing(
     connection: sa.Connection, kind: BudgetKind, day: str, person: PersonId | None, limit: float | None
 ) -> Standing:
     """Turns at work count wherever they began: one that began yesterday still spends."""
-    query = sa.select(reservations, _COST.label("cost"))
+    whose: sa.ColumnElement[bool] = sa.true()
     if person is not None:
-        query = query.where(reservations.c.person.in_(everyone_who_is(connection, person)))
-    ended = connection.execute(query.where(reservations.c.day == day, sa.not_(_OPEN))).all()
-    at_work = connection.execute(query.where(_OPEN).order_by(reservations.c.number)).all()
+        whose = reservations.c.person.in_(everyone_who_is(connection, person))
+    ended = sa.select(sa.func.sum(reservations.c.spent)).where(whose, reservations.c.day == day)
+    working = sa.select(reservations, _COST.label("cost")).where(whose, _OPEN).order_by(reservations.c.number)
+    at_work = connection.execute(working).all()
     return Standing(
         kind=kind,
         person=person,
         limit_usd=limit,
-        spent_usd=sum(row.cost for row in ended),
+        spent_usd=float(connection.execute(ended).scalar() or 0.0),
         held=tuple(
             Held(
                 task=TaskId(row.task),
