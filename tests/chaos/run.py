@@ -128,8 +128,8 @@ class Chaos:
 
     async def _kill(self, chance: random.Random) -> None:
         while self.score.trials < self.trials:
-            await anyio.sleep(chance.uniform(*self.pauses))
             await self.here.ready.wait()
+            await anyio.sleep(chance.uniform(*self.pauses))
             kind = chance.choice(self.victims)
             server = self.here.server
             hit = [life for life in self.score.lives if not life.over]

@@ -5,14 +5,14 @@ import shutil
 import anyio
 import pytest
 
-from honk.domain.event import AgentStarted, MessageDelivered, SnapshotTaken, TaskSettled, WorkResumed
+from honk.domain.event import AgentFinished, AgentStarted, MessageDelivered, SnapshotTaken, TaskSettled, WorkResumed
 from honk.domain.repository import Base
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
 from honk.errors import SandboxDied
 from honk.steps.code.going_on import REVIVALS
 from honk.testing.fake_work import APP, Edit
-from honk.testing.world import World
+from honk.testing.world import Trap, World
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +50,18 @@ async def test_a_sandbox_that_was_killed_goes_on_in_the_same_attempt(here: World
 
 def _base(here: World) -> Base:
     return Base(branch="main", commit=here.code.branches["main"])
+
+
+async def test_an_agent_that_had_finished_is_not_sent_again(here: World) -> None:
+    assert await here.killed_at(Trap(place="workspaces.take"), here.ask)
+    task = await here.latest()
+    assert task is not None
+    async with here.working():
+        await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed")
+    assert len(here.agent.memory[next(iter(here.agent.memory))]) == 1
+    assert len([event for event in await here.log(task) if isinstance(event.data, AgentFinished)]) == 1
 
 
 async def _cut_off_and_robbed(here: World, *, snapshot: bool, home: bool) -> Task:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 
@@ -14,7 +15,7 @@ from honk.ports import Job, Ports, Report
 from honk.steps.code.going_on import work_through
 from honk.steps.code.tree import take
 from honk.steps.code.words import guidance_of
-from honk.steps.code.work import Order, Work, asked, session_of, was_begun
+from honk.steps.code.work import Order, Work, asked, finished, session_of, was_begun
 
 #: Names the agent's session of a task; any fixed UUID serves.
 _SESSIONS = uuid.UUID("5e0a2f0e-6e55-4c2b-9b0c-0d6f1c1f9d11")
@@ -46,20 +47,29 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         guidance=await guidance_of(work),
         attempt=number,
     )
-    started = ports.clock()
-    report = await _report(work, job, order.sent_back, begun=begun)
+    before = await finished(work) if begun and Path(work.workspace.path).exists() else None
+    report = before or await _finish(work, job, order.sent_back, begun=begun)
+    return await _hand_back(work, job, report)
+
+
+async def _finish(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:
+    """The agent's work to its end, which is told."""
+    ports, number = work.ports, work.number
+    # not the wall clock: it may be set while the agent works, and its time is limited
+    started = anyio.current_time()
+    report = await _report(work, job, sent_back, begun=begun)
     await work.tell(
         AgentFinished(
             attempt=number,
             summary=report.summary,
             cut_short=report.cut_short,
             reason=report.reason,
-            seconds=(ports.clock() - started).total_seconds(),
+            seconds=anyio.current_time() - started,
         )
     )
     if report.cut_short in {"money", "calls", "time"}:
         await work.tell(LimitHit(kind=report.cut_short, detail=report.reason))
-    return await _hand_back(work, job, report)
+    return report
 
 
 async def _report(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:

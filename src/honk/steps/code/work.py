@@ -11,7 +11,7 @@ from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
-from honk.ports import Agent, Exam, Ports, Tell
+from honk.ports import Agent, Exam, Ports, Report, Tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +75,17 @@ async def was_begun(work: Work) -> bool:
     return any(
         isinstance(event.data, AgentStarted) and event.data.attempt == work.number for event in await events_of(work)
     )
+
+
+async def finished(work: Work) -> Report | None:
+    """How this very attempt of the agent ended, where a crash came between that and the hand-back."""
+    events = [event.data for event in await events_of(work)]
+    ended = [one for one in events if isinstance(one, AgentFinished) and one.attempt == work.number]
+    if not ended:
+        return None
+    model = [one.model for one in events if isinstance(one, AgentStarted)][-1:]
+    last = ended[-1]
+    return Report(summary=last.summary, cut_short=last.cut_short, reason=last.reason, model="".join(model))
 
 
 async def used_seconds(work: Work) -> float:
