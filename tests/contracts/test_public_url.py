@@ -137,6 +137,8 @@ async def test_no_server_of_ours_runs(tmp_path: Path) -> None:
     async with answering(http("200 OK")) as port:
         seen = await found(tmp_path, f"http://127.0.0.1:{port}")
     assert not seen.ok and "no server runs" in seen.detail and "honk serve" in seen.remedy
+    async with honk_on(tmp_path):
+        assert Addresses(tmp_path, f"http://127.0.0.1:{port}").hint() == "", "it was not the server's fault"
 
 
 async def test_a_name_without_an_address(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ async def check(addresses: Addresses, *, tls: ssl.SSLContext | None = None, reso
     `tls` replaces the authorities that this machine trusts.
     """
     found = await _try(addresses, tls or ssl.create_default_context(), resolve)
-    addresses.note_check("" if found.ok else found.detail)
+    if addresses.served_at() is not None:  # without a server it says nothing of the time when there is one
+        addresses.note_check("" if found.ok else found.detail)
     return found
 
 
