@@ -1,6 +1,5 @@
 """`honk serve`: the worker and the one server, until it is told to end."""
 
-import shlex
 from typing import Annotated
 
 import anyio
@@ -60,5 +59,4 @@ async def _resume(house: House, out: Output) -> None:
 def _greet(house: House, out: Output, origin: str) -> None:
     out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
     out.line(f"pages {origin}/   API {origin}/api/v1/openapi.json", "dim")
-    name = shlex.quote(house.person.name)
-    out.line(f"to sign in, or for HONK_TOKEN: honk token create --name laptop --person {name} --scope read …", "dim")
+    out.line("to sign in, or for HONK_TOKEN: honk token create --name laptop --scope read …", "dim")
