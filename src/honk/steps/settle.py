@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 from honk.domain.attempt import Attempt
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
@@ -15,6 +16,10 @@ from honk.ports import Ports
 BROKEN_OFF = frozenset({"stopped", "model", "agent", "hand-back"})
 #: Ends after which the tree is not verified: it may be proposed as a draft.
 UNVERIFIED = BROKEN_OFF | {"question"}
+
+
+#: seconds without an event after which the clock is believed to have been set, not the work to have gone on
+_LONGEST_SILENCE = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +117,16 @@ async def _record(task: str, turn: int, ending: Ending, *, key: str, ports: Port
 
 
 def _seconds(events: list[Event], now: datetime) -> float:
-    """Wall time since work on the turn began."""
-    began = next((e.at for e in events if isinstance(e.data, TaskMoved) and e.data.state == State.PREPARING), now)
-    return max((now - began).total_seconds(), 0.0)
+    """Wall time since work on the turn began, as far as the clock can be believed.
+
+    A clock that was set back or forward shows as a step between two events: back counts as nothing, and no
+    silence counts for more than the longest that work keeps.
+    """
+    began = next((n for n, e in enumerate(events) if _begins(e)), len(events))
+    moments = [*(event.at for event in events[began:]), now]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]
+    return sum(min(max(gap, 0.0), _LONGEST_SILENCE) for gap in gaps)
+
+
+def _begins(event: Event) -> bool:
+    return isinstance(event.data, TaskMoved) and event.data.state == State.PREPARING

@@ -54,7 +54,7 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
 
 async def _finish(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:
     """The agent's work to its end, which is told."""
-    ports, number = work.ports, work.number
+    number = work.number
     # not the wall clock: it may be set while the agent works, and its time is limited
     started = anyio.current_time()
     report = await _report(work, job, sent_back, begun=begun)

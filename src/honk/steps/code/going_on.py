@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import anyio
+
 from honk import prompts
 from honk.domain.event import WorkResumed
 from honk.errors import SandboxDied
@@ -23,14 +25,14 @@ async def work_through(work: Work, job: Job, sent_back: str, *, begun: bool) -> 
         if begun and not work.agent.corrects:
             await afresh(work)
         words = await _words(work, job, sent_back, begun=begun)
-        began = work.ports.clock()
+        began = anyio.current_time()
         report = await _run(work, job, words)
         if report.cut_short != "died":
             return report
         if died == REVIVALS or await asked(work):
             return replace(report, cut_short="agent", reason=f"{report.reason} (killed {died + 1} times)")
         died += 1
-        work.seconds_lost += (work.ports.clock() - began).total_seconds()
+        work.seconds_lost += anyio.current_time() - began
         await work.tell(WorkResumed(cause="restart", detail=report.reason))
         begun, job = True, replace(job, resume=True)
 
