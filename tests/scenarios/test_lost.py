@@ -138,16 +138,24 @@ async def test_a_workspace_that_is_there_is_newer_than_any_snapshot(here: World)
     assert not [event for event in await here.log(task) if isinstance(event.data, SnapshotTaken | WorkResumed)]
 
 
-async def test_a_workspace_lost_between_turns_is_as_it_was_handed_back(here: World) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_workspace_lost_between_turns_is_as_it_was_kept_last(here: World, stopped: bool) -> None:
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"}, endless=stopped)
     async with here.working():
-        task = await here.settled(await here.ask())
+        task = await here.ask()
+        if stopped:
+            await here.agent.busy.wait()
+            await here.app.stop(await here.person(), task, working=True)
+        task = await here.settled(task)
+    assert task.state is (State.STOPPED if stopped else State.PROPOSED)
     shutil.rmtree(here.workspaces.place(task.id).parent)
     here.agent.habits = {"more": Edit(files={"more": b"x"})}
     async with here.working():
         await here.app.reply(await here.person(), task, "more")
         task = await here.settled(task)
     assert (task.state, here.file(task.branch), here.file(task.branch, "more")) == (State.PROPOSED, b"fixed", b"x")
-    assert "conversation so far was lost" in here.agent.memory[next(iter(here.agent.memory))][-1]
+    told = here.agent.memory[next(iter(here.agent.memory))][-1]
+    assert "conversation so far was lost" in told and "workspace was lost" in told
 
 
 @pytest.mark.parametrize("written", [True, False])

@@ -7,7 +7,7 @@ branch's tip anew, in a fresh workspace; what was handed back before stays in th
 
 from functools import partial
 
-from honk.domain.event import BaseChosen, TaskNoted, WorkspaceReady
+from honk.domain.event import BaseChosen, ChangeTaken, TaskNoted, WorkResumed, WorkspaceReady
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
 from honk.domain.turn import Point, Turn
@@ -32,15 +32,34 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
         base = await _chosen(task, ports=ports) or tip
         if before is not None and before != base:
             await ports.workspaces.discard(task.id)
+            await ports.workspaces.drop_snapshot(_place(task, before))
         await ports.pool.furnish(task, base)
+    at = head = pull_request.head if pull_request else None
+    if turn.number > 1 and not (ports.home / "tasks" / task.id / "workspace").exists():
+        at, head = await _kept(task, base, ports=ports) or at, head or base.commit
+        detail = "the workspace was lost, and is as it was kept last"
+        await tell(WorkResumed(cause="restart", detail=detail, lost=("workspace",)), key=f"lost/{turn.name}")
     async with slow(tell, progress("prepare", "making the workspace")):
-        workspace = await ports.workspaces.open(
-            task.id, task.repository, base, at=pull_request.head if pull_request else None
-        )
+        workspace = await ports.workspaces.open(task.id, task.repository, base, at=at, head=head)
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.name}")
     if turn.number == 1:
         await _note_uncommitted(task, turn, ports=ports)
     return workspace
+
+
+def _place(task: Task, base: Base) -> Workspace:
+    return Workspace(task=task.id, repository=task.repository, base=base, path="")
+
+
+async def _kept(task: Task, base: Base, *, ports: Ports) -> Sha | None:
+    """The newest state of the task's files that the mirror has: also work that was never proposed."""
+    taken: list[Sha] = []
+    for event in await ports.events.read(task.id):
+        if isinstance(event.data, BaseChosen):
+            taken.clear()
+        elif isinstance(event.data, ChangeTaken):
+            taken.append(Sha(event.data.commit))
+    return await ports.workspaces.latest_snapshot(_place(task, base)) or (taken[-1] if taken else None)
 
 
 async def chosen_base(task: Task, *, ports: Ports) -> Base:
