@@ -151,7 +151,7 @@ class Server:
             events = await self.events(task)
             if events and events[-1][1] == "task.settled":
                 return events
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
 
     async def events(self, task: str) -> list[Any]:
         answer = await self._client.get(f"/api/v1/tasks/{task}/events", params={"limit": 1000})
@@ -168,9 +168,9 @@ class Server:
 
     async def ready(self, warm: int) -> None:
         """Waits until that many agents wait, and the machine is calm."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while len(list(self.home.glob("spares/*/*/agent"))) < warm and time.monotonic() < deadline:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
         await asyncio.sleep(0.5)
 
 
@@ -391,7 +391,7 @@ class Bench:
                 ends = [await server.settled(task) for task in tasks]
                 took = max(at for events in ends for at, kind, *_ in events if kind == "agent.finished") - began
                 agents = [await Waiting.start(self._model, self._clone(source), self._root) for _ in range(8)]
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.5)
                 began = time.time()
                 await asyncio.gather(*(agent.say(f"{MANY} (bare {number})") for agent in agents))
                 await asyncio.gather(*(agent.ended() for agent in agents))
