@@ -51,8 +51,6 @@ class SandboxSettings(Section):
 
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     processes: Annotated[int, Field(ge=16)] = 512
-    #: what a workspace may grow to, in MiB; 0 means no limit
-    disk_mb: Annotated[int, Field(ge=0)] = 10240
     #: user id under which sandboxes run when Honk is root
     uid: Annotated[int, Field(ge=1000)] = 60978
 

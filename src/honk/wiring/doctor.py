@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from honk.adapters.pages import Addresses
 from honk.adapters.pages.reach import check
 from honk.adapters.sql import SqlStore
@@ -79,7 +81,8 @@ async def _git() -> Diagnosis:
 async def _store(settings: Settings) -> Diagnosis:
     try:
         async with SqlStore(settings.database):
-            return Diagnosis(name="store", ok=True, detail=str(settings.home / "honk.db"))
+            shown = sa.make_url(settings.database).render_as_string(hide_password=True)
+            return Diagnosis(name="store", ok=True, detail=shown.removeprefix("sqlite:///"))
     except HonkError as error:
         return Diagnosis(name="store", ok=False, detail=error.message, remedy=error.remedy)
 
