@@ -97,7 +97,10 @@ def repository(root: Path, name: str, config: str) -> Path:
     git = ("git", "-C", str(path), "-c", "user.name=b", "-c", "user.email=b@example.com")
     for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
         subprocess.run((*git, *arguments), check=True)
-    return path
+    # bare, because Honk pushes to no branch that somebody has checked out
+    bare = root / f"{name}.git"
+    subprocess.run(("git", "clone", "-q", "--bare", str(path), str(bare)), check=True)
+    return bare
 
 
 async def until(house: OpenHonk, task: Task, wanted: Wanted) -> None:

@@ -44,7 +44,7 @@ async def test_a_reply_reaches_the_agent_at_work_and_counts_as_asked(here: World
     assert (task.state, task.turn) == (State.PROPOSED, 1)
     assert here.file(task.branch) == b"fixed, friendly"
     assert await _delivered(here, task) == [("m1", "steer")]
-    assert [one.text for one in await here.store.tasks.said(task.id, 1)] == ["fix the crash", "friendlier"]
+    assert here.gate.instruction == "fix the crash\n\nfriendlier", "the verdict counts it too"
     assert await here.app.messages(task) == ()
     received = [e.data.handling for e in await here.log(task) if isinstance(e.data, MessageReceived)]
     assert received == ["steer"]
@@ -188,6 +188,29 @@ async def test_a_message_that_is_being_said_is_not_edited_any_more(here: World) 
         task = await here.settled(task)
     assert (task.turn, await _delivered(here, task)) == (2, []), "it was not heard, so it begins the next turn"
     assert here.file(task.branch) == b"fixed, friendly"
+
+
+async def test_what_the_first_attempt_did_not_hear_the_second_one_does(here: World) -> None:
+    person = await here.person()
+    ends, ends_again = anyio.Event(), anyio.Event()
+    here.agent.habits["the app has a bug"] = Edit(files={APP: b"fixed"}, until=ends_again)
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"a bug"}, until=ends)
+    here.agent.step = anyio.Event()
+    async with here.working():
+        task = await here.ask("fix the crash")
+        await here.agent.busy.wait()
+        await here.app.reply(person, task, "friendlier", id="m1")
+        with anyio.fail_after(10):
+            while not any(one.handed for one in await here.app.messages(task)):
+                await here.store.tasks.news(task.id, 0.02)
+            ends.set()
+            while "verdict.given" not in [event.type for event in await here.log(task)]:
+                await here.store.tasks.news(task.id, 0.02)
+        here.agent.step.set()
+        await _until_delivered(here, task)
+        ends_again.set()
+        task = await here.settled(task)
+    assert (task.turn, here.file(task.branch)) == (1, b"fixed, friendly")
 
 
 async def test_two_messages_race_with_the_end_of_the_turn_and_none_is_lost_or_doubled(here: World) -> None:

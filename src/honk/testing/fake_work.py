@@ -306,6 +306,8 @@ class FakeGate:
 
     def __init__(self, code: Code) -> None:
         self._code = code
+        #: what the latest verdict was measured against
+        self.instruction = ""
 
     async def baseline(self, exam: Exam, tell: Tell) -> Verdict:
         broken = b"broken" in self._code.files(exam.base.commit)[APP]
@@ -314,6 +316,7 @@ class FakeGate:
 
     async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
         assert exam.change is not None
+        self.instruction = exam.instruction
         app = self._code.files(exam.change.commit).get(APP, b"")
         if b"bug" in app:
             return _verdict(Answer.FAIL, exam.change.commit, exam.change.tree, said="the app has a bug")

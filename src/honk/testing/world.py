@@ -151,6 +151,7 @@ class World:
         #: by a port's method, such as "forge.open": what its next calls run into instead of having their effect
         self.troubles: dict[str, list[Exception]] = {}
         self.journal = _Journal()
+        self.gate = FakeGate(code)
         self.agent = FakeAgent(dict(HABITS))
         self.agents: dict[str, Agent] = {"claude": self.agent}
         self.forge = FakeForge(code, store.records, self.clock)
@@ -173,7 +174,7 @@ class World:
             sandboxes=FakeSandboxes(),
             broker=FakeBroker(),
             agents=self.agents,
-            gate=self._passed(FakeGate(self.code), "gate"),
+            gate=self._passed(self.gate, "gate"),
             forge=self._passed(self.forge, "forge"),
             previews=FakePreviews(),
             policy=self.policy,
