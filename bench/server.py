@@ -288,7 +288,8 @@ class Bench:
     async def first(self) -> None:
         """Instruction → first request, warm and cold."""
         source = small(self._root / "small")
-        warm, cold, waiting, plain = [], [], [], []
+        taken: tuple[list[float], ...] = ([], [], [], [])
+        warm, cold, waiting, plain = taken
         async with (
             serving(self._root, "warm", self._model, warm_agents=1) as hot,
             serving(self._root, "cold", self._model, warm_agents=0, spares=0) as chilly,
