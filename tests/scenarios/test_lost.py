@@ -48,6 +48,20 @@ async def test_a_sandbox_that_was_killed_goes_on_in_the_same_attempt(here: World
     assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed")
 
 
+async def test_an_agent_that_had_finished_is_sent_again_when_its_files_are_lost(here: World) -> None:
+    assert await here.killed_at(Trap(place="workspaces.take", after=False), here.ask)
+    task = await here.latest()
+    assert task is not None
+    shutil.rmtree(here.workspaces.place(task.id))
+    # The next process puts the workspace back, and is killed before the agent hears of it.
+    assert await here.killed_at(Trap(place="workspaces.open"), lambda: here.app.resume(task), task)
+    assert await here.killed_at(Trap(place="gate.environment"), lambda: here.app.resume(task), task)
+    async with here.working():
+        await here.app.resume(task)
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed")
+
+
 def _base(here: World) -> Base:
     return Base(branch="main", commit=here.code.branches["main"])
 

@@ -59,11 +59,11 @@ async def put_back(work: Work, lost: Lost) -> str:
     snapshot = await work.ports.workspaces.latest_snapshot(work.workspace)
     taken = [Sha(event.data.commit) for event in events if isinstance(event.data, ChangeTaken)]
     state = "as the last snapshot has it" if snapshot else "as it was handed back last" if taken else "at its base"
+    if lost.anything:  # said first: a crash must not leave files that nobody knows to be old
+        await work.tell(_resumed(lost, state))
     if lost.workspace:
         at, place = snapshot or (taken[-1] if taken else work.parent), work.workspace
         await work.ports.workspaces.open(work.task.id, place.repository, place.base, at=at, head=work.parent)
-    if lost.anything:
-        await work.tell(_resumed(lost, state))
     words = []
     if known.workspace:
         after = _calls_after_snapshot(events, work.turn.number) if snapshot else _calls(events, work.turn.number)

@@ -6,7 +6,7 @@ from functools import partial
 
 import anyio
 
-from honk.domain.event import AgentFinished, AgentStarted, Event, QuestionAsked, TaskRetried
+from honk.domain.event import AgentFinished, AgentStarted, Event, QuestionAsked, TaskRetried, WorkResumed
 from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.domain.turn import Turn
@@ -78,14 +78,20 @@ async def was_begun(work: Work) -> bool:
 
 
 async def finished(work: Work) -> Report | None:
-    """How this very attempt of the agent ended, where a crash came between that and the hand-back."""
-    events = [event.data for event in await events_of(work)]
-    ended = [one for one in events if isinstance(one, AgentFinished) and one.attempt == work.number]
-    if not ended:
-        return None
-    model = [one.model for one in events if isinstance(one, AgentStarted)][-1:]
-    last = ended[-1]
-    return Report(summary=last.summary, cut_short=last.cut_short, reason=last.reason, model="".join(model))
+    """How this very attempt of the agent ended, where a crash came between that and the hand-back.
+
+    None when the agent's files were lost since: what was put back may lack its last steps.
+    """
+    report, model = None, ""
+    for event in await events_of(work):
+        match event.data:
+            case AgentStarted(model=model):
+                report = None
+            case AgentFinished(attempt=work.number, summary=summary, cut_short=cut, reason=reason):
+                report = Report(summary=summary, cut_short=cut, reason=reason, model=model)
+            case WorkResumed(lost=lost) if "workspace" in lost:
+                report = None
+    return report
 
 
 async def used_seconds(work: Work) -> float:
