@@ -17,8 +17,8 @@ laptop](../howto/drive-a-server.md) begins with it; the command line does everyt
 
 ## Who you are
 
-Send `Authorization: Bearer honk_…`. `honk token create` makes a token; it belongs to a person and has scopes. A token is
-let in where it has the scope of the route, and then the [policy](../howto/people-and-rights.md) is asked whether its
+Send `Authorization: Bearer honk_…`. `honk token create` makes a token; it belongs to a person and has scopes. A token
+is let in where it has the scope of the route, and then the [policy](../howto/people-and-rights.md) is asked whether its
 person may do this now. There are no cookies here and no CORS: a page in a browser cannot use the API of another host.
 
 ## What comes back
@@ -34,9 +34,9 @@ Errors are problem details (RFC 9457, `application/problem+json`): `type` (such 
 {statuses}
 
 A request may have to be sent twice, because the answer was lost on the way. Where the table says so, send an
-`Idempotency-Key` of your own (up to 200 characters): sent again with the same key by the same person, the request has no
-second effect and gets the same answer. Stop, resume, edits, withdrawals and an undo that is at work may be repeated as
-they are; a retry repeated after its work has ended is another retry.
+`Idempotency-Key` of your own (up to 200 characters): sent again with the same key by the same person, the request has
+no second effect and gets the same answer. Stop, resume, edits, withdrawals and an undo that is at work may be repeated
+as they are; a retry repeated after its work has ended is another retry.
 
 ## Events as they happen
 

@@ -1,6 +1,6 @@
 """What is remembered: tasks, events, records, artifacts."""
 
-from collections.abc import Awaitable, Callable, Mapping, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol

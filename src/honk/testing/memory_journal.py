@@ -120,7 +120,13 @@ class MemoryJournal:
 
     def _begin(self, id: str) -> None:
         kept = self._kept[id]
-        if id in self._held or id in self._running or not kept.unfinished or kept.kind not in self._workflows or self._crashed.is_set():
+        if (
+            id in self._held
+            or id in self._running
+            or not kept.unfinished
+            or kept.kind not in self._workflows
+            or self._crashed.is_set()
+        ):
             return
         if self.concurrency is not None and len(self._running) >= self.concurrency:
             if id not in self._line:

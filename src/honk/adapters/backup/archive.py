@@ -58,7 +58,9 @@ class Writer:
         member.uid, member.gid = seen.st_uid, seen.st_gid
         self._tar.addfile(member)
 
-    def tree(self, folder: Path, name: str, *, skip: Callable[[str], bool], order: Callable[[str], tuple[int, str]]) -> None:
+    def tree(
+        self, folder: Path, name: str, *, skip: Callable[[str], bool], order: Callable[[str], tuple[int, str]]
+    ) -> None:
         """A folder with everything below it, as `name`. What vanishes meanwhile is left out."""
         if not folder.is_dir() or folder.is_symlink():
             return
