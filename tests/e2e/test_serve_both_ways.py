@@ -77,8 +77,8 @@ def told(done: Done, task: str) -> tuple[int, list[str], list[str]]:
         text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(\+00:00|Z)?|\d\d:\d\d:\d\d", "TIME", text)
         text = re.sub(r'("(seconds|seconds_verifying|cost_usd|size|number|exit_code)": )[\d.]+|#\d+', r"\1N", text)
         text = re.sub(r"[\d.]+ (s|GB|min)\b|\d+ s,|\b[\d,.]+ bytes", "N", text)
-        # progress, and waits for a place, depend on the moment, and with them the numbers of the events
-        moment = re.compile(r'"(step\.progressed|task\.moved)"')
+        # progress, waits for a place and known findings depend on the moment, and with them the numbers of the events
+        moment = re.compile(r'"(step\.progressed|task\.moved|verifier\.\w+)"')
         lines = [line for line in text.splitlines() if not moment.search(line)]
         return [re.sub(r'"(seq|id|event|freed_bytes)": (\d+|"TASK\.\d+")', r'"\1": N', line) for line in lines]
 
