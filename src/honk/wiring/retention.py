@@ -13,7 +13,7 @@ from honk.adapters.dbos import DbosJournal
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.pruning import prune
 from honk.domain.task import State
-from honk.errors import HonkError
+from honk.errors import HonkError, single
 from honk.ports import Ports
 from honk.settings.file import RetentionSettings
 from honk.steps.forget import forget_artifacts, forget_transcript
@@ -66,10 +66,11 @@ class Retention:
     @asynccontextmanager
     async def daily(self) -> AsyncIterator[None]:
         """Sweeps once a day while the context is open. What goes wrong is logged, and tried again the next day."""
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._daily)
-            yield
-            group.cancel_scope.cancel()
+        with single():
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._daily)
+                yield
+                group.cancel_scope.cancel()
 
     async def _daily(self) -> None:
         await anyio.sleep(_FIRST)
