@@ -20,7 +20,9 @@ SCENARIOS = [
     Scenario("heard", [Say("Slow.", (WRITE,)), Say("Hm. " * 40, hold="heard"), Say("Done.")], after=Say("Done.")),
     Scenario("stubborn", [Say("Slow.", (WRITE,)), Say("Deaf.", (Call("Bash", {"command": STUBBORN}),))]),
     Scenario("ask", [Say("Hm.", (Call(ASK, {"question": "Blue or red?", "choices": ["blue", "red"]}),))]),
-    Scenario("answer", [Say("So be it.", (WRITE,)), Say("Done.")], words="A person answers:\n\nred", after=Say("Done.")),
+    Scenario(
+        "answer", [Say("So be it.", (WRITE,)), Say("Done.")], words="A person answers:\n\nred", after=Say("Done.")
+    ),
 ]
 
 
