@@ -13,7 +13,7 @@ from honk.adapters.sql import SqlStore
 from honk.doors.cli.house import Diagnosis
 from honk.errors import HonkError
 from honk.settings import Settings
-from honk.wiring.house import make_home, registries_of, sandboxes_of
+from honk.wiring.place import make_home, registries_of, sandboxes_of
 
 
 class Doctor:

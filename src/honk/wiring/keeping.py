@@ -16,7 +16,7 @@ from honk.adapters.dbos.database import prepare
 from honk.adapters.sql import SqlStore
 from honk.adapters.sql.migrate import HEAD, migrate
 from honk.settings import Settings
-from honk.wiring.house import make_home
+from honk.wiring.place import make_home
 
 #: told what is being done, the bytes so far, and the bytes in all (0: not known)
 Tell = Callable[[str, int, int], None]

@@ -1,5 +1,6 @@
 """What is kept, and for how long: carried out daily by a server, and by `honk gc`."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import structlog
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.pruning import prune
+from honk.checks.gate import LocalGate
 from honk.domain.task import State
 from honk.errors import HonkError, single
 from honk.ports import Ports
@@ -20,8 +22,12 @@ from honk.steps.forget import forget_artifacts, forget_transcript
 
 _log = structlog.get_logger()
 _DAY = 24 * 3600.0
+_ALL = 1_000_000
+_LANDED = frozenset({State.MERGED, State.DEPLOYED})
 #: Of other tasks the mirror may hold the only copy of some work.
-_OVER = frozenset({State.MERGED, State.DEPLOYED, State.FAILED})
+_OVER = _LANDED | {State.FAILED}
+#: These may be gone on with for some days.
+_GIVEN_UP = frozenset({State.STOPPED, State.FAILED})
 #: seconds after a server's start: it has more urgent things to do then
 _FIRST = 600.0
 
@@ -35,6 +41,7 @@ class Retention:
     artifacts: FileArtifacts
     settings: RetentionSettings
     home: Path
+    gate: LocalGate
 
     async def sweep(self) -> int:
         """Returns the bytes of artifacts and mirrors that were freed. What is live or at work is never touched."""
@@ -56,10 +63,29 @@ class Retention:
             freed += await self._mirrors(now, before)
         return freed
 
+    async def collect(self, days: float) -> int:
+        """The same now, and more: workspaces of finished tasks and of those given up `days` ago, expired
+        environments, former releases. Returns the bytes that were freed.
+        """
+        tasks = await self.ports.tasks.list(limit=_ALL)
+        gone = {task.id for task in tasks if task.state in _LANDED}
+        old = self.ports.clock() - timedelta(days=days)
+        for task in tasks:
+            if task.state in _GIVEN_UP:
+                events = await self.ports.events.read(task.id)
+                gone |= {task.id} if max((e.at for e in events), default=task.created_at) < old else set()
+        freed = await self.ports.workspaces.collect(frozenset(task.id for task in tasks if task.id not in gone))
+        await self.gate.collect()
+        for current in self.home.glob("production/*/*/current"):
+            for release in (current.parent / "releases").iterdir():
+                if release != current.resolve():
+                    shutil.rmtree(release, ignore_errors=True)
+        return freed + await self.sweep()
+
     async def _mirrors(self, now: datetime, before: datetime) -> int:
         """Mirrors of repositories all of whose tasks are over, and of which nothing was heard since."""
         resting = {task.id for task in await self.ports.tasks.resting(before)}
-        tasks = await self.ports.tasks.list(limit=1_000_000)
+        tasks = await self.ports.tasks.list(limit=_ALL)
         used = {task.repository.key for task in tasks if task.id not in resting or task.state not in _OVER}
         return await anyio.to_thread.run_sync(prune, self.home, frozenset(used), before.timestamp())
 

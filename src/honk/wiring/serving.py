@@ -6,35 +6,55 @@ wins where two would answer: operators' routes, the API, the pages, then what ag
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
+from honk.adapters.pages import Addresses
 from honk.adapters.pool import WarmPool
+from honk.app import App
+from honk.domain.access import Scope
+from honk.domain.person import Person
 from honk.doors.web.previews import preview_app
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
-from honk.wiring.watching import is_local
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from honk.wiring.house import OpenHonk
+from honk.service import Feed, Local
+from honk.settings import Settings
+from honk.wiring.watching import Watch, is_local
 
 #: seconds that a request under way has when the server ends
 _PATIENCE = 1
 
 
+class Host(Protocol):
+    """The opened Honk, as far as a site needs it."""
+
+    settings: Settings
+    app: App
+    addresses: Addresses
+    feed: Feed
+    watch: Watch
+
+    @property
+    def home(self) -> Path:
+        """HONK_HOME."""
+        ...
+
+    def service_for(self, person: Person, scopes: frozenset[Scope]) -> Local:
+        """What that person may ask of this Honk."""
+        ...
+
+
 class Site:
     """What is served. `closing` is true from the moment at which the server is told to end."""
 
-    def __init__(self, house: "OpenHonk") -> None:
+    def __init__(self, house: Host) -> None:
         self.house = house
         self.closing = False
         #: the address that is listened on
@@ -130,7 +150,7 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
 
 
 @contextmanager
-def listening(host: str, port: int) -> "Iterator[tuple[socket.socket, str]]":
+def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     """A socket that listens, and the origin under which it is reached from this machine."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

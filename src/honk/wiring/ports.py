@@ -1,0 +1,45 @@
+"""Every port, and the vendor behind it."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from honk.adapters.embedded.forge import EmbeddedForge
+from honk.adapters.git.targets import GitTargets
+from honk.adapters.machine import LocalMachine
+from honk.adapters.pool import Parker
+from honk.adapters.roles import RolesPolicy
+from honk.adapters.sql import SqlStore
+from honk.ports import Agent, Ports
+from honk.settings import Settings
+from honk.settings.live import Live
+from honk.wiring.place import Place, now
+from honk.wiring.readiness import pool_of
+
+
+def ports_of(settings: Settings, store: SqlStore, live: Live, place: Place, agents: Mapping[str, Agent]) -> Ports:
+    """What the flow may touch; rights and budgets follow honk.toml while it is edited."""
+    parker = partial(
+        Parker, broker=place.broker, sandboxes=place.sandboxes, workspaces=place.workspaces, gate=place.gate
+    )
+    return Ports(
+        clock=now,
+        tasks=store.tasks,
+        events=store.events,
+        records=store.records,
+        artifacts=place.artifacts,
+        repositories=place.repositories,
+        workspaces=place.workspaces,
+        sandboxes=place.sandboxes,
+        broker=place.broker,
+        agents=agents,
+        gate=place.gate,
+        forge=EmbeddedForge(GitTargets(place.repositories), store.records, now),
+        previews=place.addresses,
+        policy=RolesPolicy(live.rules),
+        tokens=store.tokens,
+        audit=store.audit,
+        budgets=store.budgets,
+        machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
+        home=settings.home,
+        pool=pool_of(settings, place.repositories, agents, parker=parker),
+    )
