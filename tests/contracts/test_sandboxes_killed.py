@@ -1,5 +1,6 @@
 """What a killed sandbox looks like: from outside with kill -9, and by the kernel for want of memory."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -31,14 +32,36 @@ def sandboxes(short_tmp: Path, box: Box) -> Bubblewrap:
 
 def below(process: int) -> Iterator[int]:
     for children in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in children.read_text().split():
-            yield int(child)
-            yield from below(int(child))
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                yield int(child)
+                yield from below(int(child))
 
 
 def named(program: str) -> list[int]:
     """Processes below this one that run a program of that name, outermost first."""
-    return [one for one in below(os.getpid()) if Path(f"/proc/{one}/comm").read_text().strip() == program]
+    found = []
+    for one in below(os.getpid()):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{one}/comm").read_text().strip() == program:
+                found.append(one)
+    return found
+
+
+def relays() -> list[int]:
+    """Whoever leads programs inside to the exit: the relay, and whoever starts it again."""
+    found = []
+    for one in below(os.getpid()):
+        with contextlib.suppress(OSError, IndexError):
+            if b"relay.py" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[3]:
+                found.append(one)
+    return found
+
+
+def parent(process: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 async def begun(box: Box) -> None:
@@ -71,6 +94,26 @@ async def test_a_sandbox_killed_under_a_process_says_so(sandboxes: Bubblewrap, b
         other = await sandbox.start(("sleep", "60"))
         await other.kill()
         assert await other.wait() == 137
+
+
+async def test_a_sandbox_killed_at_any_moment_of_its_start_never_hangs(sandboxes: Bubblewrap, box: Box) -> None:
+    async with sandboxes.open(box) as sandbox:
+        await sandbox.run(("true",), seconds=SOON)
+        for turn in range(40):
+
+            async def kill(turn: int = turn) -> None:
+                while not (found := named("bwrap")):
+                    await anyio.sleep(0)
+                for _ in range(turn):
+                    await anyio.sleep(0)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(found[0], signal.SIGKILL)
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(kill)
+                with contextlib.suppress(SandboxDied), anyio.fail_after(SOON):
+                    await sandbox.run(("sleep", "30"), seconds=SOON)
+        assert not named("bwrap")
 
 
 #: Three processes, each within its own limit; the kernel ends one of them, and the first itself.
@@ -128,8 +171,9 @@ async def test_the_way_out_survives_its_relay(sandboxes: Bubblewrap, box: Box, s
 
             async def kill() -> None:
                 await begun(box)
-                relays = [one for one in below(os.getpid()) if b"relay.py" in Path(f"/proc/{one}/cmdline").read_bytes()]
-                newest = max(relays)
+                while not (serving := [one for one in relays() if parent(one) in relays()]):
+                    await anyio.sleep(0.01)
+                newest = serving[0]
                 os.kill(newest, signal.SIGKILL)
                 while Path(f"/proc/{newest}").exists():
                     await anyio.sleep(0.01)

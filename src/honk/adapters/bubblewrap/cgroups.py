@@ -9,6 +9,7 @@ that limits which an administrator set around Honk go on to hold. Elsewhere ther
 import contextlib
 import os
 import secrets
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,4 +191,8 @@ def _sweep(parent: Path) -> None:
         owner = folder.name.removeprefix(_NAME).split("-")[0]
         if owner.isdigit() and not Path("/proc", owner).exists():
             with contextlib.suppress(OSError):
+                # One that lost its bwrap before the walls stood would wait there for ever.
+                for process in map(int, (folder / "cgroup.procs").read_text().split()):
+                    if process > 0:  # 0 stands for one of another process namespace
+                        os.kill(process, signal.SIGKILL)
                 folder.rmdir()

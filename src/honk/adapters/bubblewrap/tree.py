@@ -7,13 +7,17 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 import anyio.abc
 
 from honk.adapters.bubblewrap.launch import ENVIRONMENT
 from honk.adapters.bubblewrap.pipes import Inlet, Outlet
-from honk.errors import Defect, SandboxUnusable
+from honk.errors import Defect, SandboxDied, SandboxUnusable
+
+#: seconds that the status of a bwrap that has ended may still take to arrive
+_LAST_WORD = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +91,8 @@ class Tree:
             await tree._begin(call.remedy)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
             tree.close()
             raise
@@ -95,15 +100,32 @@ class Tree:
         return tree
 
     async def _begin(self, remedy: str) -> None:
-        while b"\n" not in self._reported:
-            piece = await self._status.receive()
-            if not piece:
-                raise SandboxUnusable("The sandbox could not be started: " + await self._said(), remedy)
-            self._reported += piece
+        ended = asyncio.ensure_future(self._process.wait())
+        try:
+            while b"\n" not in self._reported:
+                piece = await self._reported_until(ended)
+                if not piece and (await ended) < 0:
+                    raise SandboxDied("The sandbox was killed while it started.")
+                if not piece:
+                    raise SandboxUnusable("The sandbox could not be started: " + await self._said(), remedy)
+                self._reported += piece
+        finally:
+            ended.cancel()
         self.process_id = json.loads(self._reported.split(b"\n", 1)[0])["child-pid"]
         # It may have ended already; then there is nothing to wait for.
         with contextlib.suppress(ProcessLookupError):
             self._first = os.pidfd_open(self.process_id)
+
+    async def _reported_until(self, ended: "asyncio.Future[int]") -> bytes:
+        """The next piece of bwrap's status; b"" when it has ended, although what it started may hold the pipe open."""
+        receiving = asyncio.ensure_future(self._status.receive())
+        try:
+            either: set[asyncio.Future[Any]] = {receiving, ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({receiving}, timeout=_LAST_WORD)
+            return receiving.result() if receiving.done() else b""
+        finally:
+            receiving.cancel()
 
     async def _said(self) -> str:
         text = b""
@@ -113,8 +135,13 @@ class Tree:
 
     async def _follow(self) -> int:
         """Waits until nothing is left of it. bwrap itself may end before what it started."""
-        while piece := await self._status.receive():
-            self._reported += piece
+        reading = asyncio.ensure_future(self._read_status())
+        await self._process.wait()
+        # It sets --die-with-parent late: a first process that lost its bwrap before would wait for ever.
+        if self._first is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+        await reading
         if self._first is not None:
             await anyio.wait_readable(self._first)
             os.close(self._first)
@@ -122,6 +149,10 @@ class Tree:
         code = await self._process.wait()
         self._status.close()
         return code if code >= 0 else 128 - code
+
+    async def _read_status(self) -> None:
+        while piece := await self._status.receive():
+            self._reported += piece
 
     async def ended(self) -> int:
         """The exit code (128 + number for a signal), once no process of it is left."""
