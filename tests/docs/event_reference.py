@@ -25,7 +25,7 @@ _HEAD = """# Events
 Made from the events themselves (`tests/docs/event_reference.py`).
 
 What happened to a task is its list of events; cards, pages and the command line are views of it.
-`honk follow TASK --json` and `honk run … --json` print one event a line:
+The [API](api.md) answers with one event a line:
 
 ```json
 {example}
@@ -43,6 +43,11 @@ What happened to a task is its list of events; cards, pages and the command line
 
 A release may add events, and add fields that have a default. Anything else changes an event's `version`. Ignore
 the types and the fields that you do not know.
+
+`honk run`, `honk follow` and `honk log` print the same lines with `--json`, each with the key `event` besides: the same
+as `type`, for scripts that read it before there was an API. The last line of `honk run` is no event of the log but
+the whole outcome: `type` is `task.settled`, beside `state`, `outcome`, `verdict`, `pull_request`, `build`, `cost_usd`
+and `seconds`. What went wrong is a line of `type` `error` with `message` and `remedy`.
 """
 
 

@@ -39,8 +39,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 
 async def _events(honk: Honk, task: str) -> list[Event]:
-    """The log, in the words of the events that `--json` prints while it follows."""
-    return [{**event, "event": event["type"]} for event in (await honk("log", task, "--json")).events]
+    """The log, in the same lines that `--json` prints while it follows."""
+    return (await honk("log", task, "--json")).events
 
 
 def _heard(model: ScriptedModel, words: str) -> int:

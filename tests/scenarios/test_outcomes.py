@@ -135,7 +135,8 @@ async def test_an_outcome_is_as_settled(here: World, name: str) -> None:
     assert EXITS[row.outcome] == row.exits
     assert bool(task.reason) is (row.outcome is not Outcome.PASS), "whatever is not as hoped has a reason"
     line = settled_json(await card(task, ports=here.app.ports))
-    assert (line["event"], line["state"], line["outcome"], line["reason"]) == (
+    assert line["type"] == line["event"]
+    assert (line["type"], line["state"], line["outcome"], line["reason"]) == (
         "task.settled",
         row.state,
         row.outcome,

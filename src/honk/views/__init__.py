@@ -1,6 +1,6 @@
 """What every door shows, made from the events and records of a task."""
 
-from honk.views.card import EXITS, Card, as_json, card, elapsed, ends_following, settled_json
+from honk.views.card import EXITS, Card, as_json, card, elapsed, ends_following, line_type, settled_json
 from honk.views.next_step import NextStep, next_steps
 from honk.views.sentences import sentence
 
@@ -12,6 +12,7 @@ __all__ = [
     "card",
     "elapsed",
     "ends_following",
+    "line_type",
     "next_steps",
     "sentence",
     "settled_json",

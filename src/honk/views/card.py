@@ -126,6 +126,11 @@ def as_json(shown: Card) -> dict[str, Any]:
     }
 
 
+def line_type(name: str) -> dict[str, str]:
+    """What a line of JSON is. `event` is what scripts read before there was an API."""
+    return {"event": name, "type": name}
+
+
 def settled_json(shown: Card) -> dict[str, Any]:
     """The last line of `honk run --json`."""
     facts = as_json(shown)
@@ -133,7 +138,7 @@ def settled_json(shown: Card) -> dict[str, Any]:
         *("task", "state", "reason", "outcome", "verdict", "pull_request", "build", "production_url"),
         *("cost_usd", "model_calls", "seconds", "seconds_verifying", "notes"),
     )
-    line = {"event": TaskSettled.type, **{key: facts[key] for key in keys}}
+    line = {**line_type(TaskSettled.type), **{key: facts[key] for key in keys}}
     if line["pull_request"] is not None:
         line["pull_request"].pop("body")
     return line

@@ -15,7 +15,7 @@ from honk.domain.codec import event_line
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError
-from honk.views import Card, as_json, next_steps, sentence, settled_json
+from honk.views import Card, as_json, line_type, next_steps, sentence, settled_json
 
 _COLOURS = {"pass": "green", "fail": "red", "unsure": "yellow"}
 #: width of the names before a card's values
@@ -68,7 +68,7 @@ class Output:
         """What went wrong, and what to do next."""
         if self.json:
             kind = type(error).__name__
-            self.data({"event": "error", "kind": kind, "message": error.message, "remedy": error.remedy})
+            self.data({**line_type("error"), "kind": kind, "message": error.message, "remedy": error.remedy})
             return
         self._err.print(f"[bold red]error:[/] {escape(printable(error.message))}")
         if error.remedy:
@@ -78,8 +78,7 @@ class Output:
         """An event as it happens: a line when somebody watches, JSON when asked for, nothing when piped."""
         if self.json:
             if not isinstance(event.data, TaskSettled):
-                facts = json.loads(event_line(event))
-                self.data({"event": facts.pop("type"), **facts})
+                self.data(_line(event))
             return
         text = sentence(event)
         if text and self._live:
@@ -88,7 +87,7 @@ class Output:
     def logged(self, event: Event) -> None:
         """An event of the past: JSON, or number, time and line."""
         if self.json:
-            sys.stdout.write(event_line(event) + "\n")
+            self.data(_line(event))
             return
         text = sentence(event)
         if text:
@@ -196,3 +195,7 @@ def _verdict(verdict: Verdict) -> Text:
 def printable(text: str) -> str:
     """Foreign text without terminal control sequences."""
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+
+
+def _line(event: Event) -> dict[str, Any]:
+    return {**line_type(event.type), **json.loads(event_line(event))}
