@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import re
 import shutil
 import signal
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import pytest
 
@@ -23,6 +25,25 @@ LIMIT_E2E = 120.0
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "seconds(limit): how long this test may take, in place of the usual limit")
+    config.addinivalue_line("markers", "partner(name): needs that program, which scripts/partners installs")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test without its partner is skipped, but failed in CI."""
+    for marker in item.iter_markers("partner"):
+        if program(str(marker.args[0])) is None:
+            _missing(str(marker.args[0]))
+
+
+def program(name: str) -> str | None:
+    """Where a partner is; Debian keeps servers where only root looks."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
+
+
+def _missing(name: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed; scripts/partners installs it")
+    pytest.skip(f"{name} is not installed: scripts/partners installs it")
 
 
 @pytest.fixture
@@ -68,9 +89,7 @@ def postgres() -> Iterator[postgres_server.Server]:
     """One PostgreSQL server for all tests of this process. Not installed: skipped, but failed in CI."""
     where = postgres_server.programs()
     if where is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed; scripts/partners installs it")
-        pytest.skip("PostgreSQL is not installed: scripts/partners installs it")
+        _missing("PostgreSQL")
     with postgres_server.running(where) as server:
         yield server
 
@@ -86,8 +105,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A missing partner is said aloud, not hidden in a count."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "PostgreSQL" in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(
-            f"PostgreSQL is not installed: {len(skipped)} tests were skipped. scripts/partners installs it.", red=True
-        )
+    said = "is not installed: scripts/partners installs it"
+    missing: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        if found := re.search(rf"(\w+) {said}", str(report.longrepr)):
+            missing[found[1]] = missing.get(found[1], 0) + 1
+    for name, count in missing.items():
+        terminalreporter.write_line(f"{name} {said}; {count} tests were skipped", red=True)

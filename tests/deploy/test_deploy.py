@@ -145,7 +145,7 @@ def test_the_containers_settings_are_settings(tmp_path: Path) -> None:
     assert Settings.load({"HONK_HOME": str(tmp_path)}).file.public_url.startswith("https://")
 
 
-@pytest.mark.skipif(shutil.which("caddy") is None, reason="no Caddy: its file is not tried")
+@pytest.mark.partner("caddy")
 def test_caddy_accepts_its_file() -> None:
     file = DEPLOY / "proxy" / "Caddyfile"
     command = ["caddy", "adapt", "--config", file, "--adapter", "caddyfile"]
@@ -153,7 +153,7 @@ def test_caddy_accepts_its_file() -> None:
     assert done.returncode == 0 and '"flush_interval":-1' in done.stdout, done.stderr
 
 
-@pytest.mark.skipif(not Path("/usr/sbin/nginx").exists(), reason="no nginx: its file is not tried")
+@pytest.mark.partner("nginx")
 def test_nginx_accepts_its_file(tmp_path: Path) -> None:
     server = (DEPLOY / "proxy" / "nginx.conf").read_text(encoding="utf-8")
     (tmp_path / "nginx.conf").write_text(

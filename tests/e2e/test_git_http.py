@@ -22,7 +22,7 @@ PROGRAM = shutil.which("lighttpd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.e2e,
-    pytest.mark.skipif(PROGRAM is None, reason="needs lighttpd (apt-get install lighttpd)"),
+    pytest.mark.partner("lighttpd"),
 ]
 TOKEN = "canary-4711-token"
 CONFIG = """
