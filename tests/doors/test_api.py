@@ -62,6 +62,16 @@ async def test_without_a_token_nothing_is_said(door: ApiWorld) -> None:
         assert (await client.get("/openapi.json")).status_code == 200
 
 
+async def test_nothing_is_read_of_somebody_without_a_token(door: ApiWorld) -> None:
+    async with httpx.AsyncClient(base_url=f"{door.url}/api/v1", trust_env=False) as client:
+        json_type = {"Content-Type": "application/json"}
+        for path in ("/tasks", "/tasks/x/messages", "/tokens", "/nowhere"):
+            await problem(await client.post(path, content=b"{not json", headers=json_type), 401)
+        await problem(await client.patch("/tasks/x/messages/y", content=b"[]", headers=json_type), 401)
+    async with door.client() as client:
+        await problem(await client.post("/tasks", content=b"{not json", headers=json_type), 400)
+
+
 async def test_a_revoked_token_opens_nothing(door: ApiWorld) -> None:
     async with door.client() as client:
         assert (await client.get("/about")).status_code == 200

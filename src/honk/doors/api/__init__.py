@@ -1,12 +1,12 @@
 """The door for programs: HTTP and JSON below /api/v1, described by its own openapi.json."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 from honk import __version__
 from honk.doors.api import acting, governing, looking
 from honk.doors.api.bounds import Bounded
-from honk.doors.api.callers import Backstage, NoToken
-from honk.doors.api.problems import answer, plain, say_problems
+from honk.doors.api.callers import Admitted, Backstage
+from honk.doors.api.problems import say_problems
 
 __all__ = ["PREFIX", "Backstage", "api"]
 
@@ -35,10 +35,6 @@ def api(backstage: Backstage) -> FastAPI:
     app.include_router(governing.router)
     say_problems(app)
 
-    @app.exception_handler(NoToken)
-    async def no_token(_: Request, __: NoToken) -> Response:
-        remedy = "send Authorization: Bearer honk_…; `honk token create` on the server's machine makes one"
-        return answer(plain(401, "no access token, or one that is unknown, expired or revoked", remedy))
-
+    app.add_middleware(Admitted, tokens=backstage.tokens)
     app.add_middleware(Bounded, closing=backstage.closing)
     return app

@@ -7,17 +7,22 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
 from honk.domain.access import Scope
-from honk.errors import NotAllowed, Usage
+from honk.doors.api.problems import answer, plain, problem_of
+from honk.errors import HonkError, NotAllowed, Usage
 from honk.ports import Access, Tokens
 from honk.service import Local
 
 _bearer = HTTPBearer(auto_error=False, description="An access token: `honk token create`.")
-
-
-class NoToken(Exception):
-    """The caller showed no token, or one that opens nothing."""
+_NO_TOKEN = "no access token, or one that is unknown, expired or revoked"
+_GET_ONE = "send Authorization: Bearer honk_…; `honk token create` on the server's machine makes one"
+#: where a request has its Access
+_ACCESS = "honk.access"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +36,38 @@ class Backstage:
     closing: Callable[[], bool] = field(default=lambda: False)
 
 
+class Admitted:
+    """ASGI middleware: nothing of a request is read before its token was looked at.
+
+    Everybody may read the description of the API.
+    """
+
+    def __init__(self, app: ASGIApp, *, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != scope.get("root_path", "") + "/openapi.json":
+            kind, shown = get_authorization_scheme_param(Headers(scope=scope).get("authorization"))
+            try:
+                access = await self._tokens.find(shown) if kind.lower() == "bearer" else None
+            except HonkError as error:
+                await answer(problem_of(error))(scope, receive, send)
+                return
+            if access is None:
+                await answer(plain(401, _NO_TOKEN, _GET_ONE))(scope, receive, send)
+                return
+            scope = {**scope, _ACCESS: access}
+        await self._app(scope, receive, send)
+
+
 async def _caller(
     request: Request,
     needed: SecurityScopes,
-    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Local:
     backstage: Backstage = request.app.state.backstage
-    access = await backstage.tokens.find(shown.credentials) if shown is not None else None
-    if access is None:
-        raise NoToken
+    access: Access = request.scope[_ACCESS]
     caller = backstage.service(access)
     for scope in needed.scopes:
         must_have(caller, Scope(scope))
