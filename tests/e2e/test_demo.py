@@ -149,6 +149,7 @@ async def test_a_person_goes_through_the_whole_journey(short_tmp: Path) -> None:
         screen.type("\x03")
         await screen.said("nothing is left running")
         assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert "a step ended" not in screen.text, "the log is not part of the story"
     assert left_of(short_tmp) == []
 
 

@@ -37,7 +37,9 @@ async def journey(settings: Settings, out: Telling, *, lan: bool) -> int:
     async with _model(settings, out) as settings:
         home = settings.home / "demo"
         # The demo is a server of its own; what leads to the other one from outside does not lead here.
-        file = settings.file.model_copy(update={"public_url": ""})
+        # A log between the lines of the story would be a second story.
+        quiet = settings.file.telemetry.model_copy(update={"level": "error"})
+        file = settings.file.model_copy(update={"public_url": "", "telemetry": quiet})
         settings = settings.model_copy(update={"home": home, "file": file})
         async with AsyncExitStack() as stack:
             house = await _open(settings, stack)
