@@ -10,11 +10,17 @@ import structlog
 
 from honk.demo import add_demo
 from honk.doors.cli import command_line
-from honk.doors.cli.house import Diagnosis, House
+from honk.doors.cli.house import Diagnosis, House, only_there
 from honk.doors.cli.keeping import Tell, add_forgetting, add_keeping_commands
 from honk.settings import Settings
 from honk.settings.live import checked
 from honk.settings.server import Server
+
+
+def _here() -> None:
+    """Raises Usage where a server does the work: its files are on its machine."""
+    if (server := Server.chosen()) is not None:
+        raise only_there(server.url)
 
 
 class _Doctor:
@@ -30,6 +36,9 @@ class _Doctor:
 
         return await Doctor().diagnose()
 
+    def here(self) -> None:
+        _here()
+
     def settings_path(self) -> Path:
         return Settings.locate()
 
@@ -41,11 +50,13 @@ class _Keeper:
     """Backup and restore, loaded when needed."""
 
     async def back_up(self, path: Path, tell: Tell) -> int:
+        _here()
         from honk.wiring.keeping import Keeper
 
         return await Keeper().back_up(path, tell)
 
     async def restore(self, path: Path, tell: Tell) -> Mapping[str, object]:
+        _here()
         from honk.wiring.keeping import Keeper
 
         return await Keeper().restore(path, tell)
@@ -54,7 +65,9 @@ class _Keeper:
 def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
-    def open_house() -> AbstractAsyncContextManager[House]:
+    def open_house(*, here: bool = False) -> AbstractAsyncContextManager[House]:
+        if here:
+            _here()
         if (server := Server.chosen()) is not None:
             from honk.doors.cli.remote import open_remote
 

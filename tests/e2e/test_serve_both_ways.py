@@ -36,9 +36,8 @@ ACTING = [
         "token create --name x --scope read",
     ),
 ]
-ONLY_THERE = ["serve", "gc"]
-#: files of the machine on which they are typed, and the demo, which brings its own Honk
-HERE = {"init", "backup", "restore", "policy check", "demo"}
+#: files of the server's machine, and the demo, which brings its own Honk
+ONLY_THERE = ["serve", "gc", "init", "init x.toml --force", "backup x", "restore x", "policy check", "demo"]
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +118,21 @@ async def test_acting_is_the_same_both_ways(home: Honk, served: Server, lines: l
         assert told(here, near) == told(there, far), line
 
 
-async def test_what_needs_the_machine_says_so(home: Honk, served: Server) -> None:
+async def test_what_needs_the_machine_says_so(home: Honk) -> None:
+    """Without a look at the server, and without a token."""
+    there = Honk(root=home.root, environment={**home.environment, "HONK_URL": "http://127.0.0.1:9"})
+    before = sorted(home.root.rglob("*"))
     for line in ONLY_THERE:
-        done = await served.far(*typed(line, "x"))
+        done = await there(*typed(line, "x"))
         assert done.code == 2 and "only on the machine of the server" in done.err, line
+    assert sorted(home.root.rglob("*")) == before
+    (home.root / "tried.toml").write_text("[limits]\nusd = 3\n")
+    done = await there("policy", "check", home.root / "tried.toml")
+    assert done.code == 0, done.words
 
 
 def test_no_command_is_missing_here() -> None:
-    known = {"run", *HERE}
+    known = {"run"}
     for line in (*LOOKING, *ACTING, *ONLY_THERE):
         words = line.split()
         known |= {words[0], " ".join(words[:2])}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from honk.doors.cli.house import only_there
 from honk.doors.cli.session import guarded
 
 _KEPT = "nothing is left running; the same command begins anew"
@@ -29,10 +30,13 @@ def add_demo(cli: typer.Typer) -> None:
         from honk.demo.journey import journey
         from honk.demo.telling import Telling
         from honk.settings import Settings
+        from honk.settings.server import Server
 
         out = Telling()
 
         async def go() -> int:
+            if (server := Server.chosen()) is not None:
+                raise only_there(server.url)
             return await journey(Settings.load(), out, lan=lan)
 
         raise typer.Exit(guarded(go, out, kept=lambda: _KEPT))

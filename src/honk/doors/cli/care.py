@@ -33,6 +33,7 @@ def _add_init(cli: typer.Typer, caretaker: Caretaker) -> None:
         out = Output()
 
         async def write() -> int:
+            caretaker.here()
             target = path or caretaker.settings_path()
             if target.exists() and not force:
                 raise Usage(f"{target} exists already", "--force replaces it")

@@ -1,6 +1,5 @@
 """What the command line needs of a Honk: one in this process, or one behind a server."""
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -67,8 +66,11 @@ class House(Protocol):
         """Removes what is no longer needed; returns the bytes freed."""
 
 
-#: Opens Honk; raises SettingsWrong or Usage.
-Open = Callable[[], AbstractAsyncContextManager[House]]
+class Open(Protocol):
+    """Opens the Honk that the person means."""
+
+    def __call__(self, *, here: bool = False) -> AbstractAsyncContextManager[House]:
+        """Raises SettingsWrong or Usage; `here`: also where a server does the work."""
 
 
 def only_there(server: str) -> Usage:
@@ -81,6 +83,9 @@ def only_there(server: str) -> Usage:
 
 class Caretaker(Protocol):
     """What works even when Honk cannot be opened."""
+
+    def here(self) -> None:
+        """Raises Usage where a server does the work: its files are on its machine."""
 
     async def diagnose(self) -> tuple[Diagnosis, ...]:
         """Tries everything that can fail later."""

@@ -152,6 +152,8 @@ def _add_check(cli: typer.Typer, caretaker: Caretaker) -> None:
         out = Output(json_lines=json)
 
         async def command() -> int:
+            if file is None:
+                caretaker.here()
             found = caretaker.check_policy(file)
             if json:
                 out.data({"ok": True, "summary": found})

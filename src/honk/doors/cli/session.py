@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import typer
 
-from honk.doors.cli.house import House, Open, only_there
+from honk.doors.cli.house import House, Open
 from honk.doors.cli.output import Output
 from honk.errors import Defect, HonkError, Usage
 
@@ -57,9 +57,7 @@ def run(
 
     async def opened() -> int:
         nonlocal said
-        async with open_house() as house:
-            if here and house.server:
-                raise only_there(house.server)
+        async with open_house(here=here) as house:
             said = kept(house, task) if task else said
             return await command(house)
 
