@@ -10,11 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 from api_world import ApiWorld, Frame, api_world, frames
+from starlette.types import Message
 
 from honk.adapters.sql import SqlStore
 from honk.domain.event import AgentWrote, TaskNoted
 from honk.domain.person import Identity, IdentityKind
 from honk.domain.task import Task
+from honk.doors.api.streaming import EventStream
 from honk.service import Feed, FellBehind
 from honk.testing.world import world
 
@@ -67,6 +69,33 @@ async def test_a_follower_comes_back_after_the_last_event_it_has(door: ApiWorld)
             stream = frames(response.aiter_lines())
             found = [frame.id async for frame in _take(stream, 2)]
     assert found == [str(last - 1), str(last)]
+
+
+@pytest.mark.parametrize("id", ["²", "nonsense", "-1", "", "9" * 5000])
+async def test_a_last_event_id_that_is_no_number_is_as_if_there_were_none(door: ApiWorld, id: str) -> None:
+    task = await asked(door)
+    async with door.client() as client:
+        headers = {**SSE, "Last-Event-ID": id.encode("latin-1")}
+        async with client.stream("GET", f"/tasks/{task.id}/events?until=settled", headers=headers) as response:
+            assert response.status_code == 200
+            found = [frame.id async for frame in _take(frames(response.aiter_lines()), 2)]
+    assert found == ["1", "2"]
+
+
+@pytest.mark.parametrize("beyond", [1, 1000, 10**9, 10**9 * 9])
+async def test_who_has_seen_more_than_there_is_misses_nothing_from_now_on(door: ApiWorld, beyond: int) -> None:
+    task = await asked(door)
+    last = (await door.world.log(task))[-1].seq
+    async with door.client() as client:
+        headers = {**SSE, "Last-Event-ID": str(last + beyond)}
+        async with client.stream("GET", f"/tasks/{task.id}/events", headers=headers) as response:
+            lines = response.aiter_lines()
+            assert (await anext(lines)).startswith("retry: ")
+            while not door.feed.followers:
+                await asyncio.sleep(0)
+            await note(door, task, "later")
+            found = [frame.id async for frame in _take(frames(lines), 1)]
+    assert found == [str(last + 1)]
 
 
 async def _take(stream: AsyncIterator[Frame | str], count: int) -> AsyncIterator[Frame]:
@@ -203,6 +232,25 @@ async def test_a_client_that_takes_nothing_holds_nobody_up(tmp_path: Path) -> No
                     for number in range(60):
                         await door.world.store.events.record(task.id, 1, AgentWrote(text=f"{number} " + "x" * 100_000))
                         assert (await anext(_take(stream, 1))).data["seq"] == last + number + 1
+
+
+async def test_a_client_that_takes_nothing_is_dropped_in_time(door: ApiWorld) -> None:
+    task = await asked(door)
+    stream = EventStream(door.feed.follow(task.id), taken_within=0.05)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if b"data: " in message.get("body", b""):
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    await stream({"type": "http"}, receive, send)
+    assert b"id: 1\n" in sent[-1]["body"] and sent[-1]["more_body"]
+    assert door.feed.followers == 0
 
 
 async def test_a_client_that_leaves_is_forgotten(door: ApiWorld) -> None:

@@ -33,11 +33,18 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, batches: AsyncGenerator[Sequence[Told], None], *, until_settled: bool = False) -> None:
+    def __init__(
+        self,
+        batches: AsyncGenerator[Sequence[Told], None],
+        *,
+        until_settled: bool = False,
+        taken_within: float = _TAKEN_WITHIN,
+    ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._batches = batches
         self._until_settled = until_settled
+        self._taken_within = taken_within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -55,18 +62,17 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         # a timeout: the transport's buffer is full, and nobody takes anything out of it
         with suppress(FellBehind, TimeoutError):
-            await _write(send, _come_back(1000))
+            await self._write(send, _come_back(1000))
             async with aclosing(self._batches) as batches:
                 async for batch in batches:
-                    await _write(send, b"".join(map(frame, batch)) if batch else b": still here\n\n")
+                    await self._write(send, b"".join(map(frame, batch)) if batch else b": still here\n\n")
                     if self._until_settled and any(one.event.type == "task.settled" for one in batch):
                         break
-            await _write(send, _come_back(random.randint(500, 3000)), last=True)
+            await self._write(send, _come_back(random.randint(500, 3000)), last=True)
 
-
-async def _write(send: Send, body: bytes, *, last: bool = False) -> None:
-    async with asyncio.timeout(_TAKEN_WITHIN):
-        await send({"type": "http.response.body", "body": body, "more_body": not last})
+    async def _write(self, send: Send, body: bytes, *, last: bool = False) -> None:
+        async with asyncio.timeout(self._taken_within):
+            await send({"type": "http.response.body", "body": body, "more_body": not last})
 
 
 def _come_back(milliseconds: int) -> bytes:

@@ -65,11 +65,19 @@ def run(
 
 
 def guarded(
-    work: Callable[[], Awaitable[int]], out: Output, *, kept: Callable[[], str] = str, serves: bool = False
+    work: Callable[[], Awaitable[int]],
+    out: Output,
+    *,
+    kept: Callable[[], str] = str,
+    serves: bool = False,
+    end_within: float = _END_WITHIN,
 ) -> int:
-    """The exit code of `work`; errors of Honk's own are said in words. `kept` is said after Ctrl-C."""
+    """The exit code of `work`; errors of Honk's own are said in words. `kept` is said after Ctrl-C.
+
+    Ctrl-C cancels the work; what has not ended `end_within` seconds after it, or at a second Ctrl-C, ends as if killed.
+    """
     try:
-        return asyncio.run(_interruptible(work))
+        return asyncio.run(_interruptible(work, end_within))
     except Interrupted as end:
         out.progress("")
         if words := kept():
@@ -83,7 +91,7 @@ def guarded(
         return USAGE if isinstance(error, Usage) else ERROR
 
 
-async def _interruptible(work: Callable[[], Awaitable[int]]) -> int:
+async def _interruptible(work: Callable[[], Awaitable[int]], end_within: float) -> int:
     """Cancels the work on the first signal, so that every context is left properly; ends at once on the next."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work())
@@ -93,7 +101,7 @@ async def _interruptible(work: Callable[[], Awaitable[int]]) -> int:
         if not asked:
             asked.append((loop.time(), number))
             task.cancel()
-            loop.call_later(_END_WITHIN, _end_at_once, "it did not end in time")
+            loop.call_later(end_within, _end_at_once, "it did not end in time")
         # One Ctrl-C may come twice: from the terminal, and from a supervisor such as `timeout` that passes it on.
         elif loop.time() - asked[0][0] > _SAME_SIGNAL:
             _end_at_once("asked twice")
