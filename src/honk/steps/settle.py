@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from honk.domain.attempt import Attempt
-from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
+from honk.domain.event import AgentFinished, Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import BUSY, LANDING, State, Task
 from honk.domain.turn import Outcome, Turn
@@ -110,7 +110,7 @@ async def _record(task: str, turn: int, ending: Ending, *, key: str, ports: Port
             answer=verdict.answer if verdict else None,
             cost_usd=round(spent.usd, 6),
             seconds=_seconds(events, ports.clock()),
-            seconds_verifying=sum(e.data.seconds for e in events if isinstance(e.data, VerdictGiven)),
+            seconds_verifying=sum(map(_verifying, events)),
         ),
         key=key,
     )
@@ -126,6 +126,13 @@ def _seconds(events: list[Event], now: datetime) -> float:
     moments = [*(event.at for event in events[began:]), now]
     gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]
     return sum(min(max(gap, 0.0), _LONGEST_SILENCE) for gap in gaps)
+
+
+def _verifying(event: Event) -> float:
+    match event.data:
+        case VerdictGiven(seconds=seconds) | AgentFinished(seconds_verifying=seconds):
+            return seconds
+    return 0.0
 
 
 def _begins(event: Event) -> bool:

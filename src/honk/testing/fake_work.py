@@ -177,6 +177,8 @@ class FakeAgent:
     messages: dict[str, list[str]] = field(default_factory=dict)
     #: when it reaches the next step, at which it hears what was said meanwhile; at once unless a test says otherwise
     step: anyio.Event | None = None
+    #: whether it asks Honk before it ends, and goes on with what it hears then
+    closes: bool = False
 
     async def requirements(self) -> None:
         if not self.key_works:
@@ -245,17 +247,35 @@ class FakeSession:
             raise edit.error
         if edit.asks:
             await self.tools.ask(edit.asks[0], edit.asks[1:])
-        if edit.until is not None:
-            self.agent.busy.set()
-            await _first(edit.until, self.cut, self.interrupted)
-        if edit.endless:
-            self.agent.busy.set()
-            await _first(self.cut, self.interrupted)
+        await self._linger(edit)
+        if ended and not self.interrupted.is_set():
+            return Report(summary=edit.summary, cut_short=ended[0], reason=ended[1], model="fake")
+        if self.agent.closes and (words := await self._may_end()):
+            self.agent.memory[self.job.session].append(words)
+            return await self._report(self.agent.edit(words))
         if self.interrupted.is_set():
             return Report(summary=edit.summary, cut_short="stopped", reason="interrupted", model="fake")
-        if ended:
-            return Report(summary=edit.summary, cut_short=ended[0], reason=ended[1], model="fake")
         return Report(summary=edit.summary, cut_short=edit.cut_short, reason=edit.reason, model="fake")
+
+    async def _linger(self, edit: Edit) -> None:
+        ends = () if edit.until is None else (edit.until,)
+        if ends or edit.endless:
+            self.agent.busy.set()
+            await _first(*ends, self.cut, self.interrupted)
+
+    async def _may_end(self) -> str:
+        """What it hears as it ends; "" also when it is interrupted before it does."""
+        answers: list[str] = []
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                answers.append(await self.tools.may_end())
+                group.cancel_scope.cancel()
+
+            group.start_soon(ask)
+            await _first(self.interrupted)
+            group.cancel_scope.cancel()
+        return answers[0] if answers else ""
 
     async def steer(self, words: str, images: tuple[Attachment, ...] = (), *, id: str, now: bool = False) -> bool:
         if self.ended.is_set() or self.interrupted.is_set():

@@ -1,4 +1,4 @@
-"""What Honk lets Claude Code call: `verify`, with the Stop hook that asks for it, and `ask`, which ends its work."""
+"""What Honk lets Claude Code call: `verify`, with the Stop hook that runs it, and `ask`, which ends its work."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ ASK = "mcp__honk__ask"
 _DESCRIPTION = (
     "Runs the repository's own checks (tests, linters, types, build) on your working tree as it is now, in a fresh "
     "sandbox, and says what is wrong. It is the same verification that decides afterwards. Takes no arguments; "
-    "may take minutes. Call it before you end."
+    "may take minutes. It also runs by itself when you end, so call it only where you want to know earlier."
 )
 
 _ASK = (
@@ -65,10 +65,10 @@ async def end_with_a_question(_: HookInput, __: str | None, ___: HookContext) ->
 
 
 def may_end(tools: Tools) -> HookCallback:
-    """A Stop hook that keeps the agent at work while Honk asks for something first.
+    """A Stop hook in which Honk verifies what the agent leaves, and keeps it at work where that is refused.
 
-    It fails open (Claude Code goes on when a hook breaks or is too slow), which is why Honk
-    verifies again by itself afterwards.
+    It fails open: Claude Code ends when a hook breaks, or takes longer than its matcher allows. That is
+    harmless, because the verdict that counts is taken by Honk afterwards in any case.
     """
 
     async def hook(_: HookInput, __: str | None, ___: HookContext) -> HookJSONOutput:

@@ -60,7 +60,10 @@ class AgentWaits(EventData):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentFinished(EventData):
-    """The agent ended its work on this attempt. `cut_short` is "" or why it ended early."""
+    """The agent ended its work on this attempt. `cut_short` is "" or why it ended early.
+
+    Of its `seconds`, `seconds_verifying` were Honk's: its files were verified as it ended.
+    """
 
     type: ClassVar[str] = "agent.finished"
     attempt: int
@@ -68,6 +71,7 @@ class AgentFinished(EventData):
     cut_short: str
     reason: str
     seconds: float
+    seconds_verifying: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

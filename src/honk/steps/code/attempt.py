@@ -65,6 +65,7 @@ async def _finish(work: Work, job: Job, sent_back: str, *, begun: bool) -> Repor
             cut_short=report.cut_short,
             reason=report.reason,
             seconds=anyio.current_time() - started,
+            seconds_verifying=work.verifying.seconds,
         )
     )
     if report.cut_short in {"money", "calls", "time"}:

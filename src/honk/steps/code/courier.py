@@ -15,6 +15,7 @@ from honk import prompts
 from honk.domain.event import MessageDelivered
 from honk.domain.message import Handling, Message, tag
 from honk.ports import Attachment, Session
+from honk.steps.code.closing import leave
 from honk.steps.code.work import Work, events_of
 
 #: Seconds between two looks into the mailbox: another process may have written.
@@ -39,7 +40,13 @@ async def carry(work: Work, session: Session) -> None:
 async def _give(work: Work, session: Session, message: Message, images: tuple[Attachment, ...], *, now: bool) -> None:
     id = name_of(work, message)
     words = prompts.render("steer", words=message.text, tag=tag(id))
-    if await session.steer(words, images, id=id, now=now):
+    work.unheard += 1
+    leave(work)  # it would hear of it only when its files are verified
+    try:
+        heard = await session.steer(words, images, id=id, now=now)
+    finally:
+        work.unheard -= 1
+    if heard:
         await work.ports.tasks.deliver(work.task.id, work.turn.number, message.id)
 
 

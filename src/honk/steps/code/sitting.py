@@ -11,10 +11,14 @@ from honk.domain.limits import Spending
 from honk.domain.task import State
 from honk.errors import single
 from honk.ports import Box, Job, Pass, Report, Session, Sitting, Tools, Wanted
+from honk.steps.code.closing import leave, may_end
 from honk.steps.code.courier import attachments, carry, forgotten, reconcile
 from honk.steps.code.snapshots import NEVER, Snapshots
-from honk.steps.code.tools import ask_people, may_end, verify_for_agent
+from honk.steps.code.tools import ask_people, verify_for_agent
 from honk.steps.code.work import Work, used_seconds
+
+#: Seconds between two looks whether the agent's time is up.
+_SOONEST = 0.05
 
 
 async def run_agent(work: Work, job: Job, words: str) -> Report:
@@ -71,10 +75,13 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
     async def end_when(wait: Callable[[], Awaitable[None]], kind: str, reason: str) -> None:
         await wait()
         cut.append((kind, reason))
+        work.ending = True
+        leave(work)
         await session.interrupt()
 
     limit = work.task.options.limits.seconds
     left = None if limit is None else max(limit - await used_seconds(work), 0.0)
+    work.ending = False
     images = () if work.number > 1 else await attachments(work, work.turn.message)
     work.at_work = True
     await reconcile(work, session)
@@ -84,7 +91,7 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
         async with anyio.create_task_group() as watchers:
             if left is not None:
                 said = f"the time limit of {limit:.0f} s for this turn is reached"
-                watchers.start_soon(end_when, partial(anyio.sleep, left), "time", said)
+                watchers.start_soon(end_when, partial(_time_up, work, left), "time", said)
             watchers.start_soon(end_when, work.stopping, "stopped", "stopped by a person")
             watchers.start_soon(snapshots.keep)
             if work.agent.steers:
@@ -98,6 +105,17 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
         kind, reason = cut[0]
         return replace(report, cut_short=kind, reason=reason)
     return report
+
+
+async def _time_up(work: Work, left: float) -> None:
+    """Returns when the agent has worked that long; its files being verified as it ends is not its work."""
+    end = anyio.current_time() + left
+    before = work.verifying.seconds
+    while True:
+        rest = end + work.verifying.seconds - before - anyio.current_time()
+        if rest <= 0:
+            return
+        await anyio.sleep(max(rest, _SOONEST))
 
 
 def home_of(work: Work) -> Path:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from honk import prompts
+from honk.domain.attempt import Change
 from honk.domain.event import QuestionAsked
 from honk.domain.text import one_line
 from honk.domain.turn import instruction_of
@@ -13,8 +13,6 @@ from honk.steps.code.work import Work
 
 #: Characters of a question and of a choice, and how many choices there may be.
 _QUESTION, _CHOICE, _CHOICES = 4000, 300, 12
-#: How often one attempt is asked to verify before it may end all the same; Honk verifies anyway.
-_REMINDERS = 2
 
 
 async def verify_for_agent(work: Work) -> str:
@@ -26,25 +24,17 @@ async def verify_for_agent(work: Work) -> str:
             return f"These files may not be handed back: {refusal}"
         if change.empty:
             return "Nothing differs from the base, so there is nothing to verify."
-        said = await work.ports.tasks.said(work.task.id, work.turn.number)
-        exam = replace(work.exam, change=change, on="agent", instruction=instruction_of(said))
-        verdict: Verdict | None = await work.ports.gate.verify(exam, work.tell)
-        work.verified = change.tree
+        verdict = await verdict_for_agent(work, change)
         return work.ports.gate.words(verdict) if verdict else "Verification is pending elsewhere."
 
 
-async def may_end(work: Work) -> str:
-    if work.reminders >= _REMINDERS:
-        return ""
-    try:
-        change = await take(work)
-    except HandBackRefused as refusal:
-        work.reminders += 1
-        return f"These files may not be handed back: {refusal}"
-    if change.empty or change.commit == change.parent or change.tree == work.verified:
-        return ""
-    work.reminders += 1
-    return prompts.render("before_ending")
+async def verdict_for_agent(work: Work, change: Change) -> Verdict | None:
+    """What the gate says to the agent; nothing that it says here counts for people."""
+    said = await work.ports.tasks.said(work.task.id, work.turn.number)
+    exam = replace(work.exam, change=change, on="agent", instruction=instruction_of(said))
+    verdict = await work.ports.gate.verify(exam, work.tell)
+    work.verified = change.tree
+    return verdict
 
 
 async def ask_people(work: Work, question: str, choices: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """What one attempt holds while it runs, and what its events tell."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -28,6 +29,26 @@ class Order:
     sent_back: str = ""
 
 
+@dataclass
+class Stopwatch:
+    """Seconds for which something ran, also while it runs."""
+
+    _before: float = 0.0
+    _since: float | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._since = anyio.current_time()
+        try:
+            yield
+        finally:
+            self._before, self._since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        return self._before + (0.0 if self._since is None else anyio.current_time() - self._since)
+
+
 @dataclass(kw_only=True)
 class Work:
     """Everything one attempt holds while it runs."""
@@ -42,7 +63,16 @@ class Work:
     ports: Ports
     #: returns when a person asked to stop
     stopping: Callable[[], Awaitable[None]]
-    reminders: int = 0
+    #: how often the agent was kept from ending, with what the gate found
+    sent_on: int = 0
+    #: a stop or a limit ends its work: nothing is verified for it any more
+    ending: bool = False
+    #: messages on their way to the agent
+    unheard: int = 0
+    #: open while the agent's files are verified as it ends
+    closing: anyio.CancelScope | None = None
+    #: of this attempt, as the agent ended: it waits, so its time limit stands still
+    verifying: Stopwatch = field(default_factory=Stopwatch)
     #: of this attempt, by runs of the agent that ended in a violent death
     seconds_lost: float = 0.0
     #: the tree that the agent saw verified last
@@ -95,8 +125,8 @@ async def finished(work: Work) -> Report | None:
 
 
 async def used_seconds(work: Work) -> float:
-    finished = [event.data.seconds for event in await events_of(work) if isinstance(event.data, AgentFinished)]
-    return work.seconds_lost + sum(finished)
+    finished = [event.data for event in await events_of(work) if isinstance(event.data, AgentFinished)]
+    return work.seconds_lost + sum(one.seconds - one.seconds_verifying for one in finished)
 
 
 async def asked(work: Work) -> QuestionAsked | None:
