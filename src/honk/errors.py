@@ -19,7 +19,7 @@
     │   ├── ModelRefused        the model's server refused the key or the account
     │   ├── HandBackRefused     what the agent made may not be taken over
     │   ├── ForgeRefused        the forge said no, and why
-    │   └── LimitReached        money, calls or time
+    │   └── LimitReached        money, calls, time or disk
     ├── Stopped               nobody: a person asked for it
     └── Defect                whoever maintains Honk: this cannot happen
 
@@ -132,7 +132,7 @@ class ForgeRefused(NeedsHuman):
 
 
 class LimitReached(NeedsHuman):
-    """A limit ended the work. `kind` is "money", "calls" or "time"."""
+    """A limit ended the work. `kind` is "money", "calls", "time" or "disk"."""
 
     def __init__(self, kind: str, message: str, remedy: str = "") -> None:
         super().__init__(message, remedy)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
-from honk.domain.attempt import Attempt
+from honk.domain.attempt import LIMITS, Attempt
 from honk.domain.build import Build
 from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.person import Person, PersonId
@@ -104,7 +104,7 @@ async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) 
             sent_back = ports.gate.words(verdict)
             if verdict.answer is not Answer.FAIL:
                 break
-        if attempt.cut_short in {"money", "calls", "time"} or not ports.agents[task.options.agent].corrects:
+        if attempt.cut_short in LIMITS or not ports.agents[task.options.agent].corrects:
             break
     return attempt, verdict
 

@@ -96,6 +96,8 @@ async def test_a_step_that_never_has_enough_memory_asks_a_person(here: World) ->
         task = await here.settled(await here.ask())
     assert task.state is State.WAITING
     assert "raise memory_mb" in task.reason
+    assert [name for name, _ in await told(here, task)] == ["work.paused", "work.resumed"] * 2
+    assert len(here.troubles["gate.verify"]) == 17
 
 
 async def test_a_paused_task_can_be_stopped(here: World) -> None:

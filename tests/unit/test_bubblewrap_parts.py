@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import re
 import struct
 from pathlib import Path
@@ -209,6 +210,44 @@ def test_disk_use_is_counted_without_following_links(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(bytes(900_000))
     (tmp_path / "in" / "link").symlink_to(tmp_path / "other")
     assert 100_000 <= watch.used(tmp_path / "in") < 200_000
+
+
+def test_a_tree_of_any_depth_is_counted_with_few_files_open(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    file = os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=here)
+    os.write(file, bytes(100_000))
+    os.close(file)
+    os.close(here)
+    before = len(os.listdir("/proc/self/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 100, hard))
+    try:
+        assert watch.used(tmp_path) >= 100_000
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert watch.used(tmp_path, enough=1000) < 100_000
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_folders_are_counted_when_they_may_have_outgrown_their_limit(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(3 << 20))
+    moment = 0.0
+    growth = watch.Growth(2 << 20, now=lambda: moment)
+    # above the limit from the beginning: it may be tidied up, and not grow much more
+    assert not growth.outgrown(tmp_path)
+    (tmp_path / "more").write_bytes(bytes(1 << 20))
+    moment = 61.0
+    assert growth.outgrown(tmp_path)
+    growth = watch.Growth(8 << 20, now=lambda: moment)
+    assert not growth.outgrown(tmp_path)
+    (tmp_path / "more").write_bytes(bytes(6 << 20))
+    moment = 122.0
+    assert growth.outgrown(tmp_path)
 
 
 def test_memory_is_counted_over_a_tree() -> None:

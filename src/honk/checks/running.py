@@ -151,7 +151,7 @@ class Runner:
             tally=tally,
             messages=() if verifier.kind is Kind.TEST or ran.exit_code == 0 else read_messages(lines),
             altered=altered,
-            problem=_not_started(verifier, lines) or _problem(verifier, ran.exit_code, tally, cut=ran.cut),
+            problem=ran.ended or _not_started(verifier, lines) or _problem(verifier, ran.exit_code, tally, cut=ran.cut),
         )
 
 

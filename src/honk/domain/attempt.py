@@ -6,6 +6,9 @@ from honk.domain.limits import Spending
 from honk.domain.repository import FileChange, Sha
 from honk.domain.task import TaskId
 
+#: kinds of limits that end an attempt early, whose work is kept and proposed as a draft
+LIMITS = frozenset({"money", "calls", "time", "disk"})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
@@ -39,7 +42,7 @@ class Attempt:
     #: the agent's session, resumed by the next attempt or turn
     session: str = ""
     spending: Spending = Spending()
-    #: why the agent ended early: "", "money", "calls", "time", "stopped", "model", "agent",
+    #: why the agent ended early: "", one of LIMITS, "stopped", "model", "agent",
     #: "hand-back", "question"
     cut_short: str = ""
     reason: str = ""

@@ -34,7 +34,7 @@ class Report:
     """How one piece of work ended, in the agent's own words and by its own account."""
 
     summary: str
-    #: "" | "money" | "calls" | "time" | "stopped" | "model" | "agent"
+    #: "" | one of LIMITS | "stopped" | "model" | "agent"
     cut_short: str = ""
     reason: str = ""
     model: str = ""

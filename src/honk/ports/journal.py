@@ -14,7 +14,8 @@ class Once(Protocol):
 
     A step cut off by a crash runs again, so its effects must bear being repeated. `returns` is a
     JSON-serialisable type (domain dataclass, builtin, or union of them). Errors propagate;
-    `Retryable` ones after one more try than there are RETRY_DELAYS.
+    `Retryable` ones after one more try than there are RETRY_DELAYS, but for trouble of the machine: whoever
+    pauses the work has tried that again already.
     """
 
     async def __call__(self, name: str, returns: type[T], step: Callable[[], Awaitable[T]]) -> T: ...

@@ -27,6 +27,10 @@ class Bounds:
     processes: int = 512
     file_size: int = 2 << 30
     temporary: int = 2 << 30
+    #: of workspace and home together, in a box that `grows`
+    disk: int = 20 << 30
+    #: what stays free on the disk, whatever happens inside
+    least_free: int = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +48,11 @@ class Box:
     proxy: bool = False
     #: the relay alone, at 127.0.0.1:3128, for a client that is told of it
     relay: bool = False
-    bounds: Bounds = Bounds()
+    #: None: those of the sandboxes
+    bounds: Bounds | None = None
     read_only_workspace: bool = False
+    #: whether `bounds.disk` is watched: what runs inside writes as much as it likes
+    grows: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +64,8 @@ class Ran:
     seconds: float
     #: whether output was cut at the limit
     cut: bool = False
+    #: which of the bounds ended it, in words; "" when none did
+    ended: str = ""
 
 
 class Process(Protocol):
@@ -74,7 +83,10 @@ class Process(Protocol):
         """The last 64 KiB of its standard error so far."""
 
     async def wait(self) -> int:
-        """Its exit code. Raises SandboxDied or OutOfMemory when that, and not Honk, ended it."""
+        """Its exit code.
+
+        Raises SandboxDied, OutOfMemory, DiskFull, or LimitReached of kind "disk" when that ended it.
+        """
 
     async def kill(self) -> None:
         """Ends it and everything it started; returns when they are gone."""
@@ -95,7 +107,8 @@ class Sandbox(Protocol):
     ) -> Ran:
         """Runs to the end; stdout goes to a file on the host when `stdout_to` is given. Never raises for exit codes.
 
-        Raises SandboxDied when the sandbox itself was killed. Of a command that had too little memory, stderr says so.
+        Raises SandboxDied when the sandbox itself was killed, and DiskFull when the machine's disk was nearly full.
+        Of a command that exceeded a bound, `ended` and stderr say so.
         """
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process: ...

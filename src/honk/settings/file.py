@@ -51,6 +51,8 @@ class SandboxSettings(Section):
 
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     processes: Annotated[int, Field(ge=16)] = 512
+    #: what the agent's workspace and home may take of the disk, in MiB
+    disk_mb: Annotated[int, Field(ge=16)] = 20_480
     #: user id under which sandboxes run when Honk is root
     uid: Annotated[int, Field(ge=1000)] = 60978
 

@@ -14,7 +14,7 @@ from honk.adapters.registries import discover
 from honk.adapters.sql import SqlStore
 from honk.checks.gate import LocalGate
 from honk.errors import HonkError
-from honk.ports import Registries
+from honk.ports import Bounds, Registries
 from honk.settings import Settings
 
 
@@ -76,7 +76,15 @@ def make_home(home: Path) -> None:
 
 def sandboxes_of(settings: Settings) -> Bubblewrap:
     """The walls, as the settings say."""
-    return Bubblewrap(settings.home, service_uid=settings.file.sandbox.uid)
+    wanted = settings.file.sandbox
+    bounds = Bounds(
+        memory=wanted.memory_mb << 20,
+        processes=wanted.processes,
+        disk=wanted.disk_mb << 20,
+        # half of what makes work wait, which is seen first and ends nothing by force
+        least_free=settings.file.work.least_free_mb << 19,
+    )
+    return Bubblewrap(settings.home, service_uid=wanted.uid, bounds=bounds)
 
 
 def registries_of(settings: Settings) -> Registries:

@@ -23,13 +23,13 @@ from honk.adapters.bubblewrap.pipes import Inlet, memory_file
 from honk.adapters.bubblewrap.room import Room
 from honk.adapters.bubblewrap.runtime import Interpreter
 from honk.adapters.bubblewrap.tree import Call, Tree
-from honk.errors import HonkError, OutOfMemory, SandboxDied, SandboxUnusable, Usage
+from honk.errors import DiskFull, HonkError, LimitReached, OutOfMemory, SandboxDied, SandboxUnusable, Usage
 from honk.ports import Process, Ran
 
 LONGEST_LINE = 64 << 20
 _ERRORS_KEPT = 64 << 10
 _STDERR_LIMIT = 16 << 20
-_OF_MEMORY = " bytes of memory"
+_MIB = 1 << 20
 #: the exit code of what SIGKILL ended
 _KILLED = 137
 
@@ -49,7 +49,9 @@ class Machine:
 class BubblewrapSandbox:
     """Implements ports.Sandbox."""
 
-    def __init__(self, machine: Machine, inside: walls.Inside, room: Room, group: Group, *, relay: bool) -> None:
+    def __init__(
+        self, machine: Machine, inside: walls.Inside, room: Room, group: Group, *, relay: bool, grows: bool = False
+    ) -> None:
         self._machine = machine
         self._inside = inside
         self._room = room
@@ -58,7 +60,13 @@ class BubblewrapSandbox:
         self._trees: set[Tree] = set()
         self._processes: list[LongProcess] = []
         self._doorways: dict[str, Doorway] = {}
-        self._guard = asyncio.create_task(watch.watch(self._look, self._strike))
+        #: which bound was exceeded, if one was
+        self._why: HonkError | None = None
+        self._growth = watch.Growth(inside.bounds.disk)
+        self._guards = [asyncio.create_task(watch.watch(self._look, self._strike))]
+        if grows:
+            growing = watch.watch(self._look_at_growth, self._strike, every=watch.SELDOM)
+            self._guards.append(asyncio.create_task(growing))
 
     async def run(
         self,
@@ -88,16 +96,18 @@ class BubblewrapSandbox:
             raise SandboxUnusable("The sandbox could not be built: " + err.content().decode(errors="replace").strip())
         if tree.murdered:
             raise SandboxDied(f"The sandbox of {argv[0]} was killed.")
-        if code == _KILLED and (wanted := self.out_of_memory(tree, before)):
-            err.add(f"\nhonk: ended: {wanted}\n".encode())
-        elif tree.reason:
-            err.add(f"\nhonk: ended: {tree.reason}\n".encode())
+        ended = self._exceeded(tree, before) if code else None
+        if isinstance(ended, DiskFull):
+            raise ended
+        if ended:
+            err.add(f"\nhonk: ended: {ended.message}\n".encode())
         return Ran(
             exit_code=code,
             stdout=out.content() if isinstance(out, Kept) else b"",
             stderr=err.content(),
             seconds=time.monotonic() - began,
             cut=out.cut or err.cut,
+            ended=str(ended).replace("\n", "; ") if ended else "",
         )
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
@@ -107,18 +117,22 @@ class BubblewrapSandbox:
         self._processes.append(process)
         return process
 
-    def out_of_memory(self, tree: Tree, before: int) -> str:
-        """Whether the command was killed for want of memory, as a sentence with the limit; "" when it was not."""
-        limit = self._inside.bounds.memory
-        if self._group.out_of_memory() > before or tree.reason.endswith(_OF_MEMORY):
-            return f"out of memory: the sandbox may have {limit >> 20} MiB"
-        return ""
+    def _exceeded(self, tree: Tree, before: int) -> HonkError | None:
+        """Which bound a command exceeded that failed, if it did. `before`: kills by the kernel until it began."""
+        if tree.reason:
+            return self._why
+        return self._no_memory() if self._group.out_of_memory() > before else None
 
-    def _cause(self, tree: Tree, before: int) -> HonkError | None:
-        """Why a process was killed that Honk did not mean to kill."""
-        if sentence := self.out_of_memory(tree, before):
-            return OutOfMemory(self._inside.bounds.memory, sentence)
-        return SandboxDied("The sandbox was killed.") if tree.murdered else None
+    def _no_memory(self) -> OutOfMemory:
+        limit = self._inside.bounds.memory
+        said = f"out of memory: the sandbox may have {limit // _MIB:,} MiB"
+        return OutOfMemory(limit, said, "raise [sandbox] memory_mb in honk.toml, or have less run at a time")
+
+    def _cause(self, tree: Tree, before: int, code: int) -> HonkError | None:
+        """Why a process ended badly, where that was a bound, or a kill that Honk did not mean."""
+        if exceeded := self._exceeded(tree, before):
+            return exceeded
+        return SandboxDied("The sandbox was killed.") if tree.murdered and code == _KILLED else None
 
     def moved(self, workspace: Path, home: Path) -> None:
         """The two folders have other names now. What runs holds the folders; what is started finds them by name."""
@@ -132,15 +146,17 @@ class BubblewrapSandbox:
 
     async def close(self) -> None:
         """Ends everything inside. Must not be cut off."""
-        self._guard.cancel()
+        for guard in self._guards:
+            guard.cancel()
         for tree in self._trees:
             tree.strike()
         for process in self._processes:
             await process.close()
         for doorway in self._doorways.values():
             await doorway.close()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._guard
+        for guard in self._guards:
+            with contextlib.suppress(asyncio.CancelledError):
+                await guard
 
     async def _grow(self, argv: tuple[str, ...], environment: Mapping[str, str] | None) -> Tree:
         inside = replace(self._inside, environment={**self._inside.environment, **(environment or {})})
@@ -166,7 +182,7 @@ class BubblewrapSandbox:
             listed = lend("arguments", b"".join(os.fsencode(option) + b"\0" for option in options))
             call = Call(
                 options=(*start.prefix, str(self._machine.bwrap), "--args", str(listed)),
-                command=(*self._before(), *walls.limits(inside.bounds, _ceilings()), *argv),
+                command=(*self._before(), *self._limits(), *argv),
                 descriptors=(*files.values(), rules, listed),
                 remedy=start.remedy,
             )
@@ -180,28 +196,39 @@ class BubblewrapSandbox:
         port = str(walls.PROXY_PORT)
         return (str(self._machine.python.path), "-I", "-S", walls.RELAY, port, walls.EXIT_SOCKET)
 
-    def _look(self) -> str:
+    def _limits(self) -> list[str]:
+        return walls.limits(self._inside.bounds, _ceilings(), grouped=self._group.memory)
+
+    def _look(self) -> HonkError | None:
         live = [tree for tree in tuple(self._trees) if not tree.over]
         if not live:
-            return ""
+            return None
         bounds = self._inside.bounds
-        if watch.used(self._room.temporary) > bounds.temporary:
-            return f"more than {bounds.temporary} bytes of temporary files"
-        if watch.free(self._room.folder) < watch.FLOOR:
-            return f"less than {watch.FLOOR} bytes left on the disk"
-        if not self._group.folders and sum(watch.memory(tree.process_id) for tree in live) > bounds.memory:
-            return f"more than {bounds.memory}{_OF_MEMORY}"
-        return ""
+        if watch.used(self._room.temporary, enough=bounds.temporary) > bounds.temporary:
+            return LimitReached("disk", f"more than {bounds.temporary // _MIB:,} MiB of temporary files in the sandbox")
+        if watch.free(self._room.folder) < bounds.least_free:
+            return DiskFull(f"less than {bounds.least_free // _MIB:,} MiB are left on the disk", "free some (honk gc)")
+        if not self._group.memory and sum(watch.memory(tree.process_id) for tree in live) > bounds.memory:
+            return self._no_memory()
+        return None
 
-    def _strike(self, reason: str) -> None:
+    def _look_at_growth(self) -> HonkError | None:
+        inside = self._inside
+        if all(tree.over for tree in tuple(self._trees)) or not self._growth.outgrown(inside.workspace, inside.home):
+            return None
+        said = f"the workspace and what lies beside it have grown to more than {inside.bounds.disk // _MIB:,} MiB"
+        return LimitReached("disk", said, "have the agent write less, or raise [sandbox] disk_mb in honk.toml")
+
+    def _strike(self, why: HonkError) -> None:
+        self._why = why
         for tree in self._trees:
-            tree.strike(reason)
+            tree.strike(why.message)
 
 
 class LongProcess:
     """Implements ports.Process."""
 
-    def __init__(self, tree: Tree, cause: Callable[[], HonkError | None]) -> None:
+    def __init__(self, tree: Tree, cause: Callable[[int], HonkError | None]) -> None:
         self._tree = tree
         self._cause = cause
         self._errors: deque[bytes] = deque()
@@ -239,7 +266,7 @@ class LongProcess:
             await asyncio.shield(self._drain)
             said = (await self.errors()).decode(errors="replace").strip()
             raise SandboxUnusable(f"The sandbox could not be built: {said}")
-        if code == _KILLED and (cause := self._cause()) is not None:
+        if code and (cause := self._cause(code)) is not None:
             raise cause
         return code
 

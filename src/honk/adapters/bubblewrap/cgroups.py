@@ -37,6 +37,8 @@ class Group:
     """The group of one sandbox: one folder, or one for each controller."""
 
     folders: tuple[Path, ...] = ()
+    #: whether it bounds memory
+    memory: bool = False
 
     def out_of_memory(self) -> int:
         """How often the kernel killed a process of it for want of memory."""
@@ -84,7 +86,7 @@ def make(parents: Parents, bounds: Bounds) -> Group:
         if controller in parents.folders:
             for file, value in settings:
                 _set(parents.folders[controller] / name / file, value)
-    return Group(folders=folders)
+    return Group(folders=folders, memory="memory" in parents.folders)
 
 
 def _values2(bounds: Bounds) -> dict[str, list[tuple[str, int]]]:

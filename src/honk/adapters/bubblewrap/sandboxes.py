@@ -28,12 +28,21 @@ class Bubblewrap:
 
     `home` is HONK_HOME. `service_uid` is the user that sandboxes run as when Honk is root; it
     needs no entry in the system's list of users. `program` is where bwrap lies, found when None.
+    `bounds` are those of every box that has none of its own.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, home: Path, *, service_uid: int = SERVICE_UID, program: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        service_uid: int = SERVICE_UID,
+        program: Path | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    ) -> None:
         self._home = home.absolute()
+        self._bounds = bounds
         self._uid = service_uid if os.geteuid() == 0 else None
         self._program = program
         self._machine: Machine | None = None
@@ -49,9 +58,10 @@ class Bubblewrap:
             try:
                 for folder in place.inner:
                     self.own(folder)
-                group = self._group(box.bounds)
+                group = self._group(box.bounds or self._bounds)
                 inside = self._inside(box, place, machine)
-                sandbox = BubblewrapSandbox(machine, inside, place, group, relay=box.relay or box.proxy)
+                relay = box.relay or box.proxy
+                sandbox = BubblewrapSandbox(machine, inside, place, group, relay=relay, grows=box.grows)
                 yield sandbox
             finally:
                 with anyio.CancelScope(shield=True):
@@ -106,7 +116,7 @@ class Bubblewrap:
             exit=box.exit,
             mounts=mounts,
             environment=walls.ENVIRONMENT | (walls.PROXY_ENVIRONMENT if proxied else {}) | dict(box.environment),
-            bounds=box.bounds,
+            bounds=box.bounds or self._bounds,
             read_only_workspace=box.read_only_workspace,
         )
 

@@ -21,6 +21,8 @@ HOME = "/home/honk"
 PRLIMIT = "/usr/bin/prlimit"
 #: what /dev/shm may hold; it counts as memory
 SHARED_MEMORY = 512 << 20
+#: a limit that cannot be raised, and that nothing reaches
+_ANY_DATA = 1 << 40
 
 ENVIRONMENT = {
     "HOME": HOME,
@@ -165,16 +167,17 @@ def _system() -> Iterator[str]:
         yield from ("--ro-bind", str(folder), str(folder))
 
 
-def limits(bounds: Bounds, ceilings: Mapping[str, int]) -> list[str]:
+def limits(bounds: Bounds, ceilings: Mapping[str, int], *, grouped: bool = False) -> list[str]:
     """A command prefix that sets resource limits, run inside: only there does the number of
     processes count per sandbox and not per host user. `ceilings` are Honk's own hard limits,
-    which cannot be exceeded."""
+    which cannot be exceeded. `grouped`: a control group bounds the memory of all of them together."""
     wanted = {
         "nproc": bounds.processes,
         "fsize": bounds.file_size,
         # Private writable memory of each process: unlike the address space, it lets programs that
-        # reserve much and use little (Java, Node, Claude Code) run.
-        "data": bounds.memory,
+        # reserve much and use little (Java, Node, Claude Code) run. Where a group bounds the sum, its
+        # kill says why a command ended, which an allocation that fails somewhere inside does not.
+        "data": _ANY_DATA if grouped else bounds.memory,
         "core": 0,
     }
     options = []

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 from claude_agent_sdk import CLIConnectionError, ProcessError, Transport
 
-from honk.errors import OutOfMemory, Retryable, SandboxDied
+from honk.errors import LimitReached, MachineInTrouble, Retryable, SandboxDied
 from honk.ports import Process, Sandbox
 
 #: Seconds that the binary has to write its transcript after its input has ended.
@@ -37,7 +37,7 @@ class SandboxTransport(Transport):
         self._greeted = False
         self._struck = False
         #: its exit code, or what killed it, once it has ended
-        self._fate: int | Retryable | None = None
+        self._fate: int | Retryable | LimitReached | None = None
         #: how the process ended, once its output has
         self.exit_code: int | None = None
         self._writing = anyio.Lock()
@@ -66,7 +66,7 @@ class SandboxTransport(Transport):
                 yield frame
         self._ready = False
         self._fate = await self._ended()
-        self.exit_code = _KILLED if isinstance(self._fate, Retryable) else self._fate
+        self.exit_code = self._fate if isinstance(self._fate, int) else _KILLED
         if not self._greeted:  # only an error ends the SDK's wait for the handshake
             raise ProcessError("Claude Code ended", exit_code=self.exit_code)
 
@@ -81,21 +81,24 @@ class SandboxTransport(Transport):
             await self._process.close_input()
 
     async def killed(self) -> bool:
-        """Whether the process ended by a signal that Honk did not send. Raises OutOfMemory where that was why."""
+        """Whether the process ended by a signal that Honk did not send.
+
+        Raises OutOfMemory, DiskFull or LimitReached where that was why.
+        """
         if self._fate is None and not self._struck:
             with anyio.move_on_after(_MOMENT):
                 self._fate = await self._ended()
-        if isinstance(self._fate, OutOfMemory):
+        if isinstance(self._fate, MachineInTrouble | LimitReached):
             raise self._fate
         return isinstance(self._fate, SandboxDied)
 
-    async def _ended(self) -> int | Retryable:
+    async def _ended(self) -> int | Retryable | LimitReached:
         """The exit code, or what killed it."""
         if self._process is None:
             return 0
         try:
             code = await self._process.wait()
-        except Retryable as error:
+        except (Retryable, LimitReached) as error:
             return error
         return SandboxDied("Claude Code was killed.") if code > _SIGNALS and not self._struck else code
 

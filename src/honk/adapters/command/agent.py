@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 
 from honk.domain.event import AgentStarted, AgentWrote
+from honk.errors import single
 from honk.ports import Attachment, Exit, Job, Mount, Process, Report, Sandbox, Tell, Tools
 
 #: Seconds between two events of output.
@@ -127,19 +128,20 @@ class CommandSession:
         if self._stopped:
             return -1
         await process.close_input()
-        async with anyio.create_task_group() as group:
-            read = anyio.Event()
+        with single():
+            async with anyio.create_task_group() as group:
+                read = anyio.Event()
 
-            async def listen() -> None:
-                async for line in process.lines():
-                    await self._output.add(line.decode("utf-8", "replace").removesuffix("\n") + "\n")
-                read.set()
+                async def listen() -> None:
+                    async for line in process.lines():
+                        await self._output.add(line.decode("utf-8", "replace").removesuffix("\n") + "\n")
+                    read.set()
 
-            group.start_soon(listen)
-            code = await process.wait()
-            with anyio.move_on_after(_REST):
-                await read.wait()
-            group.cancel_scope.cancel()
+                group.start_soon(listen)
+                code = await process.wait()
+                with anyio.move_on_after(_REST):
+                    await read.wait()
+                group.cancel_scope.cancel()
         await self._output.flush()
         return code
 

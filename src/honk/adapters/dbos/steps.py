@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from honk.domain.codec import dump, dump_error, load, load_error
-from honk.errors import Defect, Retryable
+from honk.errors import Defect, MachineInTrouble, Retryable
 from honk.ports.journal import RETRY_DELAYS
 
 T = TypeVar("T")
@@ -77,6 +77,8 @@ class Steps:
         for delay in self._delays:
             try:
                 return await step()
+            except MachineInTrouble:  # whoever pauses has tried it again already
+                raise
             except Retryable:
                 await asyncio.sleep(delay)
         return await step()

@@ -173,6 +173,7 @@ class Parked:
                     environment={**self.started_with.environment, **variables},
                     exit=exit.socket,
                     relay=agent.relay,
+                    grows=True,
                 )
                 sandbox = self._sandbox = await stack.enter_async_context(parker.sandboxes.open(box))
                 assert isinstance(agent, Waits)

@@ -53,7 +53,7 @@ class Problem:
     detail: str
     #: what the person can do; may be empty
     remedy: str = ""
-    #: of a limit: "money", "calls" or "time"
+    #: of a limit: "money", "calls", "time" or "disk"
     limit: str = ""
 
 

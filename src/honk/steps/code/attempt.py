@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from honk.domain.attempt import Attempt
+from honk.domain.attempt import LIMITS, Attempt
 from honk.domain.event import AgentFinished, ChangeRefused, ChangeTaken, LimitHit, QuestionAsked
 from honk.domain.task import State
 from honk.errors import HandBackRefused, single
@@ -68,7 +68,7 @@ async def _finish(work: Work, job: Job, sent_back: str, *, begun: bool) -> Repor
             seconds_verifying=work.verifying.seconds,
         )
     )
-    if report.cut_short in {"money", "calls", "time"}:
+    if report.cut_short in LIMITS:
         await work.tell(LimitHit(kind=report.cut_short, detail=report.reason))
     return report
 
@@ -124,7 +124,8 @@ async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
         change = await take(work)
     except HandBackRefused as refusal:
         await work.tell(ChangeRefused(attempt=work.number, reason=str(refusal)))
-        return replace(attempt, cut_short=report.cut_short or "hand-back", reason=report.reason or str(refusal))
+        reason = f"{report.reason}\nwhat there is could not be taken over: {refusal}" if report.reason else str(refusal)
+        return replace(attempt, cut_short=report.cut_short or "hand-back", reason=reason)
     await work.tell(
         ChangeTaken(
             attempt=work.number,

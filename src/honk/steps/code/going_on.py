@@ -6,7 +6,7 @@ import anyio
 
 from honk import prompts
 from honk.domain.event import WorkResumed
-from honk.errors import SandboxDied
+from honk.errors import LimitReached, SandboxDied
 from honk.ports import Job, Report
 from honk.steps.code.lost import look, put_back
 from honk.steps.code.sitting import run_agent
@@ -52,3 +52,5 @@ async def _run(work: Work, job: Job, words: str) -> Report:
         return await run_agent(work, job, words)
     except SandboxDied as error:
         return Report(summary="", cut_short="died", reason=error.message)
+    except LimitReached as error:  # what it wrote is handed back like that of any limit
+        return Report(summary="", cut_short=error.kind, reason=str(error))

@@ -54,6 +54,7 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
             environment={**environment, **variables},
             exit=exit.socket,
             relay=work.agent.relay,
+            grows=True,
         )
         async with (
             ports.sandboxes.open(box) as sandbox,
