@@ -76,3 +76,8 @@ def test_every_port_says_what_it_promises() -> None:
     protocols = [p for _, p in inspect.getmembers(ports, inspect.isclass) if getattr(p, "_is_protocol", False)]
     assert len(protocols) > 15
     assert [p.__name__ for p in protocols if p.__module__.startswith(f"{ports.__name__}.") and not p.__doc__] == []
+
+
+def test_no_two_test_files_have_the_same_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
