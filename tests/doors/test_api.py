@@ -338,3 +338,43 @@ async def test_two_presses_with_one_key_are_one_merge(door: ApiWorld) -> None:
         assert len({one.json()["act"] for one in acts}) == 1
         task = await door.world.settled(await door.world.app.ports.tasks.get(id))
         assert [e.type for e in await door.world.log(task)].count("merge.done") == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"instruction": "fix the crash\0"},
+        {"instruction": "fix the \ud800crash"},
+        {"base": "ma\0in"},
+        {"model": "\udfff"},
+        {"verify": ["make \0"]},
+        {"limits": {"usd": -1}},
+        {"limits": {"usd": 1e10}},
+        {"limits": {"calls": 10**30}},
+        {"limits": {"seconds": -0.5}},
+    ],
+)
+async def test_what_no_commit_command_or_limit_can_be_is_refused(door: ApiWorld, more: dict[str, object]) -> None:
+    async with door.client() as client:
+        response = await client.post("/tasks", content=json.dumps({**FIX, **more}))
+        assert (await problem(response, 400))["remedy"]
+        response = await client.post("/tasks", content=json.dumps({**FIX, "limits": {"usd": float("inf")}}))
+        await problem(response, 400)
+        assert (await client.get("/tasks")).json()["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tasks/last/events?after=99999999999999999999",
+        "/tasks/last/turns/99999999999999999999",
+        "/tasks/last/turns/-1",
+        "/audit?before=99999999999999999999",
+        "/audit?since=0001-01-01T00:00:00%2B14:00",
+        "/audit?since=9999-12-31T23:59:59-14:00",
+    ],
+)
+async def test_numbers_and_times_that_no_database_takes_are_wrong_usage(door: ApiWorld, path: str) -> None:
+    async with door.client() as client:
+        await submitted(client)
+        await problem(await client.get(path), 400)

@@ -164,6 +164,15 @@ async def test_the_host_header_decides_nothing(host: str, site: Site) -> None:
         assert "<script>" not in answer.text
 
 
+@pytest.mark.parametrize("form", ["nonce=%C3%A9&token=x", "&".join(f"a{number}=1" for number in range(30)), "%FF"])
+@pytest.mark.parametrize("cookie", ["0" * 32, "é" * 32])
+async def test_a_strange_form_is_one_that_was_not_filled_in_here(form: str, cookie: str, site: Site) -> None:
+    headers = {"Cookie": f"honk-form={cookie}".encode("latin-1"), "Content-Type": "application/x-www-form-urlencoded"}
+    for path, status in (("/sign-in", 403), ("/sign-out", 303)):
+        answer = await site.browser.post(path, content=form, headers=headers)
+        assert answer.status_code == status
+
+
 async def test_a_large_form_is_not_read(site: Site) -> None:
     await site.browser.get("/sign-in")
     answer = await site.browser.post("/sign-in", data={"token": "x" * 100_000})

@@ -4,6 +4,7 @@ import re
 import uuid
 
 from honk.app.turns import Turns
+from honk.domain.limits import Limits
 from honk.domain.message import Image, Message, MessageId
 from honk.domain.person import Person
 from honk.domain.policy import Act
@@ -14,6 +15,8 @@ from honk.steps.code import first_words
 
 #: An instruction longer than this is refused; 100 kB must work.
 _INSTRUCTION_LIMIT = 1_000_000
+#: A limit greater than this bounds nothing.
+_GREATEST_LIMIT = 1_000_000_000
 
 
 class Asking(Turns):
@@ -27,6 +30,10 @@ class Asking(Turns):
         `id` is the door's own of the message: delivered again, it is the same task.
         """
         instruction = checked(text)
+        _bounded(options.limits)
+        for given in (options.base, options.model, *options.verify):
+            if given is not None and not _is_text(given):
+                raise Usage(f"{given[:80]!r} has a NUL, or bytes that are not UTF-8", "write it as plain text in UTF-8")
         ports = self.ports
         if options.agent not in ports.agents:
             raise Usage(f"there is no agent {options.agent!r}", f"known: {', '.join(sorted(ports.agents))}")
@@ -75,9 +82,23 @@ def checked(text: str) -> str:
     instruction = text.strip()
     if not instruction:
         raise Usage("the instruction is empty", "say in a sentence what should be different afterwards")
+    if not _is_text(instruction):
+        raise Usage("the instruction has a NUL, or bytes that are not UTF-8", "write it as plain text in UTF-8")
     if len(instruction) > _INSTRUCTION_LIMIT:
         raise Usage(f"the instruction is longer than {_INSTRUCTION_LIMIT:,} characters", "put the rest in a file")
     return instruction
+
+
+def _is_text(text: str) -> bool:
+    """Whether commits, commands and models can take it: no NUL, no half of a pair of surrogates."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _bounded(limits: Limits) -> None:
+    """Raises Usage for limits that bound nothing, or allow nothing that could be."""
+    for name, value in (("usd", limits.usd), ("calls", limits.calls), ("seconds", limits.seconds)):
+        if value is not None and not 0 <= value <= _GREATEST_LIMIT:
+            raise Usage(f"{value} is no limit of {name}", f"give a number from 0 to {_GREATEST_LIMIT:,}")
 
 
 def _slug(instruction: str) -> str:

@@ -3,6 +3,7 @@
 from honk.service.feed import Feed, FellBehind, Told
 from honk.service.local import IMAGE_LIMIT, Local
 from honk.service.nouns import (
+    GREATEST,
     About,
     Accepted,
     Again,
@@ -24,6 +25,7 @@ from honk.service.nouns import (
 from honk.service.protocol import Acting, Looking, Service
 
 __all__ = [
+    "GREATEST",
     "IMAGE_LIMIT",
     "About",
     "Accepted",

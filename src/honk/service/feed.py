@@ -127,6 +127,9 @@ class Feed:
         self._wanted.set()
         try:
             await self._begin(task, topic)
+            if after > (topic.last or 0):
+                # who followed another log, such as one from before a restore, misses nothing from now on
+                after = min(after, (await self._events.latest((task,))).get(task, 0))
             live = False
             while not self.closed:
                 if after < topic.begin:

@@ -1,7 +1,7 @@
 """People, rights, tokens, money and the audit log of a Honk in this process."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from honk.app import App
 from honk.domain.access import Scope, Token
@@ -63,7 +63,7 @@ class LocalGoverning:
             self.person,
             task=(await self.app.ports.tasks.get(query.task)).id if query.task else None,
             person=await self.app.whom(query.person) if query.person else None,
-            since=query.since,
+            since=None if query.since is None else _utc(query.since),
             before=query.before,
             limit=query.limit,
         )
@@ -102,6 +102,13 @@ class LocalGoverning:
             return (await self.app.ports.tasks.get_person(id)).name
         except Defect:  # the log outlives the rows of people
             return id
+
+
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise Usage(f"{time.isoformat()} is no time in UTC", "give one nearer to the present") from None
 
 
 def _line(entry: Entry, person: str) -> AuditLine:

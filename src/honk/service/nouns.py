@@ -11,6 +11,9 @@ from honk.domain.repository import Sha
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Turn
 
+#: No number that counts something is greater; PostgreSQL's integers end here.
+GREATEST = 2**31 - 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Defaults:

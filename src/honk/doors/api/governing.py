@@ -10,6 +10,7 @@ from honk.doors.api.answers import said
 from honk.doors.api.callers import Administrator, Reader
 from honk.doors.api.problems import errors
 from honk.errors import Usage
+from honk.service import GREATEST
 from honk.service.governing import AuditLine, AuditQuery, BudgetShown, Question, TokenMade, TokenShown, TokenWanted
 
 router = APIRouter(tags=["govern"])
@@ -80,7 +81,9 @@ async def audit(
     task: TaskPrefix = "",
     person: PersonName = "",
     since: Annotated[datetime | None, Query(description="A time with its zone.")] = None,
-    before: Annotated[int | None, Query(description="The number of the last entry of the page before.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=GREATEST, description="The number of the last entry of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     if since is not None and since.tzinfo is None:

@@ -1,6 +1,7 @@
 """Routes that only look."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from honk.doors.api.answers import said
 from honk.doors.api.callers import Administrator, Reader
 from honk.doors.api.problems import errors
 from honk.doors.api.streaming import EventStream
-from honk.service import About, Artifact, Diagnosis, Difference, Listed
+from honk.service import GREATEST, About, Artifact, Diagnosis, Difference, Listed
 from honk.service import Query as Wanted
 from honk.views import Card
 
@@ -81,7 +82,7 @@ async def card(caller: Reader, task: TaskName) -> Response:
 
 
 @router.get("/tasks/{task}/turns/{number}", response_model=Turn, responses=errors(404), summary="One turn of a task")
-async def turn(caller: Reader, task: TaskName, number: int) -> Response:
+async def turn(caller: Reader, task: TaskName, number: Annotated[int, Path(ge=1, le=GREATEST)]) -> Response:
     return said(Turn, await caller.turn(task, number))
 
 
@@ -97,7 +98,7 @@ async def turn(caller: Reader, task: TaskName, number: int) -> Response:
 async def events(  # noqa: PLR0913 - one parameter a query
     caller: Reader,
     task: TaskName,
-    after: Annotated[int, Query(ge=0, description="Only events with a greater `seq`.")] = 0,
+    after: Annotated[int, Query(ge=0, le=GREATEST, description="Only events with a greater `seq`.")] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Of a page.")] = 1000,
     until: Annotated[str, Query(pattern="^(|settled)$", description='"settled" ends the stream with that event.')] = "",
     accept: Annotated[str, Header()] = "",
@@ -106,8 +107,8 @@ async def events(  # noqa: PLR0913 - one parameter a query
     if "text/event-stream" not in accept:
         lines = [event_line(one) for one in await caller.events(task, after, limit)]
         return Response(f"[{','.join(lines)}]", media_type="application/json", headers={"Cache-Control": "no-store"})
-    if last_event_id.isdigit():
-        after = max(after, int(last_event_id))
+    if re.fullmatch("[0-9]{1,10}", last_event_id):
+        after = max(after, min(int(last_event_id), GREATEST))
     found = await caller.find(task)
     return EventStream(caller.feed.follow(found.id, after), until_settled=until == "settled")
 

@@ -11,7 +11,7 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome
 from honk.doors.cli.following import follow as follow_task
 from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import Json, TaskName
+from honk.doors.cli.options import From, Json, TaskName
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
 from honk.errors import Usage
@@ -31,7 +31,7 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk tasks --state proposed --state draft")
     def tasks(
         state: Annotated[list[State] | None, typer.Option(help="Only tasks in this state. May be repeated.")] = None,
-        limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 30,
+        limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")] = 30,
         json: Json = False,
     ) -> None:
         """List tasks, newest first."""
@@ -88,7 +88,7 @@ def _add_show(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk follow fix-the-crash --json")
     def follow(
         task: TaskName,
-        start: Annotated[int, typer.Option("--from", min=0, help="Begin after the event with this number.")] = 0,
+        start: From = 0,
         json: Json = False,
     ) -> None:
         """Show what happens on a task until it settles."""
@@ -110,7 +110,7 @@ def _add_log(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk log fix-the-crash --json")
     def log(
         task: TaskName,
-        start: Annotated[int, typer.Option("--from", min=0, help="Begin after the event with this number.")] = 0,
+        start: From = 0,
         json: Json = False,
     ) -> None:
         """Print the events of a task so far."""

@@ -11,10 +11,11 @@ import typer
 from honk.domain.message import Image
 from honk.doors.cli.house import House
 from honk.errors import Usage
-from honk.service import IMAGE_LIMIT
+from honk.service import GREATEST, IMAGE_LIMIT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
+From = Annotated[int, typer.Option("--from", min=0, max=GREATEST, help="Begin after the event with this number.")]
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Most that the model may cost, estimated.", metavar="USD")]
 MaxCalls = Annotated[int | None, typer.Option(min=0, help="Most calls of the model.", metavar="N")]
 Timeout = Annotated[

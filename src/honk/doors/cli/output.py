@@ -130,7 +130,7 @@ class Output:
         """Aligned columns for people; tab-separated when piped."""
         if not self._out.is_terminal:
             for row in rows:
-                sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+                self.raw("\t".join(" ".join(cell.split()) for cell in row) + "\n")
             return
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for column in columns:

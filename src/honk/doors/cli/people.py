@@ -14,6 +14,7 @@ from honk.doors.cli.options import Json, seen_from
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import guarded, run
 from honk.errors import Usage
+from honk.service import GREATEST
 from honk.service.governing import AuditLine, AuditQuery, Question, TokenShown, TokenWanted
 
 
@@ -172,7 +173,9 @@ def _add_audit(cli: typer.Typer, open_house: Open) -> None:
         since: Annotated[
             str, typer.Option(help="Only from then on: a time such as 2026-11-21T08:00Z, or 30m, 12h, 7d ago.")
         ] = "",
-        before: Annotated[int | None, typer.Option(help="Only before the entry with this number.")] = None,
+        before: Annotated[
+            int | None, typer.Option(min=1, max=GREATEST, help="Only before the entry with this number.")
+        ] = None,
         limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 100,
         json: Json = False,
     ) -> None:

@@ -123,7 +123,7 @@ class Sessions:
     def _is_ours(self, request: Request, form: dict[str, str]) -> bool:
         nonce = request.cookies.get(self._form_cookie, "")
         same = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
-        return same and len(nonce) == 32 and hmac.compare_digest(nonce, form.get("nonce", ""))
+        return same and len(nonce) == 32 and hmac.compare_digest(nonce.encode(), form.get("nonce", "").encode())
 
     def _set(self, answer: Response, name: str, value: str, seconds: int | None) -> None:
         answer.set_cookie(name, value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="strict")
@@ -155,5 +155,8 @@ async def _form_of(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > _FORM_LIMIT:
             return {}
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:  # more fields than that
+        return {}
     return {name: values[0] for name, values in fields.items()}
