@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from starlette.types import Message
 from honk.adapters.sql import SqlStore
 from honk.domain.event import AgentWrote, TaskNoted
 from honk.domain.person import Identity, IdentityKind
-from honk.domain.task import Task
+from honk.domain.task import Task, TaskId
 from honk.doors.api.streaming import EventStream
 from honk.service import Feed, FellBehind
 from honk.testing.world import world
@@ -152,6 +152,44 @@ async def test_what_another_process_records_arrives(tmp_path: Path) -> None:
                 assert [one.event.seq for one in await anext(batches)] == [1]
                 await other.events.record(task.id, 1, TaskNoted(text="there"))
                 assert [one.event.seq for one in await anext(batches)] == [2]
+
+
+async def test_an_idle_store_is_not_asked(tmp_path: Path) -> None:
+    """What other processes store is seen at the log of SQLite; the clock alone asks nothing."""
+    url, asked_for = f"sqlite:///{tmp_path / 'honk.db'}", 0
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(mine.events, name)
+
+        async def latest(self, of: Collection[TaskId]) -> Mapping[TaskId, int]:
+            nonlocal asked_for
+            asked_for += 1
+            return await mine.events.latest(of)
+
+    glances = 0
+
+    def stamp() -> object:
+        nonlocal glances
+        glances += 1
+        return mine.stamp()
+
+    async with SqlStore(url) as mine, SqlStore(url) as other, world(tmp_path) as made:
+        task = await made.ask()
+        person = await mine.tasks.person(Identity(kind=IdentityKind.LOCAL, value="ada"), "Ada")
+        stored = Task(**{name: getattr(task, name) for name in Task.__slots__} | {"requested_by": person.id})
+        await mine.tasks.add(stored, await made.store.tasks.turn(task.id, 1))
+        feed = Feed(Counting(), stamp=stamp, poll=0.0)  # type: ignore[arg-type]
+        async with feed.running(), aclosing(feed.follow(task.id)) as batches:
+            first = asyncio.ensure_future(anext(batches))
+            while glances < 2:
+                await asyncio.sleep(0.001)
+            before, begin = asked_for, glances
+            while glances < begin + 5:
+                await asyncio.sleep(0.001)
+            assert asked_for == before
+            await other.events.record(task.id, 1, TaskNoted(text="there"))
+            assert [one.event.seq for one in await first] == [1]
 
 
 async def test_followers_share_one_reader(door: ApiWorld) -> None:

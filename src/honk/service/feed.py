@@ -1,14 +1,16 @@
 """Events as they happen: one reader a task, however many people follow it.
 
-The store says what this process records; a slow poll finds what other processes record. Each followed
+The store says what this process records; one question for all tasks finds what other processes record: where
+the store shows by a stamp that something was stored, it is asked then, and otherwise by the clock. Each followed
 task has one bounded buffer that its followers share, and each follower a place in it. Nobody waits for
 a slow follower: whoever falls out of the buffer is dropped, and comes back with the number of the last
 event that it has.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +26,10 @@ _log = structlog.get_logger()
 
 #: events of a task that are kept for its followers
 BUFFER = 1024
+#: seconds between two looks at the stamp
+_GLANCE = 0.02
+#: seconds after which the store is asked although its stamp is the same: two commits may fall into one tick of a clock
+_DOUBT = 1.0
 #: events that a follower who comes late is given at once
 _PAGE = 500
 
@@ -84,13 +90,25 @@ class _Topic:
 class Feed:
     """Hands events to followers. Works between `async with feed.running()`."""
 
-    def __init__(self, events: Events, *, poll: float = 0.1, heartbeat: float = 15.0, buffer: int = BUFFER) -> None:
+    def __init__(
+        self,
+        events: Events,
+        *,
+        stamp: Callable[[], object | None] = lambda: None,
+        poll: float = 0.1,
+        heartbeat: float = 15.0,
+        buffer: int = BUFFER,
+    ) -> None:
+        """`stamp` differs once something was stored; None: nobody knows, so the store is asked every `poll` seconds."""
         self._events = events
+        self._stamp = stamp
         self._poll = poll
         self._heartbeat = heartbeat
         self._buffer = buffer
         self._topics: dict[TaskId, _Topic] = {}
         self._wanted = asyncio.Event()
+        #: the stamp of the last look
+        self._seen: object | None = None
         self._filling: set[asyncio.Task[None]] = set()
         self.closed = False
 
@@ -188,7 +206,7 @@ class Feed:
             if not self._topics:
                 self._wanted.clear()
                 await self._wanted.wait()
-            await asyncio.sleep(self._poll)
+            await self._stirred()
             try:
                 latest = await self._events.latest(tuple(self._topics))
                 for task, seq in latest.items():
@@ -197,6 +215,16 @@ class Feed:
                         await self._fill(task, topic)
             except Exception as error:  # noqa: BLE001 - a store in trouble must not leave followers without a reader
                 _log.warning("the events of other processes could not be read", error=str(error))
+
+    async def _stirred(self) -> None:
+        """Waits until something may have been stored since the last time."""
+        doubtful = time.monotonic() + _DOUBT
+        while (now := self._stamp()) is not None:
+            if now != self._seen or time.monotonic() > doubtful:
+                self._seen = now
+                return
+            await asyncio.sleep(_GLANCE)
+        await asyncio.sleep(self._poll)
 
     async def _beat(self) -> None:
         while True:

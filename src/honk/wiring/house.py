@@ -164,7 +164,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
         async with DbosJournal(settings.journal, concurrency=settings.file.work.concurrency) as journal:
             watched = WatchedJournal(journal)
             app, watch = App(ports=ports, journal=watched), Watch(settings, store, watched)
-            feed = Feed(store.events)
+            feed = Feed(store.events, stamp=store.stamp)
             store.listen(feed.heard)
             async with feed.running(), watch.tracing(place.broker):
                 yield OpenHonk(

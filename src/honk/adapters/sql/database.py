@@ -151,6 +151,18 @@ class Database:
     def _sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
+    def stamp(self) -> tuple[int, int] | None:
+        """Differs once any process has committed; None where that cannot be seen without asking. Cheap."""
+        if not self._sqlite or self._url.database in (None, "", ":memory:"):
+            return None
+        try:
+            log = Path(f"{self._url.database}-wal").stat()
+        except FileNotFoundError:
+            return (0, 0)
+        except OSError:
+            return None
+        return (log.st_mtime_ns, log.st_size)
+
     def _open(self) -> None:
         if not self._sqlite:
             self._open_postgresql()

@@ -66,6 +66,10 @@ class SqlStore:
         """
         self._database.listen(listener)
 
+    def stamp(self) -> tuple[int, int] | None:
+        """Differs once any process has stored something; None where that cannot be seen without asking. Cheap."""
+        return self._database.stamp()
+
     async def close(self) -> None:
         """Lets the transaction under way finish."""
         await self._database.close()
