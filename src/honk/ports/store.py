@@ -52,9 +52,10 @@ class Mailbox(Protocol):
         """What the agent was told by people up to that turn: each turn's own message, then those delivered to it."""
 
     async def news(self, task: TaskId, seconds: float) -> None:
-        """Returns when this process changes mailbox or stop of the task; at the latest after so many seconds.
+        """Returns when the task is to stop or a message for its agent comes; at the latest after so many seconds.
 
-        Another process may have changed them too, so whoever waits looks again.
+        At once for what this process does, within 0.3 s for what others do, at the price of one look for all who wait.
+        It may return for nothing, so whoever waits looks again.
         """
 
 

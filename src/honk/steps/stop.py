@@ -11,8 +11,8 @@ from honk.errors import Stopped, single
 from honk.ports import Once, Ports
 
 T = TypeVar("T")
-#: Seconds between two looks into the store, where another process may have asked.
-_EVERY = 0.25
+#: Seconds between two looks, unless the store says before that there is something to see.
+_EVERY = 5.0
 
 
 def stoppable(once: Once, task: Task, ports: Ports) -> Once:

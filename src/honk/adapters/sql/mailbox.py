@@ -4,15 +4,16 @@ A row waits (`handed_to` is null), is on its way to the agent of a turn (`handed
 turn that it began, or, where `handed_to` stands, by the agent of that turn.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-import anyio
 import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
-from honk.adapters.sql.schema import mailbox, turns
+from honk.adapters.sql.lookout import Lookout
+from honk.adapters.sql.schema import mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, EventData, MessageDelivered, MessageEdited, MessageWithdrawn
 from honk.domain.message import Handling, Message, MessageId, Waiting
@@ -32,7 +33,7 @@ class SqlMailbox:
         self._database = database
         self._clock = clock
         #: rung by whoever changes something here
-        self._bells: dict[TaskId, anyio.Event] = {}
+        self._lookout = Lookout(self._to_see)
 
     async def queue_message(self, task: TaskId, message: Message, handling: Handling = Handling.QUEUED) -> None:
         def work(connection: sa.Connection) -> None:
@@ -45,7 +46,7 @@ class SqlMailbox:
                 connection.execute(mailbox.insert().values(row))
 
         await self._database.write(work)
-        self._ring(task)
+        self._lookout.ring(task)
 
     async def waiting(self, task: TaskId) -> tuple[Waiting, ...]:
         query = sa.select(mailbox).where(*_untaken(task)).order_by(mailbox.c.number)
@@ -78,8 +79,7 @@ class SqlMailbox:
     async def hand_messages(self, task: TaskId, turn: int) -> tuple[Message, ...]:
         wanted = (
             *_untaken(task),
-            mailbox.c.handed_to.is_(None),
-            mailbox.c.handling.in_((Handling.STEER, Handling.INTERRUPT)),
+            *_for_agent(),
         )
         query = sa.select(mailbox).where(*wanted).order_by(mailbox.c.number)
 
@@ -128,13 +128,15 @@ class SqlMailbox:
         return await self._database.read(work)
 
     async def news(self, task: TaskId, seconds: float) -> None:
-        bell = self._bells.setdefault(task, anyio.Event())
-        with anyio.move_on_after(seconds):
-            await bell.wait()
+        await self._lookout.wait(task, seconds)
 
-    def _ring(self, task: TaskId) -> None:
-        if bell := self._bells.pop(task, None):
-            bell.set()
+    async def _to_see(self, of: Collection[TaskId]) -> Collection[TaskId]:
+        """Those of the tasks that are to stop, or for whose agent a message waits."""
+        stopping = sa.select(tasks.c.id).where(tasks.c.id.in_(of), tasks.c.stop_asked_by.is_not(None))
+        spoken = sa.select(mailbox.c.task).where(mailbox.c.task.in_(of), mailbox.c.taken.is_(sa.false()), *_for_agent())
+        query = sa.union(stopping, spoken)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [TaskId(row[0]) for row in rows]
 
     def _append(
         self, connection: sa.Connection, task: TaskId, turn: int, data: EventData, *, by: PersonId, key: str = ""
@@ -144,6 +146,10 @@ class SqlMailbox:
 
 def _untaken(task: TaskId) -> tuple[sa.ColumnElement[bool], ...]:
     return mailbox.c.task == task, mailbox.c.taken.is_(sa.false())
+
+
+def _for_agent() -> tuple[sa.ColumnElement[bool], ...]:
+    return mailbox.c.handed_to.is_(None), mailbox.c.handling.in_((Handling.STEER, Handling.INTERRUPT))
 
 
 def _row(connection: sa.Connection, task: TaskId, id: MessageId) -> Row | None:

@@ -264,7 +264,7 @@ class SqlTasks(SqlMailbox):
             connection.execute(asked.values(stop_asked_by=by, stop_after=connection.execute(latest).scalar_one()))
 
         await self._database.write(work)
-        self._ring(task)
+        self._lookout.ring(task)
 
     async def stop_asked(self, task: TaskId) -> PersonId | None:
         query = sa.select(tasks.c.stop_asked_by).where(tasks.c.id == task)

@@ -18,8 +18,8 @@ from honk.ports import Attachment, Session
 from honk.steps.code.closing import leave
 from honk.steps.code.work import Work, events_of
 
-#: Seconds between two looks into the mailbox: another process may have written.
-_EVERY = 0.25
+#: Seconds between two looks into the mailbox, unless the store says before that there is something to see.
+_EVERY = 5.0
 #: Names messages to the agent; any fixed UUID serves.
 _MESSAGES = uuid.UUID("0c5d3a52-8f0e-4a5d-9d0e-1b7f6c2e4a77")
 
