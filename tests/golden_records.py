@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from honk.domain.attempt import Attempt, Change
 from honk.domain.build import Build
 from honk.domain.codec import dump
-from honk.domain.deployment import Deployment, DeploymentState
+from honk.domain.deployment import Deployment, DeploymentState, Release
+from honk.domain.ending import Ending
+from honk.domain.landing import Landing
 from honk.domain.limits import Limits, Spending
 from honk.domain.message import Image, Message, MessageId
 from honk.domain.person import PersonId
@@ -31,9 +33,6 @@ from honk.domain.task import Options, State, TaskId
 from honk.domain.turn import Outcome
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
 from honk.domain.workspace import Workspace
-from honk.flow import Landing
-from honk.steps.deploy import Release
-from honk.steps.settle import Ending
 
 GOLDEN = Path(__file__).parent / "golden" / "records"
 _AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

@@ -4,38 +4,48 @@ A task lives in two short workflows. `turn` goes from a message to something tha
 `land` goes from a person's approval to production. Between them a task is a row in a state: nothing
 waits in memory. Each `once(name, …)` is one finished step in the journal; after a crash the workflow
 runs again from the top, and finished steps answer from the journal.
+
+Here is only the order of the steps. Where the rest comes in:
+
+- money: `reserve` before the first step, given back by `settle` (`steps/budget.py`)
+- stop: `stoppable` around every step (`steps/stop.py`); in line and at rest, `app/stopping.py`
+- steer, interrupt, ask, verify before the end, snapshots, what was lost: within `code` (`steps/code/`)
+- spares and agents that wait: `prepare` and `code` take them from `ports.pool`
+- pause when the machine is in trouble, tries again, places in line: `worker.py` wraps `once` before it comes here
+- again from a point: the worker lets the steps before it stand (`steps/again.py`)
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar, cast
+from typing import cast
 
 from honk.domain.attempt import LIMITS, Attempt
 from honk.domain.build import Build
-from honk.domain.deployment import Deployment, DeploymentState
+from honk.domain.codec import maybe
+from honk.domain.deployment import Deployment, DeploymentState, Release
+from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
+from honk.domain.landing import Landing
 from honk.domain.person import Person, PersonId
-from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest
+from honk.domain.pull_request import Merged, MergeResult, PullRequest
 from honk.domain.repository import Sha
-from honk.domain.task import BUSY, State, Task
-from honk.domain.turn import Outcome, Turn, instruction_of
+from honk.domain.task import State, Task
+from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import HonkError, LimitReached, MachineInTrouble, NotAllowed, Stopped
-from honk.ports import Exam, Once, Ports
+from honk.errors import HonkError, NotAllowed, Stopped
+from honk.ports import Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
-from honk.steps.build import Ahead, ahead, build
+from honk.steps.build import Ahead, ahead, build, release
 from honk.steps.code import Order, code
-from honk.steps.deploy import Release, deploy, halted, undo
+from honk.steps.deploy import deploy, halted, undo
 from honk.steps.merge import merge
 from honk.steps.prepare import chosen_base, prepare
 from honk.steps.propose import propose
-from honk.steps.settle import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, nothing_new, settle, settle_landing
+from honk.steps.settle import come_to_rest, settle, settle_landing
 from honk.steps.share import share
 from honk.steps.stop import stoppable, until_stopped
-from honk.steps.verify import baseline, verify
-
-T = TypeVar("T")
+from honk.steps.verify import baseline, exam_of, verify
 
 #: One attempt, and two more after a refused verdict.
 ATTEMPTS = 3
@@ -43,18 +53,11 @@ ATTEMPTS = 3
 
 async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
     """message → prepare → (code → verify)* → propose → build → share."""
-    once = stoppable(once, task, ports)
     try:
         task = await reserve(task, turn, ports=ports)
-        ending = await _work(task, turn, once, ports=ports)
-    except LimitReached as error:
-        ending = Ending(outcome=Outcome.LIMIT, state=State.WAITING, reason=str(error))
-    except Stopped as error:
-        ending = Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=str(error))
-    except MachineInTrouble as error:
-        ending = Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=str(error))
+        ending = await _work(task, turn, stoppable(once, task, ports), ports=ports)
     except HonkError as error:
-        ending = Ending(outcome=Outcome.ERROR, state=State.FAILED, reason=str(error))
+        ending = ended_by(error)
     return await settle(task, turn, ending, ports=ports)
 
 
@@ -62,7 +65,7 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
     if turn.point in MADE_AGAIN:
         await once("again", State, partial(make_again, task, turn, ports=ports))
     workspace = await once("prepare", Workspace, partial(prepare, task, turn, ports=ports))
-    exam = await _exam(task, turn, workspace, ports=ports)
+    exam = await exam_of(task, turn, workspace, ports=ports)
     if turn.number == 1:
         base = await once("baseline", Verdict, partial(baseline, task, turn, exam, ports=ports))
         if base.base_broken:
@@ -80,7 +83,7 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
         if verdict is not None and verdict.answer is not Answer.FAIL:
             changed = replace(exam, change=change)
             building = partial(build, task, turn, changed, change.commit, begun=artifact, ports=ports)
-            made = await once("build", _maybe(Build), building)
+            made = await once("build", maybe(Build), building)
             if made is not None:
                 await once("share", Build, partial(share, task, turn, made, ports=ports))
         return concluded(attempt, verdict)
@@ -88,10 +91,9 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
 
 async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) -> tuple[Attempt, Verdict | None]:
     """The last attempt and its verdict; the agent is sent back while the gate refuses."""
-    task, sent_back = order.task, ""
+    task, stopping, sent_back = order.task, partial(until_stopped, order.task, ports), ""
     for number in range(1, ATTEMPTS + 1):
         order = replace(order, number=number, sent_back=sent_back)
-        stopping = partial(until_stopped, task, ports)
         attempt = await once(f"code/{number}", Attempt, partial(code, order, stopping=stopping, ports=ports))
         verdict: Verdict | None = None
         if attempt.cut_short == "hand-back":
@@ -99,8 +101,9 @@ async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) 
         elif attempt.cut_short in UNVERIFIED or attempt.change is None or attempt.change.empty:
             break
         else:
-            checked = partial(_verified, order, attempt, artifact, ports=ports)
-            verdict = await once(f"verify/{number}", Verdict, checked)
+            # What people could look at afterwards is begun beside the verdict.
+            asked = partial(verify, task, order.turn, order.workspace, attempt, meanwhile=artifact.begin, ports=ports)
+            verdict = await once(f"verify/{number}", Verdict, asked)
             sent_back = ports.gate.words(verdict)
             if verdict.answer is not Answer.FAIL:
                 break
@@ -109,51 +112,10 @@ async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) 
     return attempt, verdict
 
 
-async def _verified(order: Order, attempt: Attempt, artifact: Ahead, *, ports: Ports) -> Verdict:
-    """The verdict on the attempt; what people could look at afterwards is made meanwhile."""
-    order = replace(order, exam=await _exam(order.task, order.turn, order.workspace, ports=ports))
-    if attempt.change is not None:
-        await artifact.begin(replace(order.exam, change=attempt.change), attempt.change.commit)
-    return await verify(order.task, order.turn, attempt, order.exam, ports=ports)
-
-
-async def _exam(task: Task, turn: Turn, workspace: Workspace, *, ports: Ports) -> Exam:
-    """What the gate is asked. Everything that people have said so far counts as part of the instruction."""
-    said = instruction_of(await ports.tasks.said(task.id, turn.number))
-    return Exam(
-        task=task.id,
-        repository=task.repository,
-        base=workspace.base,
-        change=None,
-        instruction=said,
-        verify=task.options.verify,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Landing:
-    """A person's approval: who, and exactly which commit."""
-
-    by: PersonId
-    head: Sha
-    method: MergeMethod
-    #: names this press of the button, so that a redelivery is recognised
-    act: str
-    accept_unsure: bool = False
-
-
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
     """approval → merge → deploy."""
     person, once = await ports.tasks.get_person(landing.by), stoppable(once, task, ports)
-    merging = partial(
-        merge,
-        task,
-        person,
-        head=landing.head,
-        method=landing.method,
-        accept_unsure=landing.accept_unsure,
-        ports=ports,
-    )
+    merging = partial(merge, task, person, landing, ports=ports)
     outcome = Outcome.ERROR
     try:
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
@@ -162,26 +124,30 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
     except Stopped as error:
         outcome = Outcome.STOPPED
         await halt(task, str(error), ports=ports)
-    except NotAllowed as error:
-        outcome = Outcome.QUESTION
-        await come_to_rest(task, State.MERGED, str(error), ports=ports)
     except HonkError as error:
+        outcome = Outcome.QUESTION if isinstance(error, NotAllowed) else Outcome.ERROR
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, landing.act, outcome, ports=ports)
 
 
 async def _released(task: Task, person: Person, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
-    release = await once("release", _maybe(Release), partial(_release, task, merged, ports=ports))
-    if release is None:
+    base = await chosen_base(task, ports=ports)
+    wanted = await once("release", maybe(Release), partial(release, task, base, merged, ports=ports))
+    if wanted is None:
         return Outcome.PASS
-    made = await once("deploy", _maybe(Deployment), partial(deploy, task, person, release, ports=ports))
+    made = await once("deploy", maybe(Deployment), partial(deploy, task, person, wanted, ports=ports))
     return Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
+
+
+async def halt(task: Task, reason: str, *, ports: Ports) -> None:
+    """A landing that a person stopped rests as merged, or as deployed where the version was live already."""
+    if not await halted(task, base=await chosen_base(task, ports=ports), ports=ports):
+        await come_to_rest(task, State.MERGED, f"{reason}, before it was deployed", ports=ports)
 
 
 async def revert(task: Task, by: PersonId, act: str, once: Once, *, ports: Ports) -> Ending:
     """undo → the version before is live again."""
-    person = await ports.tasks.get_person(by)
-    outcome = Outcome.ERROR
+    person, outcome = await ports.tasks.get_person(by), Outcome.ERROR
     try:
         base = await chosen_base(task, ports=ports)
         made = await once("undo", Deployment, partial(undo, task, person, base=base, act=act, ports=ports))
@@ -189,40 +155,3 @@ async def revert(task: Task, by: PersonId, act: str, once: Once, *, ports: Ports
     except HonkError as error:
         await come_to_rest(task, State.DEPLOYED, str(error), ports=ports)
     return await settle_landing(task, act, outcome, ports=ports)
-
-
-async def _release(task: Task, merged: Sha, *, ports: Ports) -> Release | None:
-    """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved."""
-    base = await chosen_base(task, ports=ports)
-    last = await ports.tasks.turn(task.id, task.turn)
-    made = await ports.records.build(task.id)
-    repository = task.repository
-    same = made is not None and await ports.repositories.tree(repository, merged) == (
-        await ports.repositories.tree(repository, made.commit)
-    )
-    if not same:
-        exam = Exam(task=task.id, repository=repository, base=base, change=None, instruction=task.instruction)
-        made = await build(task, last, exam, merged, ports=ports)
-    return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
-
-
-async def halt(task: Task, reason: str, *, ports: Ports) -> None:
-    """A landing that a person stopped rests as merged, or as deployed where the version was live already."""
-    live = await halted(task, base=await chosen_base(task, ports=ports), ports=ports)
-    if not live:
-        await come_to_rest(task, State.MERGED, f"{reason}, before it was deployed", ports=ports)
-
-
-async def come_to_rest(task: Task, deploying: State, reason: str, *, ports: Ports) -> None:
-    """A merge, deployment or undo that failed leaves the task where it was last certain to be.
-
-    `deploying` is where it was before it deployed. A task on which a turn is at work is left alone.
-    """
-    now = await ports.tasks.get(task.id)
-    back = {State.MERGING: State.WAITING, State.DEPLOYING: deploying}.get(now.state, now.state)
-    if back not in BUSY:
-        await ports.tasks.move(task.id, back, reason)
-
-
-def _maybe(kind: type[T]) -> type[T | None]:
-    return cast("type[T | None]", kind | None)

@@ -15,20 +15,21 @@ import structlog
 from honk import flow
 from honk.app import App
 from honk.domain.codec import dump, load
+from honk.domain.ending import Ending
 from honk.domain.event import MergeRefused
+from honk.domain.landing import Landing
 from honk.domain.person import PersonId
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, single
-from honk.flow import Landing
 from honk.ports import Once, Workflow
 from honk.steps.again import standing
 from honk.steps.pause import patient, pausable, waiting
 from honk.steps.queue import Line
 from honk.steps.remind import Reminders
 from honk.steps.retrying import telling
-from honk.steps.settle import Ending, settle, settle_landing
+from honk.steps.settle import come_to_rest, settle, settle_landing
 
 _log = structlog.get_logger()
 
@@ -170,5 +171,5 @@ class Worker:
     async def _broken(self, task: Task, act: str, deploying: State, error: Exception) -> Ending:
         """An unknown error in a merge, a deployment or an undo."""
         _log.exception("a landing broke off", task=task.id, act=act)
-        await flow.come_to_rest(task, deploying, _defect(error), ports=self._app.ports)
+        await come_to_rest(task, deploying, _defect(error), ports=self._app.ports)
         return await settle_landing(task, act, Outcome.ERROR, ports=self._app.ports)

@@ -5,12 +5,12 @@ import uuid
 
 from honk.app.turns import Turns
 from honk.domain.codec import dump
+from honk.domain.landing import Landing
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task
 from honk.errors import NotNow
-from honk.flow import Landing
 
 _LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGED, State.DEPLOYED})
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from honk.app.landing import Approving
 from honk.app.steering import Steering
+from honk.domain.ending import Ending
 from honk.domain.event import AgentStarted, TaskRetried
 from honk.domain.message import Handling
 from honk.domain.person import Person, PersonId
@@ -14,7 +15,7 @@ from honk.domain.turn import Outcome, Point, Turn
 from honk.errors import NotNow, Usage
 from honk.flow import halt
 from honk.steps.again import LANDED_AGAIN, points
-from honk.steps.settle import Ending, settle, settle_landing
+from honk.steps.settle import settle, settle_landing
 
 _STOPPED = "stopped by a person"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
@@ -58,6 +58,11 @@ def load(kind: type[T], text: str) -> T:
     except ValueError as exc:
         raise Defect(f"stored {getattr(kind, '__name__', kind)} cannot be read: {exc}") from exc
     return value
+
+
+def maybe(kind: type[T]) -> type[T | None]:
+    """The kind of what may be missing."""
+    return cast("type[T | None]", kind | None)
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────

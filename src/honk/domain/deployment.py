@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from honk.domain.repository import Sha
+from honk.domain.repository import Base, Sha
 from honk.domain.task import TaskId
 
 
@@ -31,3 +31,13 @@ class Deployment:
     #: the deployment that was live before, to which undo returns
     previous: str | None = None
     url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What is to be deployed: a merged commit on its base, and the build made of it."""
+
+    base: Base
+    commit: Sha
+    #: SHA-256 of the artifact
+    digest: str

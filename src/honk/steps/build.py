@@ -17,8 +17,9 @@ from pathlib import Path
 import anyio
 
 from honk.domain.build import Build
+from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
-from honk.domain.repository import Sha
+from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryConfig, parse
 from honk.domain.task import Task
 from honk.domain.turn import Turn
@@ -54,11 +55,12 @@ class Ahead:
         self._making: asyncio.Task[_Artifact] | None = None
         self._commit: Sha | None = None
 
-    async def begin(self, exam: Exam, commit: Sha) -> None:
-        """Begins to make the artifact; one of another commit is given up."""
+    async def begin(self, exam: Exam) -> None:
+        """Begins to make the artifact of the change; one of another commit is given up."""
         await self.give_up()
         config = await configuration(self._task, exam.base.commit, ports=self._ports)
-        if config.build is not None:
+        if config.build is not None and exam.change is not None:
+            commit = exam.change.commit
             made = _make(exam, commit, config.build, _silent, first=_AHEAD, ports=self._ports)
             self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
 
@@ -126,6 +128,19 @@ async def build(
     )
     await ports.records.save_build(made)
     return made
+
+
+async def release(task: Task, base: Base, merged: Sha, *, ports: Ports) -> Release | None:
+    """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved."""
+    made, repository = await ports.records.build(task.id), task.repository
+    same = made is not None and await ports.repositories.tree(repository, merged) == (
+        await ports.repositories.tree(repository, made.commit)
+    )
+    if not same:
+        last = await ports.tasks.turn(task.id, task.turn)
+        exam = Exam(task=task.id, repository=repository, base=base, change=None, instruction=task.instruction)
+        made = await build(task, last, exam, merged, ports=ports)
+    return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
 
 
 async def _silent(_: object) -> None:

@@ -9,11 +9,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from honk.domain.audit import Entry
-from honk.domain.deployment import Deployment, DeploymentState
+from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.event import DeploymentFinished, DeploymentStarted
 from honk.domain.person import Person
 from honk.domain.policy import Act
@@ -25,16 +25,6 @@ from honk.errors import NeedsHuman, NotAllowed
 from honk.ports import Box, Mount, Ports, Ran
 
 _UNPACK = 'mkdir -p /tmp/artifact && tar -C /tmp/artifact -xf /honk/artifact.tar && exec sh -c "$0"'
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Release:
-    """What is to be deployed: a merged commit on its base, and the build made of it."""
-
-    base: Base
-    commit: Sha
-    #: SHA-256 of the artifact
-    digest: str
 
 
 async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) -> Deployment | None:

@@ -4,10 +4,10 @@ from functools import partial
 
 from honk.domain.audit import Entry
 from honk.domain.event import MergeDone, MergeRefused, TaskMoved
+from honk.domain.landing import Landing
 from honk.domain.person import Person
 from honk.domain.policy import Act
-from honk.domain.pull_request import Merged, MergeMethod, MergeResult, PullRequest, PullRequestState, Queued, Refused
-from honk.domain.repository import Sha
+from honk.domain.pull_request import Merged, MergeResult, PullRequest, PullRequestState, Queued, Refused
 from honk.domain.task import State, Task
 from honk.domain.text import one_line
 from honk.domain.verdict import Answer
@@ -20,9 +20,7 @@ _LANDED = frozenset({State.MERGED, State.DEPLOYING, State.DEPLOYED})
 _LANDABLE = _LANDED | {State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGING}
 
 
-async def merge(
-    task: Task, person: Person, *, head: Sha, method: MergeMethod, accept_unsure: bool, ports: Ports
-) -> MergeResult:
+async def merge(task: Task, person: Person, landing: Landing, *, ports: Ports) -> MergeResult:
     """Merges if the person may, the verdict allows it, and the branch is where it was verified.
 
     What has landed is not merged again; the answer is the same, so that a failed deployment can be tried again.
@@ -37,12 +35,13 @@ async def merge(
     if not landed:
         await ports.tasks.move(task.id, State.MERGING, actor=person.id)
     refused = None if landed else await _refused(task, person, ports=ports)
-    result = refused or await _decide(task, person, head, method, accept_unsure=accept_unsure, ports=ports)
+    result = refused or await _decide(task, person, landing, ports=ports)
     match result:
         case Merged(commit=commit):
             pull_request = await ports.records.pull_request(task.id)
             base = pull_request.base if pull_request else ""
-            await tell(MergeDone(commit=commit, head=head, base=base), actor=person.id, key=f"merged/{head}")
+            done = MergeDone(commit=commit, head=landing.head, base=base)
+            await tell(done, actor=person.id, key=f"merged/{landing.head}")
             if not landed:
                 await ports.tasks.move(task.id, State.MERGED)
         case Refused(reason=reason, remedy=remedy):
@@ -69,9 +68,8 @@ async def _refused(task: Task, person: Person, *, ports: Ports) -> Refused | Non
     return Refused(reason=decision.reason)
 
 
-async def _decide(
-    task: Task, person: Person, head: Sha, method: MergeMethod, *, accept_unsure: bool, ports: Ports
-) -> MergeResult:
+async def _decide(task: Task, person: Person, landing: Landing, *, ports: Ports) -> MergeResult:
+    head = landing.head
     pull_request = await ports.forge.find(task.repository, task.id)
     verdict = await ports.records.verdict(task.id, head)
     if pull_request is None:
@@ -79,13 +77,13 @@ async def _decide(
     if pull_request.state is not PullRequestState.MERGED:
         if verdict is None:
             return Refused(reason=f"the commit {head[:12]} was not verified", remedy=f"honk retry {task.id}")
-        objection = _objection(pull_request, verdict.answer, accept_unsure)
+        objection = _objection(pull_request, verdict.answer, landing.accept_unsure)
         if objection is not None:
             return objection
     message = f"{pull_request.title}\n\nHonk-Task: {task.id}\nMerged-by: {one_line(person.name)}\n"
     tell = partial(ports.events.record, task.id, task.turn)
     async with slow(tell, progress("merge", f"merging into {pull_request.base}")):
-        return await ports.forge.merge(task.repository, pull_request, head=head, method=method, message=message)
+        return await ports.forge.merge(task.repository, pull_request, head=head, method=landing.method, message=message)
 
 
 def _objection(pull_request: PullRequest, answer: Answer, accept_unsure: bool) -> Refused | None:

@@ -1,67 +1,18 @@
 """work → rest: the state in which a task is left, why, and what it has cost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
-from honk.domain.attempt import Attempt
+from honk.domain.ending import Ending
 from honk.domain.event import AgentFinished, Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import BUSY, LANDING, State, Task
 from honk.domain.turn import Outcome, Turn
-from honk.domain.verdict import Answer, Verdict
 from honk.ports import Ports
-
-#: Ends that came from outside; the tree may be anything, so it is kept but neither verified nor proposed.
-BROKEN_OFF = frozenset({"stopped", "model", "agent", "hand-back"})
-#: Ends after which the tree is not verified: it may be proposed as a draft.
-UNVERIFIED = BROKEN_OFF | {"question"}
-
 
 #: seconds without an event after which the clock is believed to have been set, not the work to have gone on
 _LONGEST_SILENCE = 3600.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How a turn ended."""
-
-    outcome: Outcome
-    state: State
-    reason: str = ""
-
-
-def broken_off(attempt: Attempt) -> Ending:
-    """The work ended from outside: a stop, the model, the agent."""
-    kept = State.DRAFT if attempt.change and not attempt.change.empty else State.FAILED
-    if attempt.cut_short == "stopped":
-        return Ending(outcome=Outcome.STOPPED, state=State.STOPPED, reason=attempt.reason)
-    return Ending(outcome=Outcome.ERROR, state=kept, reason=attempt.reason)
-
-
-def nothing_new(attempt: Attempt) -> Ending:
-    """The tree is as it was."""
-    if attempt.cut_short == "question":
-        return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=attempt.reason)
-    if attempt.cut_short:
-        return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
-    said = attempt.summary.strip()
-    reason = f"the agent changed nothing. It said: {said}" if said else "the agent changed nothing"
-    return Ending(outcome=Outcome.NO_CHANGE, state=State.FAILED, reason=reason)
-
-
-def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
-    """There is a pull request; the verdict says of which kind."""
-    if attempt.cut_short == "question":
-        return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=attempt.reason)
-    if attempt.cut_short:
-        return Ending(outcome=Outcome.LIMIT, state=State.DRAFT, reason=attempt.reason)
-    answer = verdict.answer if verdict else Answer.UNSURE
-    if answer is Answer.PASS:
-        return Ending(outcome=Outcome.PASS, state=State.PROPOSED)
-    outcome = Outcome.FAIL if answer is Answer.FAIL else Outcome.UNSURE
-    said = "the gate did not pass it" if answer is Answer.FAIL else "not everything could be proven"
-    return Ending(outcome=outcome, state=State.DRAFT, reason=said)
 
 
 async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> Ending:
@@ -93,6 +44,17 @@ async def settle_landing(task: Task, act: str, outcome: Outcome, *, ports: Ports
     ending = Ending(outcome=outcome, state=now.state, reason=now.reason)
     await _record(task.id, now.turn, ending, key=f"settled/{act}", ports=ports)
     return ending
+
+
+async def come_to_rest(task: Task, deploying: State, reason: str, *, ports: Ports) -> None:
+    """A merge, deployment or undo that failed leaves the task where it was last certain to be.
+
+    `deploying` is where it was before it deployed. A task on which a turn is at work is left alone.
+    """
+    now = await ports.tasks.get(task.id)
+    back = {State.MERGING: State.WAITING, State.DEPLOYING: deploying}.get(now.state, now.state)
+    if back not in BUSY:
+        await ports.tasks.move(task.id, back, reason)
 
 
 async def _record(task: str, turn: int, ending: Ending, *, key: str, ports: Ports) -> None:

@@ -1,0 +1,19 @@
+"""A landing: merge and deployment, after a person's approval."""
+
+from dataclasses import dataclass
+
+from honk.domain.person import PersonId
+from honk.domain.pull_request import MergeMethod
+from honk.domain.repository import Sha
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landing:
+    """A person's approval: who, and exactly which commit."""
+
+    by: PersonId
+    head: Sha
+    method: MergeMethod
+    #: names this press of the button, so that a redelivery is recognised
+    act: str
+    accept_unsure: bool = False
