@@ -146,12 +146,25 @@ class Server:
         return str(answer.json()["task"]["id"])
 
     async def settled(self, task: str) -> list[Any]:
-        """Waits for the end of the turn; its events as (at, type, seconds verifying, outcome)."""
+        """Follows the task to the end of its turn; its events as (at, type, seconds verifying, outcome).
+
+        By one stream: asking again and again would cost the server that is measured.
+        """
+        address, headers = f"/api/v1/tasks/{task}/events", {"Accept": "text/event-stream"}
         while True:
+            follow = self._client.stream("GET", address, headers=headers, params={"until": "settled"}, timeout=None)
+            async with follow as answer:
+                answer.raise_for_status()
+                async for _ in answer.aiter_raw():
+                    """Only its end counts."""
             events = await self.events(task)
             if events and events[-1][1] == "task.settled":
                 return events
-            await asyncio.sleep(0.3)
+
+    def cpu(self) -> float:
+        """Seconds of a processor that the server itself has used, without the agents and other children."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def events(self, task: str) -> list[Any]:
         answer = await self._client.get(f"/api/v1/tasks/{task}/events", params={"limit": 1000})
@@ -166,12 +179,15 @@ class Server:
             for one in answer.json()
         ]
 
-    async def ready(self, warm: int) -> None:
-        """Waits until that many agents wait, and the machine is calm."""
+    async def ready(self, warm: int) -> bool:
+        """Waits until that many agents wait, and the machine is calm; whether they do."""
         deadline = time.monotonic() + 150
-        while len(list(self.home.glob("spares/*/*/agent"))) < warm and time.monotonic() < deadline:
+        while not (filled := len(list(self.home.glob("spares/*/*/agent"))) >= warm):
+            if time.monotonic() > deadline:
+                break
             await asyncio.sleep(0.3)
         await asyncio.sleep(0.5)
+        return filled
 
 
 @asynccontextmanager
@@ -340,14 +356,15 @@ class Bench:
     async def fix(self) -> None:
         """Instruction → pull request, less the seconds of verification."""
         source = small(self._root / "fixed")
-        ours, theirs = [], []
+        ours, theirs, used = [], [], []
         async with serving(self._root, "fix", self._model, warm_agents=1) as server:
             for number in range(-2, self._runs):
                 await server.ready(1 if number > -2 else 0)
-                words = self._words()
+                words, calls, before = self._words(), len(self._model.calls), server.cpu()
                 began = time.time()
                 task = await server.submit(source, words)
                 events = await server.settled(task)
+                used.append((len(self._model.calls) - calls, round(server.cpu() - before, 2)))
                 if os.environ.get("BENCH_EVENTS"):
                     for at, kind, *_ in events:
                         print(f"   {(at - events[0][0]) * 1000:7.1f} {kind}")
@@ -358,6 +375,7 @@ class Bench:
                     ours.append(took)
                     theirs.append(plain[1])
         print("fix", [round(x * 1000) for x in ours], "bare", [round(x * 1000) for x in theirs])
+        print("calls of the model, and seconds of a processor used by the server", used[2:])
         self._row("pull request, less verifying", ours, "the same edit with -p", theirs, 1.3)
 
     async def workspace(self) -> None:
@@ -382,27 +400,45 @@ class Bench:
     async def many(self) -> None:
         """Eight at once, twenty tool calls each: until the last has said its last word."""
         source = small(self._root / "many")
-        ours, theirs = [], []
+        ours, theirs, processor = [], [], []
+        runs = min(self._runs, 5)
         async with serving(self._root, "eight", self._model, warm_agents=8, concurrency=8) as server:
             await server.settled(await server.submit(source, f"{MANY} first"))
-            for number in range(-1, min(self._runs, 5)):
-                await server.ready(8)
+            for number in range(-1, 3 * runs):
+                filled, before = await server.ready(8), server.cpu()
                 began = time.time()
                 tasks = [await server.submit(source, f"{MANY} ({number}/{one})") for one in range(8)]
-                ends = [await server.settled(task) for task in tasks]
-                took = max(at for events in ends for at, kind, *_ in events if kind == "agent.finished") - began
-                agents = [await Waiting.start(self._model, self._clone(source), self._root) for _ in range(8)]
-                await asyncio.sleep(0.5)
-                began = time.time()
-                await asyncio.gather(*(agent.say(f"{MANY} (bare {number})") for agent in agents))
-                await asyncio.gather(*(agent.ended() for agent in agents))
-                plain = time.time() - began
-                await asyncio.gather(*(agent.close() for agent in agents))
+                logs = await asyncio.gather(*map(server.settled, tasks))
+                ends = [at for events in logs for at, kind, *_ in events if kind == "agent.finished"]
+                used = server.cpu() - before
+                if not filled or len(ends) != 8:
+                    waited = "8 agents waited" if filled else "fewer than 8 agents waited"
+                    print(f"run {number} is not counted: {waited}, {len(ends)} of 8 ended their work")
+                    continue
+                plain = await self._eight_waiting(source, f"{MANY} (bare {number})")
                 if number >= 0:
-                    ours.append(took)
+                    ours.append(max(ends) - began)
                     theirs.append(plain)
+                    processor.append(used)
+                if len(ours) == runs:
+                    break
         print("many", [round(x, 2) for x in ours], "bare", [round(x, 2) for x in theirs])
+        print("seconds of a processor used by the server", [round(x, 2) for x in processor])
+        if not ours:
+            print("8 at once: no run counts")
+            return
         self._row("8 at once, 20 calls each", ours, "8 started beforehand", theirs, 1.1)
+
+    async def _eight_waiting(self, source: Path, words: str) -> float:
+        agents = [await Waiting.start(self._model, self._clone(source), self._root) for _ in range(8)]
+        try:
+            await asyncio.sleep(0.5)
+            began = time.time()
+            await asyncio.gather(*(agent.say(words) for agent in agents))
+            await asyncio.gather(*(agent.ended() for agent in agents))
+            return time.time() - began
+        finally:
+            await asyncio.gather(*(agent.close() for agent in agents))
 
     def show(self) -> None:
         print(f"\n{'':30} {'Honk':>9}  {'beside':24} {'':>9}  {'ratio':>6}  {'at most':>7}")
