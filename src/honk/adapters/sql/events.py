@@ -15,13 +15,24 @@ from honk.domain.task import TaskId
 from honk.errors import Defect
 from honk.ports import Clock
 
+#: Made once: building them takes longer than running them. The first locks the task's row, as `lock_task` does.
+_RAISED = (
+    tasks.update().where(tasks.c.id == sa.bindparam("of")).values(events=tasks.c.events + 1).returning(tasks.c.events)
+)
+_INSERTED = events.insert()
+
 
 def lock_task(connection: sa.Connection, task: TaskId) -> sa.Row[Any]:
     """The task's row, locked until the transaction ends. Raises Defect for an unknown task."""
     row = connection.execute(sa.select(tasks).where(tasks.c.id == task).with_for_update()).first()
     if row is None:
-        raise Defect(f"there is no task {task}")
+        raise unknown(task)
     return row
+
+
+def unknown(task: TaskId) -> Defect:
+    """For an id that only Honk itself can have got wrong."""
+    return Defect(f"there is no task {task}")
 
 
 def append(connection: sa.Connection, event: Event, key: str = "") -> Event:
@@ -30,26 +41,26 @@ def append(connection: sa.Connection, event: Event, key: str = "") -> Event:
     Its `id` and `seq` are given here, whatever they were.
     """
     task = event.task
-    lock_task(connection, task)
     if key:
+        lock_task(connection, task)
         before = connection.execute(sa.select(events).where(events.c.task == task, events.c.key == key)).first()
         if before is not None:
             return _event(before)
-    raised = tasks.update().where(tasks.c.id == task).values(events=tasks.c.events + 1).returning(tasks.c.events)
-    seq = connection.execute(raised).scalar_one()
-    connection.execute(
-        events.insert().values(
-            task=task,
-            seq=seq,
-            turn=event.turn,
-            at=event.at,
-            actor=event.actor,
-            type=event.type,
-            version=event.data.version,
-            data=dump_event(event.data),
-            key=key or None,
-        )
-    )
+    seq: int | None = connection.execute(_RAISED, {"of": task}).scalar()
+    if seq is None:
+        raise unknown(task)
+    row = {
+        "task": task,
+        "seq": seq,
+        "turn": event.turn,
+        "at": event.at,
+        "actor": event.actor,
+        "type": event.type,
+        "version": event.data.version,
+        "data": dump_event(event.data),
+        "key": key or None,
+    }
+    connection.execute(_INSERTED, row)
     stored = replace(event, id=_id(task, seq), seq=seq)
     connection.info.setdefault(APPENDED, []).append(stored)
     return stored
