@@ -1,6 +1,5 @@
 """Routes that only look."""
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -172,8 +171,3 @@ async def doctor(caller: Administrator) -> Response:
 
 def _attachment(name: str) -> str:
     return f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
-
-
-def openapi_text(schema: dict[str, Any]) -> str:
-    """The description of the API as it is served."""
-    return json.dumps(schema, indent=2)
