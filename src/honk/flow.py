@@ -15,6 +15,7 @@ Here is only the order of the steps. Where the rest comes in:
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -25,7 +26,7 @@ from honk.domain.codec import maybe
 from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
 from honk.domain.landing import Landing
-from honk.domain.person import Person, PersonId
+from honk.domain.person import PersonId
 from honk.domain.pull_request import Merged, MergeResult, PullRequest
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task
@@ -47,6 +48,7 @@ from honk.steps.share import share
 from honk.steps.stop import stoppable, until_stopped
 from honk.steps.verify import baseline, exam_of, verify
 
+Deploying = Callable[[Release], Awaitable[Deployment | None]]
 #: One attempt, and two more after a refused verdict.
 ATTEMPTS = 3
 
@@ -120,7 +122,8 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
     try:
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
-            outcome = await _released(task, person, result.commit, once, ports=ports)
+            deploying = partial(deploy, task, person, permitted=landing.deploys, ports=ports)
+            outcome = await _released(task, deploying, result.commit, once, ports=ports)
     except Stopped as error:
         outcome = Outcome.STOPPED
         await halt(task, str(error), ports=ports)
@@ -130,12 +133,12 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
     return await settle_landing(task, landing.act, outcome, ports=ports)
 
 
-async def _released(task: Task, person: Person, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
+async def _released(task: Task, deploying: Deploying, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
     base = await chosen_base(task, ports=ports)
     wanted = await once("release", maybe(Release), partial(release, task, base, merged, ports=ports))
     if wanted is None:
         return Outcome.PASS
-    made = await once("deploy", maybe(Deployment), partial(deploy, task, person, wanted, ports=ports))
+    made = await once("deploy", maybe(Deployment), partial(deploying, wanted))
     return Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
 
 

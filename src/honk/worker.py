@@ -135,7 +135,7 @@ class Worker:
         task = await ports.tasks.get(task.id)
         person = await ports.tasks.get_person(task.requested_by)
         try:
-            await self._app.merge(person, task, method=self._merge, act=act)
+            await self._app.merge(person, task, method=self._merge, act=act, deploys=task.options.deploys)
         except HonkError as error:
             refused = MergeRefused(reason=error.message, remedy=error.remedy)
             await ports.events.record(task.id, turn.number, refused, actor=person.id, key=f"refused/{act}")

@@ -1,6 +1,8 @@
 """The work ends, or is done again."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from honk.app.landing import Approving
 from honk.app.steering import Steering
@@ -24,15 +26,21 @@ class Stopping(Steering, Approving):
     """Stop and retry."""
 
     async def retry(
-        self, person: Person, task: Task, *, point: str | None = None, method: MergeMethod = MergeMethod.MERGE
+        self,
+        person: Person,
+        task: Task,
+        *,
+        point: str | None = None,
+        method: MergeMethod = MergeMethod.MERGE,
+        deploys: bool = True,
     ) -> Task:
         """Goes on where a crash cut it off; otherwise does the work again, from `point` on where one is given.
 
         Without a point, work that never came to the agent is done again from the beginning; other work gets
-        another turn with the same words. `method` is for a merge that is tried again.
+        another turn with the same words. `method` and `deploys` are for a merge that is tried again.
         """
         if point is not None:
-            await self._again_from(person, task, _point(point), method)
+            await self._again_from(person, task, _point(point), partial(self.press, method=method, deploys=deploys))
             return await self.ports.tasks.get(task.id)
         await self.allow(person, Act.STEER, task)
         task = await self.ports.tasks.get(task.id)
@@ -87,7 +95,9 @@ class Stopping(Steering, Approving):
             await settle(now, last, ending, ports=self.ports)
         await self.ports.tasks.clear_stop(task.id)
 
-    async def _again_from(self, person: Person, task: Task, point: Point, method: MergeMethod) -> None:
+    async def _again_from(
+        self, person: Person, task: Task, point: Point, press: Callable[[Person, Task], Awaitable[str]]
+    ) -> None:
         await self.allow(person, Act.STEER if point not in LANDED_AGAIN else Act(point), task)
         task = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, task.turn)
@@ -98,7 +108,7 @@ class Stopping(Steering, Approving):
             raise NotNow(f"task {task.id} cannot be done again from {point} on", await self._remedy(task, last))
         if point in LANDED_AGAIN:
             again = TaskRetried(point=point)
-            await self.press(person, task, method=method)
+            await press(person, task)
             await self.ports.events.record(task.id, task.turn, again, actor=person.id)
             return
         await self._reopen(task, last, point, person.id)

@@ -17,3 +17,5 @@ class Landing:
     #: names this press of the button, so that a redelivery is recognised
     act: str
     accept_unsure: bool = False
+    #: deployed as well; not for who came with an access token that is not for that
+    deploys: bool = True

@@ -80,6 +80,8 @@ class Options:
     verify: tuple[str, ...] = ()
     #: merge by itself when the verdict is pass
     merge: bool = False
+    #: and deploy what it merged by itself; not for who asked with an access token that is not for that
+    deploys: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -166,6 +166,7 @@ class Local(LocalGoverning):
             limits=self._limits(wanted),
             verify=wanted.verify,
             merge=wanted.merge,
+            deploys=not wanted.merge or self._deploys,
         )
         await self._checked(wanted.images)
         asked = (self.person, wanted.repository, wanted.instruction, options)
@@ -178,6 +179,11 @@ class Local(LocalGoverning):
         if task.instruction != wanted.instruction.strip():
             raise Usage("that request was made before with other words", "take another Idempotency-Key")
         return Accepted(task=task)
+
+    @property
+    def _deploys(self) -> bool:
+        """Whether what is merged may be deployed as well; the policy is asked besides."""
+        return Scope.DEPLOY in self.scopes
 
     def _limits(self, wanted: NewTask) -> Limits:
         asked, otherwise = wanted.limits, self.defaults.limits
@@ -245,14 +251,17 @@ class Local(LocalGoverning):
         return await self.app.resume(await self.find(task))
 
     async def retry(self, task: str, *, point: str | None = None) -> Task:
-        return await self.app.retry(self.person, await self.find(task), point=point, method=self.defaults.merge)
+        return await self.app.retry(
+            self.person, await self.find(task), point=point, method=self.defaults.merge, deploys=self._deploys
+        )
 
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         method = approval.method or self.defaults.merge
         found = await self.find(task)
-        return Pressed(
-            act=await self.app.merge(self.person, found, method=method, accept_unsure=approval.accept_unsure, act=id)
+        act = await self.app.merge(
+            self.person, found, method=method, accept_unsure=approval.accept_unsure, act=id, deploys=self._deploys
         )
+        return Pressed(act=act)
 
     async def undo(self, task: str) -> Pressed:
         return Pressed(act=await self.app.undo(self.person, await self.find(task)))

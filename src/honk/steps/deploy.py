@@ -27,12 +27,19 @@ from honk.ports import Box, Mount, Ports, Ran
 _UNPACK = 'mkdir -p /tmp/artifact && tar -C /tmp/artifact -xf /honk/artifact.tar && exec sh -c "$0"'
 
 
-async def deploy(task: Task, person: Person, release: Release, *, ports: Ports) -> Deployment | None:
-    """None where the repository deploys nothing. Raises NeedsHuman when the person may not."""
+async def deploy(
+    task: Task, person: Person, release: Release, *, permitted: bool = True, ports: Ports
+) -> Deployment | None:
+    """None where the repository deploys nothing. Raises NotAllowed when the person may not.
+
+    `permitted` is False for a person who came with an access token that is not for this.
+    """
     config = await _configuration(task, release.base.commit, ports=ports)
     if config is None:
         return None
     decision = await ports.policy.ask(person, Act.DEPLOY, task.repository, task)
+    if decision.allowed and not permitted:
+        decision = replace(decision, allowed=False, reason="the access token is not for 'deploy'")
     await ports.audit.record(Entry.of(person, Act.DEPLOY, task.repository, task, decision, ports.clock()))
     if not decision.allowed:
         able = ", ".join(await ports.policy.able(Act.DEPLOY, task.repository)) or "nobody"
