@@ -148,6 +148,13 @@ class Defect(HonkError):
     """Honk itself is wrong."""
 
 
+def first(error: BaseException) -> BaseException:
+    """The first error within exception groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 @contextmanager
 def single() -> Iterator[None]:
     """Raises the only error of an exception group by itself, as if no task group had been there."""

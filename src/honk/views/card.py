@@ -51,6 +51,8 @@ class Card:
     files: tuple[str, ...]
     insertions: int
     deletions: int
+    #: such as "deleted on 2026-11-21: artifacts (at rest for 90 days)"
+    deleted: tuple[str, ...] = ()
 
 
 async def card(task: Task, *, ports: Ports) -> Card:
@@ -64,7 +66,8 @@ async def card(task: Task, *, ports: Ports) -> Card:
     build = await ports.records.build(task.id)
     if build is not None:
         # Where it is shown now: a server may have begun or ended since it was made.
-        build = replace(build, preview_url=await ports.previews.show(build))
+        kept = ports.artifacts.path(build.digest).is_file()
+        build = replace(build, preview_url=await ports.previews.show(build) if kept else None)
     pull_request = await ports.records.pull_request(task.id)
     if pull_request is not None and pull_request.url is None:
         pull_request = replace(pull_request, url=ports.previews.page(f"/tasks/{task.id}/pull-request"))
@@ -84,6 +87,17 @@ async def card(task: Task, *, ports: Ports) -> Card:
         files=taken[-1].files if taken else (),
         insertions=taken[-1].insertions if taken else 0,
         deletions=taken[-1].deletions if taken else 0,
+        deleted=deleted(log),
+    )
+
+
+def deleted(log: tuple[Event, ...]) -> tuple[str, ...]:
+    """What of the task was deleted since it was last at work, when and why."""
+    latest = max((event.turn for event in log), default=0)
+    return tuple(
+        f"deleted on {event.at:%Y-%m-%d}: {', '.join(event.data.what)} ({event.data.reason})"
+        for event in log
+        if isinstance(event.data, events.RecordsDeleted) and event.turn in {0, latest}
     )
 
 
@@ -119,6 +133,7 @@ def as_json(shown: Card) -> dict[str, Any]:
         "insertions": shown.insertions,
         "deletions": shown.deletions,
         "notes": list(shown.notes),
+        "deleted": list(shown.deleted),
         "cost_usd": round(shown.spent.usd, 6),
         "model_calls": shown.spent.calls,
         "seconds": round(settled.seconds, 3) if settled else None,

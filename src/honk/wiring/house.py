@@ -181,5 +181,6 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                         settings=settings.file.retention,
                         home=settings.home,
                         gate=place.gate,
+                        repositories=place.repositories,
                     ),
                 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from honk.adapters.sql.worker_lock import HeldLock, locked
-from honk.errors import single
+from honk.errors import StoreUnavailable, first
 from honk.worker import worker_lock
 
 
@@ -40,9 +40,12 @@ class WorkerLock:
             async with work:
                 yield
             return
-        with single():
+        try:
             async with anyio.create_task_group() as group:
                 group.start_soon(held.until_lost)
                 async with work:
                     yield
                 group.cancel_scope.cancel()
+        except BaseExceptionGroup as broken:
+            # What else broke then broke with the connection, or by being cut off.
+            raise first(broken.subgroup(StoreUnavailable) or broken) from None

@@ -1,7 +1,7 @@
 """What is kept, and for how long: carried out daily by a server, and by `honk gc`."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,8 @@ import structlog
 
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.files import FileArtifacts
-from honk.adapters.git.pruning import prune
+from honk.adapters.git.pruning import prune, prune_refs
+from honk.adapters.git.repositories import GitRepositories
 from honk.checks.gate import LocalGate
 from honk.domain.task import State
 from honk.errors import HonkError, single
@@ -42,6 +43,9 @@ class Retention:
     settings: RetentionSettings
     home: Path
     gate: LocalGate
+    repositories: GitRepositories
+    #: waits for so many seconds
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
     async def sweep(self) -> int:
         """Returns the bytes of artifacts and mirrors that were freed. What is live or at work is never touched."""
@@ -83,8 +87,13 @@ class Retention:
         return freed + await self.sweep()
 
     async def _mirrors(self, now: datetime, before: datetime) -> int:
-        """Mirrors of repositories all of whose tasks are over, and of which nothing was heard since."""
-        resting = {task.id for task in await self.ports.tasks.resting(before)}
+        """Mirrors of repositories all of whose tasks are over, and of which nothing was heard since.
+
+        Of those that are used, what they keep of tasks that landed before.
+        """
+        rested = await self.ports.tasks.resting(before)
+        resting = {task.id for task in rested}
+        await prune_refs(self.repositories.mirrors, [task for task in rested if task.state in _LANDED])
         tasks = await self.ports.tasks.list(limit=_ALL)
         used = {task.repository.key for task in tasks if task.id not in resting or task.state not in _OVER}
         return await anyio.to_thread.run_sync(prune, self.home, frozenset(used), before.timestamp())
@@ -99,14 +108,14 @@ class Retention:
                 group.cancel_scope.cancel()
 
     async def _daily(self) -> None:
-        await anyio.sleep(_FIRST)
+        await self.pause(_FIRST)
         while True:
             try:
                 freed = await self.sweep()
                 _log.info("old transcripts, artifacts and records were deleted", freed_bytes=freed)
             except (HonkError, OSError) as exc:
                 _log.error("retention could not be carried out", reason=str(exc))
-            await anyio.sleep(_DAY)
+            await self.pause(_DAY)
 
 
 def _before(now: datetime, days: float) -> datetime | None:

@@ -121,7 +121,9 @@ class BubblewrapSandbox:
         """Which bound a command exceeded that failed, if it did. `before`: kills by the kernel until it began."""
         if tree.reason:
             return self._why
-        return self._no_memory() if self._group.out_of_memory() > before else None
+        if self._group.out_of_memory() > before:
+            return self._no_memory()
+        return self._full()  # which it may have met before anybody looked
 
     def _no_memory(self) -> OutOfMemory:
         limit = self._inside.bounds.memory
@@ -206,11 +208,17 @@ class BubblewrapSandbox:
         bounds = self._inside.bounds
         if watch.used(self._room.temporary, enough=bounds.temporary) > bounds.temporary:
             return LimitReached("disk", f"more than {bounds.temporary // _MIB:,} MiB of temporary files in the sandbox")
-        if watch.free(self._room.folder) < bounds.least_free:
-            return DiskFull(f"less than {bounds.least_free // _MIB:,} MiB are left on the disk", "free some (honk gc)")
+        if full := self._full():
+            return full
         if not self._group.memory and sum(watch.memory(tree.process_id) for tree in live) > bounds.memory:
             return self._no_memory()
         return None
+
+    def _full(self) -> DiskFull | None:
+        least = self._inside.bounds.least_free
+        if watch.free(self._room.folder) >= least:
+            return None
+        return DiskFull(f"less than {least // _MIB:,} MiB are left on the disk", "free some (honk gc)")
 
     def _look_at_growth(self) -> HonkError | None:
         inside = self._inside

@@ -166,18 +166,22 @@ def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
         if pr.url:
             yield "", pr.url
     if card.build:
-        yield "build", card.build.preview_url or card.hint
+        yield "build", card.build.preview_url or _gone(card) or card.hint
     if card.production:
         yield "live", card.production
     if card.page:
         yield "page", card.page
     if card.page and card.hint:
         yield "", card.hint
-    for note in card.notes:
-        yield "note", note
+    yield from (("note", note) for note in card.notes)
+    yield from (("records", line) for line in card.deleted)
     seconds = f"{card.settled.seconds:.0f} s, " if card.settled else ""
     yield "cost", f"{seconds}${card.spent.usd:.2f} in {card.spent.calls} model calls"
     yield "next", " · ".join(step.command for step in next_steps(card))
+
+
+def _gone(card: Card) -> str:
+    return next((line for line in reversed(card.deleted) if "artifacts" in line), "")
 
 
 def _verdict(verdict: Verdict) -> Text:

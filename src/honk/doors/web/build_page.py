@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from honk.domain.build import Build
-from honk.domain.event import BuildFailed, Event, RecordsDeleted
+from honk.domain.event import BuildFailed, Event
 from honk.domain.task import BUSY, Task
 from honk.domain.verdict import Answer
 from honk.doors.web.rendering import page
@@ -73,8 +73,8 @@ def _failed(log: tuple[Event, ...]) -> BuildFailed | None:
 def _reason(card: Card, log: tuple[Event, ...], made: Build | None) -> str:
     """Why there is no build, or why it cannot be seen; "" where it can."""
     if made is not None:
-        gone = [e.data.reason for e in log if isinstance(e.data, RecordsDeleted) and "artifacts" in e.data.what]
-        return f"Its files were deleted: {gone[-1]}" if gone else "Its files are no longer kept."
+        gone = [line for line in card.deleted if "artifacts" in line]
+        return f"Its files were {gone[-1]}" if gone else "Its files are no longer kept."
     if _failed(log) is not None:
         return "The build failed."
     if card.task.state in BUSY:
