@@ -109,3 +109,38 @@ async def test_a_person_has_a_task_forgotten(honk: Honk) -> None:
     assert done.events[0]["task"] == task
     assert build not in artifacts(honk)
     assert not (honk.home / "tasks" / task).exists()
+    shown = await honk("show", task, "--json")
+    facts = shown.events[0]
+    assert facts["build"]["preview_url"] is None
+    assert [line.split(":")[0][:10] for line in facts["deleted"]] == ["deleted on"] * 2
+    words = (await honk("show", task)).out
+    assert "transcript (asked for by" in words and "artifacts (asked for by" in words
+
+
+async def test_mirrors_and_hidden_refs_go_when_nobody_uses_them(honk: Honk) -> None:
+    plain = {"song.txt": "la\n", ".honk.toml": 'verify = ["grep -q la song.txt"]\n'}
+    over, used = honk.repository(plain), honk.repository(plain)
+    for repository in (over, used):  # what is checked out is not merged into
+        honk.git(repository, "checkout", "-q", "--detach")
+    assert (await honk.change(over, "echo more >> song.txt", "--merge", "--base", "main")).settled["state"] == "merged"
+    landed = (await honk.change(used, "echo more >> song.txt", "--merge", "--base", "main")).settled["task"]
+    open_ = (await honk.change(used, "echo other >> song.txt", "--base", "main")).settled["task"]
+
+    def hidden() -> dict[str, list[str]]:
+        found = {}
+        for mirror in sorted(honk.home.glob("repositories/*/mirror.git")):
+            refs = honk.git(mirror, "for-each-ref", "--format=%(refname)", "refs/honk/tasks").split()
+            found[mirror.parent.name] = sorted({ref.split("/")[3] for ref in refs})
+        return found
+
+    assert (await honk("gc")).code == 0
+    before = hidden()
+    assert len(before) == 2 and sorted([landed, open_]) in before.values()
+    aged(honk, 100)
+    assert (await honk("gc")).code == 0
+    # the deletion of its transcript was heard of
+    aged(honk, 100)
+    assert (await honk("gc")).code == 0
+    assert list(hidden().values()) == [[open_]]
+    replied = await honk("reply", open_, "echo again >> song.txt", "--json")
+    assert replied.settled["state"] == "proposed", replied.words
