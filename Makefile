@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-.PHONY: help setup develop demo test check fix e2e browser installed chaos trials wheel partners clean
+.PHONY: help setup develop demo test check fix e2e browser installed chaos fuzz trials wheel partners clean
 
 help:     ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ installed: develop partners ## The wheel in an environment of its own, and the d
 chaos: develop partners ## Killed at every step, then a real server at TRIALS random moments (SEED repeats a run)
 	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_model.py $(ARGS)
 	@$(PY) tests/chaos/run.py --trials $(or $(TRIALS),300) $(if $(SEED),--seed $(SEED))
+
+fuzz: develop ## Thousands of strange requests to every route of the API, none of which may meet a defect
+	@$(PY) -m pytest -m slow tests/doors/test_api_fuzz.py $(ARGS)
 
 trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
 	@$(PY) tests/trials/run.py $(ARGS)

@@ -217,6 +217,8 @@ async def test_a_request_delivered_twice_is_one_task(door: ApiWorld) -> None:
         other = {**FIX, "instruction": "something else"}
         said = await problem(await client.post("/tasks", json=other, headers=key), 400)
         assert "Idempotency-Key" in str(said["remedy"])
+        elsewhere = {**FIX, "repository": "/somewhere/else"}
+        await problem(await client.post("/tasks", json=elsewhere, headers=key), 400)
         assert (await client.post("/tasks", json=FIX, headers={"Idempotency-Key": "2"})).json()["task"] != first["task"]
 
 

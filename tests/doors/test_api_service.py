@@ -149,3 +149,11 @@ async def test_nobody_at_the_address(door: ApiWorld) -> None:
     async with open_remote("http://127.0.0.1:1", Secret("honk_x")) as house:
         with pytest.raises(Unreachable, match="does not answer"):
             await house.service.find("last")
+
+
+@pytest.mark.parametrize("token", ["honk_x\ny", "honk x", "honk_é", " "])
+async def test_what_is_no_token_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(Usage) as refused:
+        async with open_remote("http://127.0.0.1:1", Secret(token)) as house:
+            await house.service.about()
+    assert "HONK_TOKEN is no access token" in refused.value.message and "honk_" not in refused.value.message

@@ -176,8 +176,10 @@ class Local(LocalGoverning):
                 await self.app.resume(twin)
                 return Accepted(task=await self.find(twin.id), resumed=True)
         task = await self.app.submit(*asked, images=wanted.images, id=id)
-        if task.instruction != wanted.instruction.strip():
-            raise Usage("that request was made before with other words", "take another Idempotency-Key")
+        asked_of = self.app.ports.repositories.identify(wanted.repository).url
+        if (task.instruction, task.repository.url) != (wanted.instruction.strip(), asked_of):
+            said = "that request was made before with other words, or of another repository"
+            raise Usage(said, "take another Idempotency-Key")
         return Accepted(task=task)
 
     @property

@@ -1,5 +1,6 @@
 """A Honk behind a server: the same service, over its API."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -183,10 +184,9 @@ async def open_remote(url: str, token: Secret) -> AsyncIterator[RemoteHouse]:
     """The Honk at that address, as the person of the token. Nothing is asked yet."""
     if not token:
         raise Usage(f"HONK_URL is {url}, but HONK_TOKEN is not set", "`honk token create` on the server makes a token")
-    try:
-        token.reveal().encode("ascii")
-    except UnicodeEncodeError:
-        raise Usage("HONK_TOKEN is no access token", "`honk token create` on the server makes one") from None
+    # as a header it would be refused with an error that shows it
+    if not re.fullmatch("[!-~]+", token.reveal()):
+        raise Usage("HONK_TOKEN is no access token", "`honk token create` on the server makes one")
     local = urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     async with httpx.AsyncClient(
