@@ -10,7 +10,7 @@ from honk.domain.policy import Act
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
-from honk.errors import NotAllowed, Usage
+from honk.errors import NotAllowed, NotNow, Usage
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import CONFIG, Trap, World
 from honk.views import ends_following
@@ -253,6 +253,18 @@ async def test_a_deployment_that_fails_leaves_the_former_version_live(here: Worl
             await _undone(here, task)
 
 
+async def test_a_build_that_was_deleted_is_made_again_before_the_merge(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+        await here.app.forget(await here.person(), task)
+        with pytest.raises(NotNow, match="was deleted") as refused:
+            await _merged(here, task)
+        assert "--from build" in refused.value.remedy
+        assert here.production() is None
+        await here.settled(await here.app.retry(await here.person(), task, point="build"))
+        assert (await _merged(here, task)).state is State.DEPLOYED
+
+
 async def test_a_refused_deployment_can_be_tried_again_by_who_may(here: World) -> None:
     ada = await here.person()
     here.policy.refused = {(ada.id, Act.DEPLOY)}
@@ -273,9 +285,7 @@ async def test_a_refused_deployment_can_be_tried_again_by_who_may(here: World) -
 async def test_an_unknown_error_in_a_landing_brings_the_task_to_rest(here: World) -> None:
     async with here.working():
         task = await _proposed(here)
-        build = await here.store.records.build(task.id)
-        assert build is not None
-        (here.home / "artifacts" / build.digest).unlink()
+        here.troubles["records.save_deployment"] = [FileNotFoundError("gone")]
         task = await _merged(here, task)
     assert (task.state, here.file("main")) == (State.MERGED, b"fixed")
     assert "FileNotFoundError" in task.reason

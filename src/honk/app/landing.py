@@ -58,6 +58,11 @@ class Approving(Turns):
         pull_request = await self.ports.records.pull_request(task.id)
         if pull_request is None or task.state not in _LANDABLE:
             raise NotNow(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
+        build = await self.ports.records.build(task.id) if task.state is not State.DEPLOYED else None
+        if build is not None and not self.ports.artifacts.path(build.digest).is_file():
+            merged = task.state is State.MERGED
+            remedy = "ask for the change again" if merged else f"honk retry {task.id} --from build makes it again"
+            raise NotNow(f"the build of task {task.id} was deleted", remedy)
         act = act or uuid.uuid4().hex[:12]
         landing = Landing(
             by=person.id,
