@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 import pytest
+import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import postgres_server
@@ -26,6 +27,9 @@ LIMIT_E2E = 120.0
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "seconds(limit): how long this test may take, in place of the usual limit")
     config.addinivalue_line("markers", "partner(name): needs that program, which scripts/partners installs")
+    # As the command has it: the default draws every local of a traceback, for seconds, on the event loop.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
