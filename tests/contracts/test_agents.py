@@ -176,7 +176,7 @@ def test_the_arguments_are_those_that_were_tried() -> None:
     chosen = options(JOB, resume=False, server=server(TOOLS), may_end=may_end(TOOLS))
     assert command_line(chosen) == (
         *("/honk/agent/claude", "--output-format", "stream-json", "--verbose"),
-        *("--tools", "Read,Write,Edit,Glob,Grep,Bash", "--allowedTools", "mcp__honk__verify"),
+        *("--tools", "Read,Write,Edit,Glob,Grep,Bash", "--allowedTools", "mcp__honk__verify,mcp__honk__ask"),
         *("--permission-mode", "bypassPermissions", f"--session-id={JOB.session}"),
         *("--settings", '{"includeCoAuthoredBy": false}'),
         *("--mcp-config", '{"mcpServers": {"honk": {"type": "sdk", "name": "honk"}}}'),

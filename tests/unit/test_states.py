@@ -10,7 +10,8 @@ from honk.domain.task import BUSY, LANDING, NEXT, State, Task, TaskId
 from honk.errors import Defect
 
 _ENDS = "proposed draft waiting stopped failed"
-_BEGINS = "queued preparing coding"
+#: a turn begins, or is done again from one of its steps
+_BEGINS = "queued preparing coding verifying"
 #: By hand, from docs/reference/states-and-exits.md and the life of a task.
 ALLOWED = {
     "accepted": f"{_BEGINS} {_ENDS}",
