@@ -20,9 +20,7 @@ def honk() -> Iterator[Honk]:
 
 
 @pytest.mark.parametrize("sessions", ["application_name = 'honk worker'", "pid <> pg_backend_pid()"])
-async def test_a_server_that_lost_its_lock_ends_with_one_sentence(
-    honk: Honk, postgres: Server, sessions: str
-) -> None:
+async def test_a_server_that_lost_its_lock_ends_with_one_sentence(honk: Honk, postgres: Server, sessions: str) -> None:
     """Only that session, or each one that the server has, in the middle of the work on a task."""
     url = postgres.database()
     here = Honk(root=honk.root, environment={**honk.environment, "HONK_DATABASE": url})
