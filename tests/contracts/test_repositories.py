@@ -459,3 +459,22 @@ async def test_a_checkout_is_byte_for_byte_and_knows_its_tags(world: GitWorld) -
     assert (into / ".git" / "objects" / "info" / "alternates").read_text() == "/honk/base.git/objects\n"
     assert "url" not in (into / ".git" / "config").read_text()
     assert not list((world.home / "checkouts").glob(".new-*"))
+
+
+async def test_whatever_a_sandbox_left_is_cleared_away(world: GitWorld) -> None:
+    folder = world.home / "checkouts" / "v-1"
+    folder.mkdir(parents=True)
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1500):  # deeper than Python's own way of removing a tree can go
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    kept = world.home / "kept"
+    kept.write_text("x")
+    (folder / "link").symlink_to(kept)
+    (folder / "closed").mkdir(mode=0o000)
+    await world.repositories.clear(folder)
+    await world.repositories.clear(folder)
+    assert not folder.exists() and kept.read_text() == "x"

@@ -8,7 +8,6 @@ environment; one that does gets its own, which no other task ever sees.
 import fcntl
 import hashlib
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -199,7 +198,7 @@ class Environments:
             return Environment(key=key, folder=folder, entries=entries)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(_remove, room)
+                await self.repositories.clear(room)
 
     @asynccontextmanager
     async def _setup_box(
@@ -231,7 +230,7 @@ class Environments:
             limit = timedelta(days=1) + (timedelta() if folder.suffix in {".new", ".old"} else LIFETIME)
             if not folder.is_dir() or self.clock() - datetime.fromtimestamp(folder.stat().st_mtime, UTC) < limit:
                 continue
-            await anyio.to_thread.run_sync(_remove, folder)
+            await self.repositories.clear(folder)
             count += 1
         return count
 
@@ -375,15 +374,3 @@ def _put_in_place(room: Path, folder: Path) -> None:
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.old"))
     room.rename(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Removes what untrusted code wrote, without following links."""
-    if not folder.exists():
-        return
-    for place, names, _ in os.walk(folder):
-        for name in names:
-            inner = Path(place, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,6 @@
 """Runs one verifier on one commit, in a fresh checkout and a fresh sandbox without a way out."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -112,7 +111,7 @@ class Runner:
                 return await self._ask(sandbox, verifier)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(lambda: shutil.rmtree(room, ignore_errors=True))
+                await self.repositories.clear(room)
 
     def _mounts(self, exam: Exam, environment: Environment, room: Path) -> tuple[Mount, ...]:
         checkout = room / "tree"

@@ -59,6 +59,9 @@ class Repositories(Protocol):
     async def checkout(self, repository: Repository, base: Base, commit: Sha, into: Path) -> None:
         """A fresh clone at the commit in an absent folder, owned by the sandbox's user, remote removed."""
 
+    async def clear(self, folder: Path) -> None:
+        """Removes a folder with whatever a sandbox left in it, of any mode and depth. Absent: no effect."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:

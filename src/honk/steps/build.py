@@ -6,7 +6,6 @@ refuse gets a build: until then nothing of it is recorded or shown.
 
 import asyncio
 import hashlib
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,7 +182,7 @@ async def _make(
                 archive.unlink(missing_ok=True)
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(lambda: shutil.rmtree(room, ignore_errors=True))
+            await ports.repositories.clear(room)
 
 
 def _reason(ran: Ran, config: BuildConfig) -> str:

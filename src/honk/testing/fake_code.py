@@ -130,6 +130,9 @@ class FakeRepositories:
     async def checkout(self, repository: Repository, base: Base, commit: Sha, into: Path) -> None:
         _write(self._code.files(commit), into)
 
+    async def clear(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
 
 class FakeWorkspaces:
     """See `Workspaces`. A workspace is a real folder; a file called `link` in it may not be handed back."""

@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from honk.adapters.git import address, clone
+import anyio
+
+from honk.adapters.git import address, clone, removal
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.layout import Layout
 from honk.adapters.git.mirror import TARGET, Mirrors, sha
@@ -187,6 +189,9 @@ class GitRepositories:
     async def checkout(self, repository: Repository, base: Base, commit: Sha, into: Path) -> None:
         await clone.make(self.mirrors, repository, base, clone.Wanted(commit=sha(commit), author=self.author), into)
         self.sandboxes.own(into)
+
+    async def clear(self, folder: Path) -> None:
+        await anyio.to_thread.run_sync(removal.remove, folder, self.layout.trash)
 
     async def _entries(self, repository: Repository, commit: Sha) -> list[tuple[str, str, str]]:
         """(path, mode, object) of every file, link and submodule."""
