@@ -3,6 +3,7 @@
 import io
 import json
 import logging as stdlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +48,19 @@ def test_a_line_is_a_sentence_with_a_name_and_facts() -> None:
     }
 
 
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """Loggers as they are in a new process: a server of another test may have taken them for itself."""
+    loggers = [stdlib.getLogger(name) for name in ("uvicorn", "uvicorn.error", "alembic", "dbos")]
+    before = [(one.propagate, one.handlers, one.disabled, one.level) for one in loggers]
+    for one in loggers:
+        one.propagate, one.handlers, one.disabled, one.level = True, [], False, stdlib.NOTSET
+    yield
+    for one, kept in zip(loggers, before, strict=True):
+        one.propagate, one.handlers, one.disabled, one.level = kept
+
+
+@pytest.mark.usefixtures("untouched")
 def test_what_libraries_log_goes_the_same_way() -> None:
     def act() -> None:
         with bound_contextvars(task="t-1"):
