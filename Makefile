@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-.PHONY: help setup develop demo test check fix e2e browser installed chaos fuzz trials wheel partners clean
+.PHONY: help setup develop demo test check fix e2e browser installed chaos fuzz postgres long trials wheel partners clean
 
 help:     ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ chaos: develop partners ## Killed at every step, then a real server at TRIALS ra
 
 fuzz: develop ## Thousands of strange requests to every route of the API, none of which may meet a defect
 	@$(PY) -m pytest -m slow tests/doors/test_api_fuzz.py $(ARGS)
+
+postgres: develop partners ## Everything that touches the database, on a real PostgreSQL server
+	@$(PY) -m pytest -n 2 -k "postgresql or postgres" tests $(ARGS)
+
+long:     develop partners ## Every test that `make test` leaves out for its length
+	@$(PY) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
 
 trials: develop partners ## Real fixes of third-party repositories, replayed through the real Claude Code
 	@$(PY) tests/trials/run.py $(ARGS)

@@ -59,6 +59,7 @@ async def test_the_task_goes_on_elsewhere(honk: Honk) -> None:
     assert {path.stat().st_mode & 0o777 for path in there.home.glob("*.db")} == {0o600}
 
 
+@pytest.mark.slow
 async def test_from_sqlite_to_postgresql_and_back(honk: Honk, postgres: Server) -> None:
     music = honk.repository()
     backup, task = await backed_up_at_work(honk, music)
@@ -93,6 +94,7 @@ async def test_no_secret_is_in_a_backup(honk: Honk) -> None:
     assert not [name for name in names if "pages.key" in name or "workspace" in name]
 
 
+@pytest.mark.slow
 async def test_what_is_refused(honk: Honk) -> None:
     await honk.change(honk.repository(), "echo more >> song.txt")
     backup = honk.root / "backup.tar.gz"

@@ -109,6 +109,7 @@ async def test_through_nginx(site: Served, tmp_path: Path) -> None:
         await looks_right(site, f"http://127.0.0.1:{port}", ssl.create_default_context())
 
 
+@pytest.mark.slow
 @pytest.mark.partner("caddy")
 async def test_through_caddy_with_tls(site: Served, tmp_path: Path) -> None:
     """With a certificate of Caddy's own authority in place of one from the internet."""

@@ -82,6 +82,7 @@ async def test_every_link_begins_with_public_url_and_the_doctor_knows_this_serve
             assert forged.json()["honk"] == ""
 
 
+@pytest.mark.slow
 async def test_without_it_cards_say_that_a_phone_cannot_follow(honk: Honk) -> None:
     async with server(honk) as at:
         done = await honk.change(honk.repository(RELEASED), "echo la la >> song.txt")

@@ -117,6 +117,7 @@ async def test_a_person_has_a_task_forgotten(honk: Honk) -> None:
     assert "transcript (asked for by" in words and "artifacts (asked for by" in words
 
 
+@pytest.mark.slow
 async def test_mirrors_and_hidden_refs_go_when_nobody_uses_them(honk: Honk) -> None:
     plain = {"song.txt": "la\n", ".honk.toml": 'verify = ["grep -q la song.txt"]\n'}
     over, used = honk.repository(plain), honk.repository(plain)

@@ -45,6 +45,7 @@ def configured(honk: Honk, text: str) -> None:
     (honk.home / "honk.toml").write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("memory")
 async def test_an_agent_that_wants_too_much_memory_waits_for_a_person_who_is_told_the_limit(honk: Honk) -> None:
     configured(honk, "[sandbox]\nmemory_mb = 300\n")

@@ -65,6 +65,7 @@ async def test_no_room_in_the_workspace(honk: Honk) -> None:
     await resumes(honk, music, "echo more >> song.txt && head -c 100000000 /dev/zero > large", 60 * MIB)
 
 
+@pytest.mark.slow
 async def test_no_room_in_the_mirror(honk: Honk) -> None:
     music = honk.repository({**QUICK, "large": os.urandom(60 * MIB)})
     await resumes(honk, music, "echo more >> song.txt", 40 * MIB)

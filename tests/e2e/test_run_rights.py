@@ -92,6 +92,7 @@ async def test_an_agent_has_nothing_with_which_to_press_merge(honk: Honk) -> Non
     assert honk.git(repository, "show", "main:song.txt") == "la"
 
 
+@pytest.mark.slow
 async def test_roles_count_at_every_act_while_the_server_runs(honk: Honk) -> None:
     repository = target(honk)
     policy(honk)
@@ -144,6 +145,7 @@ async def test_a_policy_is_tried_before_it_is_put_in_place(honk: Honk) -> None:
     assert (await honk("policy", "check", honk.root / "none.toml")).code == 2
 
 
+@pytest.mark.slow
 async def test_money_of_the_day_at_the_command_line(honk: Honk) -> None:
     honk.home.mkdir()
     (honk.home / "honk.toml").write_text("[budgets]\nday_usd = 0.25\n")

@@ -103,6 +103,7 @@ async def test_a_question_waits_and_the_number_of_a_choice_answers_it(home: Honk
     assert _heard(model, "Blue or red?") >= 1
 
 
+@pytest.mark.slow
 async def test_done_again_from_verify_the_agent_is_not_asked(home: Honk, model: ScriptedModel) -> None:
     music = home.repository(QUICK)
     done = await home.change(music, "echo lala >> song.txt")

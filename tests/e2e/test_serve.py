@@ -104,6 +104,7 @@ async def test_a_port_that_is_taken_is_said_before_any_work(home: Honk) -> None:
     assert done.code == 1 and "cannot listen on 127.0.0.1" in done.err and "--port" in done.err
 
 
+@pytest.mark.slow
 async def test_errors_far_away_are_in_words(home: Honk) -> None:
     async with server(home) as served:
         far = served.far

@@ -96,6 +96,7 @@ async def test_the_agents_own_spans_hang_below_its_attempt(honk: Honk, collector
     assert {about["x-key"] for about in collector.headers} == {"collectors key"}
 
 
+@pytest.mark.slow
 async def test_without_a_collector_nothing_is_sent_and_the_agent_is_not_asked(honk: Honk, collector: Collector) -> None:
     alone = honk.without("OTEL_EXPORTER_OTLP_ENDPOINT")
     done = await alone.run(honk.repository(), "[[sing]]")
@@ -103,6 +104,7 @@ async def test_without_a_collector_nothing_is_sent_and_the_agent_is_not_asked(ho
     assert not collector.spans
 
 
+@pytest.mark.slow
 async def test_a_collector_that_is_not_there_changes_nothing(honk: Honk) -> None:
     done = await honk.on(honk.environment["ANTHROPIC_BASE_URL"], OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9").run(
         honk.repository(), "[[sing]]"
@@ -110,6 +112,7 @@ async def test_a_collector_that_is_not_there_changes_nothing(honk: Honk) -> None
     assert (done.code, done.settled["state"]) == (0, "proposed"), done.words
 
 
+@pytest.mark.slow
 async def test_a_server_and_an_agent_that_was_started_before_its_task_trace_the_same(
     honk: Honk, collector: Collector
 ) -> None:

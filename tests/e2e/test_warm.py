@@ -133,6 +133,7 @@ async def test_a_reply_goes_on_in_the_session_of_the_agent_that_waited(honk: Ser
     assert "twice" in last and "and friendlier" in last
 
 
+@pytest.mark.slow
 async def test_a_tip_that_moved_means_another_agent(honk: Serving) -> None:
     repository = honk.honk.repository(QUICK)
     await honk.ended(await honk.asks(repository, "[[loud]] once"))
@@ -145,6 +146,7 @@ async def test_a_tip_that_moved_means_another_agent(honk: Serving) -> None:
     assert any("new la" in one.news for one in honk.asked("[[loud]] newer"))
 
 
+@pytest.mark.slow
 async def test_an_agent_that_died_while_it_waited_is_no_loss(honk: Serving) -> None:
     repository = honk.honk.repository(QUICK)
     await honk.ended(await honk.asks(repository, "[[loud]] once"))
