@@ -7,7 +7,6 @@ import pytest
 
 from honk.testing.world import World, world
 
-
 #: The stories that run on PostgreSQL by default; `make postgres` runs them all.
 BY_DEFAULT = "test_turn.py"
 
