@@ -54,6 +54,7 @@ async def signed_in(at: Server) -> AsyncIterator[httpx.AsyncClient]:
         yield browser
 
 
+@pytest.mark.slow
 async def test_every_link_begins_with_public_url_and_the_doctor_knows_this_server(honk: Honk) -> None:
     port = free_port()
     public = f"http://localhost:{port}"

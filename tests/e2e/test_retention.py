@@ -52,6 +52,7 @@ def workflows(honk: Honk) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 async def test_what_is_too_old_goes_and_the_rest_stays(honk: Honk) -> None:
     music = honk.repository(BUILT)
     task = (await honk.change(music, "echo more >> song.txt")).settled["task"]

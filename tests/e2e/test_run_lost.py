@@ -63,7 +63,7 @@ async def _at_work(honk: Honk, running: Running) -> str:
     return task
 
 
-@pytest.mark.parametrize("victim", ["claude", "bwrap"])
+@pytest.mark.parametrize("victim", ["claude", pytest.param("bwrap", marks=pytest.mark.slow)])
 async def test_killed_under_a_living_worker_it_goes_on_in_the_same_attempt(
     home: Honk, model: ScriptedModel, victim: str
 ) -> None:
@@ -84,7 +84,9 @@ async def test_killed_under_a_living_worker_it_goes_on_in_the_same_attempt(
     honk.nothing_left()
 
 
-@pytest.mark.parametrize("home_too", [False, True], ids=["workspace", "session too"])
+@pytest.mark.parametrize(
+    "home_too", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["workspace", "session too"]
+)
 async def test_a_lost_workspace_goes_on_from_the_last_snapshot(
     home: Honk, model: ScriptedModel, home_too: bool
 ) -> None:

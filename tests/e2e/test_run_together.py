@@ -114,6 +114,7 @@ async def test_the_second_takes_over_when_the_first_is_killed(home: Honk) -> Non
     home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_a_reply_to_work_that_runs_is_the_next_turn(home: Honk) -> None:
     music = home.repository()
     wait = "echo lala >> song.txt; sleep 5"

@@ -108,6 +108,7 @@ async def both(near: Awaitable[Done], far: Awaitable[Done]) -> tuple[Done, Done]
     return results["near"], results["far"]
 
 
+@pytest.mark.slow
 @pytest.mark.seconds(900)
 @pytest.mark.parametrize("lines", [LOOKING[::4], pytest.param(LOOKING, marks=pytest.mark.slow)], ids=["few", "all"])
 async def test_looking_is_the_same_both_ways(home: Honk, served: Server, lines: list[str]) -> None:
