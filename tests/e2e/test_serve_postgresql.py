@@ -19,9 +19,11 @@ def honk() -> Iterator[Honk]:
         yield made
 
 
-@pytest.mark.parametrize(
-    "sessions", ["application_name = 'honk worker'", pytest.param("pid <> pg_backend_pid()", marks=pytest.mark.slow)]
-)
+ONE = "application_name = 'honk worker'"
+ALL = "pid <> pg_backend_pid()"
+
+
+@pytest.mark.parametrize("sessions", [ONE, pytest.param(ALL, marks=pytest.mark.slow)])
 async def test_a_server_that_lost_its_lock_ends_with_one_sentence(honk: Honk, postgres: Server, sessions: str) -> None:
     """Only that session, or each one that the server has, in the middle of the work on a task."""
     url = postgres.database()
