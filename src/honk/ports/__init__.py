@@ -10,6 +10,7 @@ from pathlib import Path
 
 from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
+from honk.ports.conversations import Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -43,6 +44,7 @@ __all__ = [
     "Broker",
     "Budgets",
     "Clock",
+    "Deliveries",
     "Events",
     "Exam",
     "Exit",
@@ -50,6 +52,7 @@ __all__ = [
     "Gate",
     "Job",
     "Journal",
+    "Links",
     "Machine",
     "Mailbox",
     "Mount",
@@ -62,6 +65,7 @@ __all__ = [
     "Policy",
     "Pool",
     "Ports",
+    "Preferences",
     "Previews",
     "Process",
     "Ran",
@@ -79,6 +83,7 @@ __all__ = [
     "Spares",
     "Tasks",
     "Tell",
+    "Threads",
     "Tokens",
     "Tools",
     "Untroubled",

@@ -267,6 +267,88 @@ audit = sa.Table(
     sa.Column("policy", sa.Text, nullable=False),
 )
 
+threads = sa.Table(
+    "threads",
+    metadata,
+    _number(),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, unique=True),
+    sa.Column("door", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("root", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("card", sa.Text, nullable=False),
+    sa.Column("shown", sa.Text, nullable=False),
+    # the seq of the last event of which the place was told
+    sa.Column("told", sa.Integer, nullable=False),
+    sa.Column("listens", sa.Boolean, nullable=False),
+    sa.Column("muted", sa.Boolean, nullable=False),
+    sa.Column("broken", Words, nullable=False),
+    # who writes there now, and until when nobody else does
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
+    sa.Column("held_until", Moment),
+    sa.Index("ix_threads_place", "door", "team", "channel", "root"),
+)
+
+# messages of Honk's in threads, each named after its occasion
+sayings = sa.Table(
+    "sayings",
+    metadata,
+    _task(key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    # the chat's id of the message; empty while it is not known whether it was sent
+    sa.Column("message", sa.Text, nullable=False),
+)
+
+# what chats delivered, kept before it is acknowledged
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _number(),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("door", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("body", Words, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("open", sa.Boolean, nullable=False, server_default=sa.true()),
+    # until when somebody works on it, or it is put off
+    sa.Column("held_until", Moment),
+    sa.Index("ix_deliveries_open", "open", "lane"),
+)
+
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    # such as "slack/T1/C1", or a person's id
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", Words, nullable=False),
+)
+
+# users of chats who have shown which person they are, and offers to show it
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+link_offers = sa.Table(
+    "link_offers",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+)
+
 # Nobody changes what is in the audit log, not even by a replacing insert; whoever may drop a trigger still can.
 _APPEND_ONLY = "the audit log is append-only"
 _SQLITE = tuple(

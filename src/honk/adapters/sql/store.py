@@ -9,11 +9,14 @@ from uuid import uuid4
 from honk.adapters.sql.audit import SqlAudit
 from honk.adapters.sql.budgets import SqlBudgets
 from honk.adapters.sql.database import Database, Listener
+from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.events import SqlEvents
+from honk.adapters.sql.links import SqlLinks, SqlPreferences
 from honk.adapters.sql.people import WhoIsWho
 from honk.adapters.sql.records import SqlRecords
 from honk.adapters.sql.standing import SqlStanding
 from honk.adapters.sql.tasks import SqlTasks
+from honk.adapters.sql.threads import SqlThreads
 from honk.adapters.sql.tokens import SqlTokens
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
@@ -54,6 +57,10 @@ class SqlStore:
         self.tokens = SqlTokens(self._database, clock, new_id, rules)
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
+        self.threads = SqlThreads(self._database, clock)
+        self.deliveries = SqlDeliveries(self._database, clock)
+        self.preferences = SqlPreferences(self._database)
+        self.links = SqlLinks(self._database, clock)
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""
