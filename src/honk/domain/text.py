@@ -1,7 +1,11 @@
 """Text that must not be used by accident: secrets, and words that a stranger wrote."""
 
+import re
 from dataclasses import dataclass
 from typing import NoReturn
+
+#: Control characters, marks that turn the direction of text (bidi), lone surrogates: none is anybody's to send.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +44,17 @@ class Untrusted:
 def one_line(text: str) -> str:
     """The words without line breaks or runs of white space."""
     return " ".join(text.split())
+
+
+def visible(text: str) -> str:
+    """The same words with a mark in place of each character that would hide or reorder others."""
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def shortened(text: str, limit: int) -> str:
+    """One line of at most so many characters; what was cut off shows as an ellipsis."""
+    line = one_line(text)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def plain(text: str) -> str:

@@ -4,7 +4,7 @@ from functools import singledispatch
 
 from honk.domain import event as events
 from honk.domain.event import Event, EventData
-from honk.domain.text import one_line
+from honk.domain.text import shortened
 
 
 def sentence(event: Event) -> str | None:
@@ -19,7 +19,7 @@ def _say(data: EventData) -> str | None:
 
 @_say.register
 def _(data: events.TaskMoved) -> str | None:
-    return f"{data.state}: {_short(data.reason, 300)}" if data.reason else None
+    return f"{data.state}: {shortened(data.reason, 300)}" if data.reason else None
 
 
 @_say.register
@@ -29,7 +29,7 @@ def _(data: events.TaskNoted) -> str:
 
 @_say.register
 def _(data: events.StepProgressed) -> str:
-    return f"{data.step}: {_short(data.detail, 160)}"
+    return f"{data.step}: {shortened(data.detail, 160)}"
 
 
 @_say.register
@@ -39,13 +39,13 @@ def _(data: events.BaseChosen) -> str:
 
 @_say.register
 def _(data: events.MessageReceived) -> str:
-    return f"{'queued' if data.handling == 'queued' else 'reply'}: {_short(data.text, 160)}"
+    return f"{'queued' if data.handling == 'queued' else 'reply'}: {shortened(data.text, 160)}"
 
 
 @_say.register
 def _(data: events.EnvironmentReady) -> str:
     if not data.ok:
-        return f"environment for {data.toolchain} cannot be made: {_short(data.detail, 200)}"
+        return f"environment for {data.toolchain} cannot be made: {shortened(data.detail, 200)}"
     return f"environment for {data.toolchain} is ready" + (" (kept)" if data.cached else f" ({data.seconds:.0f} s)")
 
 
@@ -58,17 +58,17 @@ def _(data: events.AgentStarted) -> str:
 
 @_say.register
 def _(data: events.AgentWrote) -> str | None:
-    return None if data.partial else _short(data.text, 400) or None
+    return None if data.partial else shortened(data.text, 400) or None
 
 
 @_say.register
 def _(data: events.AgentCalledTool) -> str:
-    return f"· {_short(f'{data.tool} {data.summary}', 160)}"
+    return f"· {shortened(f'{data.tool} {data.summary}', 160)}"
 
 
 @_say.register
 def _(data: events.AgentToolAnswered) -> str | None:
-    return None if data.ok else f"  failed: {_short(data.output, 160)}"
+    return None if data.ok else f"  failed: {shortened(data.output, 160)}"
 
 
 @_say.register
@@ -78,12 +78,12 @@ def _(data: events.AgentWaits) -> str:
 
 @_say.register
 def _(data: events.ModelFailed) -> str:
-    return f"the model's server answered {data.status or 'nothing'}: {_short(data.detail, 200)}"
+    return f"the model's server answered {data.status or 'nothing'}: {shortened(data.detail, 200)}"
 
 
 @_say.register
 def _(data: events.NetworkDenied) -> str:
-    return f"denied: {_short(data.target, 100)} ({data.reason})"
+    return f"denied: {shortened(data.target, 100)} ({data.reason})"
 
 
 @_say.register
@@ -99,7 +99,7 @@ def _(data: events.BudgetWarned) -> str:
 
 @_say.register
 def _(data: events.BudgetRefused) -> str:
-    return f"not begun: {_short(data.detail, 300)}"
+    return f"not begun: {shortened(data.detail, 300)}"
 
 
 @_say.register
@@ -110,22 +110,22 @@ def _(data: events.ChangeTaken) -> str:
 
 @_say.register
 def _(data: events.ChangeRefused) -> str:
-    return f"handed back and refused: {_short(data.reason, 300)}"
+    return f"handed back and refused: {shortened(data.reason, 300)}"
 
 
 @_say.register
 def _(data: events.VerifierFinished) -> str:
     where = {"base": " on the base", "agent": " (asked for by the agent)"}.get(data.on, "")
-    return f"{data.verifier}{where}: {data.answer}, {_short(data.summary, 160)} ({data.seconds:.1f} s)"
+    return f"{data.verifier}{where}: {data.answer}, {shortened(data.summary, 160)} ({data.seconds:.1f} s)"
 
 
 @_say.register
 def _(data: events.VerdictGiven) -> str:
     shown = f"verdict: {data.answer}"
     if data.proof:
-        shown += f"; red without the change, green with it: {_short(', '.join(data.proof), 160)}"
-    shown += "".join(f"\n  refused: {_short(one, 200)}" for one in data.refusing)
-    return shown + "".join(f"\n  not proven: {_short(one, 200)}" for one in data.not_proven)
+        shown += f"; red without the change, green with it: {shortened(', '.join(data.proof), 160)}"
+    shown += "".join(f"\n  refused: {shortened(one, 200)}" for one in data.refusing)
+    return shown + "".join(f"\n  not proven: {shortened(one, 200)}" for one in data.not_proven)
 
 
 @_say.register
@@ -139,6 +139,11 @@ def _(data: events.PullRequestUpdated) -> str:
 
 
 @_say.register
+def _(data: events.PullRequestApproved) -> str:
+    return f"approved: {data.head[:12]}" + (f", {shortened(data.text, 300)}" if data.text else "")
+
+
+@_say.register
 def _(data: events.BuildReady) -> str:
     hint = f"\n  {data.hint}" if data.preview_url and data.hint else ""
     return f"build ready ({data.size:,} bytes): {data.preview_url or data.hint}{hint}"
@@ -146,7 +151,7 @@ def _(data: events.BuildReady) -> str:
 
 @_say.register
 def _(data: events.BuildFailed) -> str:
-    return f"build failed: {data.reason}\n  {_short(data.output[-400:], 400)}"
+    return f"build failed: {data.reason}\n  {shortened(data.output[-400:], 400)}"
 
 
 @_say.register
@@ -166,9 +171,7 @@ def _(data: events.DeploymentStarted) -> str:
 
 @_say.register
 def _(data: events.DeploymentFinished) -> str:
+    if data.unhealthy:
+        said = shortened(data.output[-400:], 400)
+        return f"{data.environment}: unhealthy, so it did not go live" + (f"\n  {said}" if said else "")
     return f"{data.environment}: {data.state}" + (f" at {data.url}" if data.url else "")
-
-
-def _short(text: str, limit: int) -> str:
-    line = one_line(text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -5,7 +5,6 @@ text on the screen is made visible. No page has inline scripts or styles, and no
 """
 
 import hashlib
-import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -14,6 +13,8 @@ import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
+
+from honk.domain.text import shortened, visible
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -29,14 +30,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
-#: Control characters, marks that turn the direction of text (bidi), lone surrogates: none has a business in a page.
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
-
-
-def visible(text: str) -> str:
-    """The same words with a mark in place of each character that would hide or reorder others."""
-    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def _finalize(value: object) -> object:
@@ -55,7 +49,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": _short}
+    environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": shortened}
     environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
     return environment
 
@@ -73,11 +67,6 @@ def _moment(at: datetime) -> str:
 
 def _clock(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S")
-
-
-def _short(text: str, limit: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 @cache
