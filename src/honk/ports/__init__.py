@@ -10,7 +10,7 @@ from pathlib import Path
 
 from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
-from honk.ports.conversations import Deliveries, Links, Preferences, Threads
+from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Forge, Policy, Previews
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -43,6 +43,7 @@ __all__ = [
     "Box",
     "Broker",
     "Budgets",
+    "Chats",
     "Clock",
     "Deliveries",
     "Events",

@@ -1,6 +1,7 @@
 """What is remembered of chats: threads, deliveries, preferences, and who is who."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -106,5 +107,18 @@ class Links(Protocol):
 
     async def of(self, identity: Identity) -> Link | None: ...
 
+    async def all(self) -> tuple[Link, ...]:
+        """Every link that holds, oldest first."""
+
     async def remove(self, identity: Identity) -> bool:
         """From now on the identity is nobody's again. False when it was."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chats:
+    """Everything that a chat's door remembers."""
+
+    threads: Threads
+    deliveries: Deliveries
+    preferences: Preferences
+    links: Links

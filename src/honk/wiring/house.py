@@ -21,7 +21,7 @@ from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import Task
-from honk.ports import Agent
+from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
 from honk.settings import Settings
 from honk.settings.live import Live
@@ -48,6 +48,7 @@ class OpenHonk:
     feed: Feed
     watch: Watch
     retention: Retention
+    chats: Chats
     sites: list[Site] = field(default_factory=list)
 
     @cached_property
@@ -68,6 +69,7 @@ class OpenHonk:
             limits=Limits(usd=file.limits.usd, calls=file.limits.calls, seconds=file.limits.seconds),
             model=file.model.name,
             merge=MergeMethod(file.work.merge),
+            plan=file.work.plan,
         )
 
     @property
@@ -183,4 +185,5 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                         gate=place.gate,
                         repositories=place.repositories,
                     ),
+                    chats=store.chats,
                 )

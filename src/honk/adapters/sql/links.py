@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.schema import link_offers, links, preferences
-from honk.domain.person import Identity, PersonId
+from honk.domain.person import Identity, IdentityKind, PersonId
 from honk.domain.thread import Link
 from honk.ports import Clock
 
@@ -94,6 +94,16 @@ class SqlLinks:
         query = sa.select(links).where(_is(links, identity))
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else Link(identity=identity, person=PersonId(row.person), at=row.at)
+
+    async def all(self) -> tuple[Link, ...]:
+        query = sa.select(links).order_by(links.c.at, links.c.kind, links.c.value)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(
+            Link(
+                identity=Identity(kind=IdentityKind(row.kind), value=row.value), person=PersonId(row.person), at=row.at
+            )
+            for row in rows
+        )
 
     async def remove(self, identity: Identity) -> bool:
         gone = links.delete().where(_is(links, identity))

@@ -20,7 +20,7 @@ from honk.adapters.sql.threads import SqlThreads
 from honk.adapters.sql.tokens import SqlTokens
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
-from honk.ports import Clock
+from honk.ports import Chats, Clock
 
 
 def _now() -> datetime:
@@ -57,10 +57,12 @@ class SqlStore:
         self.tokens = SqlTokens(self._database, clock, new_id, rules)
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
-        self.threads = SqlThreads(self._database, clock)
-        self.deliveries = SqlDeliveries(self._database, clock)
-        self.preferences = SqlPreferences(self._database)
-        self.links = SqlLinks(self._database, clock)
+        self.chats = Chats(
+            threads=SqlThreads(self._database, clock),
+            deliveries=SqlDeliveries(self._database, clock),
+            preferences=SqlPreferences(self._database),
+            links=SqlLinks(self._database, clock),
+        )
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""
