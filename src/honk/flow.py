@@ -41,6 +41,7 @@ from honk.steps.build import Ahead, ahead, build, release
 from honk.steps.code import Order, code
 from honk.steps.deploy import deploy, halted, undo
 from honk.steps.merge import merge
+from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
 from honk.steps.propose import propose
 from honk.steps.settle import come_to_rest, settle, settle_landing
@@ -54,7 +55,7 @@ ATTEMPTS = 3
 
 
 async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
-    """message → prepare → (code → verify)* → propose → build → share."""
+    """message → prepare → (code → verify)* → propose → build → share; with a plan first, prepare → code → plan."""
     try:
         task = await reserve(task, turn, ports=ports)
         ending = await _work(task, turn, stoppable(once, task, ports), ports=ports)
@@ -73,6 +74,10 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
         if base.base_broken:
             return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=base.base_broken)
     order = Order(task=task, turn=turn, workspace=workspace, exam=exam, number=1)
+    if await plans(task, turn, ports=ports):
+        stopping, order = partial(until_stopped, task, ports), replace(order, plans=True)
+        planned = await once("code/1", Attempt, partial(code, order, stopping=stopping, ports=ports))
+        return await offer(task, turn, planned, ports=ports)
     async with ahead(task, ports=ports) as artifact:
         attempt, verdict = await _attempts(order, once, artifact, ports=ports)
         change = attempt.change

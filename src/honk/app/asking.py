@@ -5,7 +5,7 @@ import uuid
 
 from honk.app.turns import Turns
 from honk.domain.limits import Limits
-from honk.domain.message import Image, Message, MessageId
+from honk.domain.message import NOTHING, Enclosed, Message, MessageId
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import Options, State, Task, TaskId
@@ -23,7 +23,7 @@ class Asking(Turns):
     """Submit, and find what was submitted before."""
 
     async def submit(
-        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = (), id: str = ""
+        self, person: Person, address: str, text: str, options: Options, *, enclosed: Enclosed = NOTHING, id: str = ""
     ) -> Task:
         """Accepts a task and starts its first turn. Raises Usage for what makes no sense.
 
@@ -37,6 +37,8 @@ class Asking(Turns):
         ports = self.ports
         if options.agent not in ports.agents:
             raise Usage(f"there is no agent {options.agent!r}", f"known: {', '.join(sorted(ports.agents))}")
+        if options.plan and not ports.agents[options.agent].plans:
+            raise Usage(f"the agent {options.agent!r} makes no plan", "leave --plan out, or take --agent claude")
         await ports.agents[options.agent].requirements()
         repository = ports.repositories.identify(address)
         await self.allow_on(person, Act.ASK, repository)
@@ -51,15 +53,15 @@ class Asking(Turns):
             created_at=now,
         )
         message_id = MessageId(id or uuid.uuid4().hex)
-        message = Message(id=message_id, by=person.id, text=instruction, at=now, images=images)
+        message = Message(id=message_id, by=person.id, text=instruction, at=now).enclosing(enclosed)
         task = await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
-        if ports.agents[options.agent].corrects and not images:
+        if ports.agents[options.agent].corrects and enclosed == NOTHING and not options.plan:
             await ports.pool.ahead(task, first_words(instruction))
         await self.start_turn(task, await ports.tasks.turn(task.id, 1))
         return task
 
     async def unfinished_twin(
-        self, person: Person, address: str, text: str, options: Options, *, images: tuple[Image, ...] = ()
+        self, person: Person, address: str, text: str, options: Options, *, enclosed: Enclosed = NOTHING
     ) -> Task | None:
         """The same request by the same person that a crash or Ctrl-C cut off, so that asking again goes on."""
         repository = self.ports.repositories.identify(address)
@@ -73,7 +75,7 @@ class Asking(Turns):
             )
             if same:
                 first = await self.ports.tasks.turn(task.id, 1)
-                if first.message.images == images:
+                if first.message.enclosed == enclosed:
                     return task
         return None
 

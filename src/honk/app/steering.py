@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 
 from honk.app.asking import checked
-from honk.app.turns import Turns
+from honk.app.planning import Planning
 from honk.domain.event import MessageReceived, QuestionAsked, TaskHandedOver
 from honk.domain.message import Handling, Image, Message, MessageId, Waiting
 from honk.domain.person import Person
@@ -19,7 +19,7 @@ _GO_ON = "Go on with this task: look at what is done, and finish what was asked.
 _LISTENING = frozenset({State.ACCEPTED, State.QUEUED, State.PREPARING, State.CODING})
 
 
-class Steering(Turns):
+class Steering(Planning):
     """Reply, with everything that can be done to a message that still waits; hand the task over."""
 
     async def reply(
@@ -35,14 +35,15 @@ class Steering(Turns):
         """The turn that the words begin; None when a turn is at work: its agent hears them, as `handling` says.
 
         Messages are heard in the order in which they came. Where the agent at work cannot hear, or has ended,
-        they begin the next turn. The number of a choice is an answer to the question that was asked.
+        they begin the next turn. The number of a choice is an answer to the question that was asked. While a plan
+        waits, "go" has it carried out, and any other words have it changed.
         """
         await self.allow(person, Act.STEER, task)
         task = await self.still_open(task)
         said = await self._meant(task, checked(text))
         message_id = MessageId(id or uuid.uuid4().hex)
         message = Message(id=message_id, by=person.id, text=said, at=self.ports.clock(), images=images)
-        await self.ports.tasks.queue_message(task.id, message, handling)
+        await self._keep(task, message, handling)
         begun = await self.next_turn(task)
         if begun is not None and begun.message.id == message.id:
             return begun
@@ -53,6 +54,12 @@ class Steering(Turns):
             received = MessageReceived(message=message.id, text=message.text, handling=how)
             await self.ports.events.record(task.id, now.turn, received, actor=person.id, key=f"message/{message.id}")
         return None
+
+    async def _keep(self, task: Task, message: Message, handling: Handling) -> None:
+        """In the mailbox; as a Go, where the plan still waits that it approves."""
+        go = await self.said_go(task, message)
+        if not go.approves or not await self.ports.tasks.approve_plan(task.id, go):
+            await self.ports.tasks.queue_message(task.id, message, handling)
 
     async def messages(self, task: Task) -> tuple[Waiting, ...]:
         """What waits, oldest first."""
@@ -85,6 +92,7 @@ class Steering(Turns):
         if id and await self._knows(task, MessageId(id)):
             return None
         options = await self._options(task, agent or task.options.agent, model)
+        await self.can_plan(task, options)
         if options.agent == "command" and not text:
             raise Usage(
                 "an agent that runs a command needs one", f'honk hand-over {task.id} --agent command "make fix"'

@@ -64,9 +64,12 @@ class Stopping(Steering, Approving):
     async def stop(self, person: Person, task: Task, *, working: bool) -> Task:
         """Asks the work to stop. `working` is False when no process works on it, so that it rests at once.
 
-        A merge that has begun is finished; a deployment is ended unless its version is live already.
+        A plan that waits is cancelled. A merge that has begun is finished; a deployment is ended unless its
+        version is live already.
         """
         await self.allow(person, Act.STOP, task)
+        if await self.cancel_plan(person, task):
+            return await self.ports.tasks.get(task.id)
         task = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, task.turn)
         landing = [one for one in await self.journal.unfinished() if one.startswith(f"land/{task.id}/")]

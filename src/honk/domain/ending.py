@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from honk.domain.attempt import Attempt
+from honk.domain.plan import WAITS
 from honk.domain.task import State
 from honk.domain.turn import Outcome
 from honk.domain.verdict import Answer, Verdict
@@ -54,6 +55,18 @@ def nothing_new(attempt: Attempt) -> Ending:
     said = attempt.summary.strip()
     reason = f"the agent changed nothing. It said: {said}" if said else "the agent changed nothing"
     return Ending(outcome=Outcome.NO_CHANGE, state=State.FAILED, reason=reason)
+
+
+def planned(attempt: Attempt) -> Ending:
+    """There is a plan that waits for a Go, or the reason why there is none."""
+    if attempt.cut_short in BROKEN_OFF:
+        return broken_off(attempt)
+    if attempt.cut_short:
+        outcome = Outcome.QUESTION if attempt.cut_short == "question" else Outcome.LIMIT
+        return Ending(outcome=outcome, state=State.WAITING, reason=attempt.reason)
+    if not attempt.summary.strip():
+        return Ending(outcome=Outcome.NO_CHANGE, state=State.FAILED, reason="the agent wrote no plan")
+    return Ending(outcome=Outcome.QUESTION, state=State.WAITING, reason=WAITS)
 
 
 def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:

@@ -82,6 +82,8 @@ class Options:
     merge: bool = False
     #: and deploy what it merged by itself; not for who asked with an access token that is not for that
     deploys: bool = True
+    #: a plan first, and no change before a person says Go
+    plan: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

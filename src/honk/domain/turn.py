@@ -51,13 +51,18 @@ class Turn:
     @property
     def name(self) -> str:
         """What its workflow and its events are named after: "2", and "2.1" when it is done again."""
-        return f"{self.number}.{self.again}" if self.again else str(self.number)
+        return turn_name(self.number, self.again)
 
     @property
     def workflow(self) -> str:
         """The id of its workflow in the journal."""
         first = f"turn/{self.task}/{self.number}"
         return f"{first}/again/{self.again}" if self.again else first
+
+
+def turn_name(number: int, again: int) -> str:
+    """See `Turn.name`."""
+    return f"{number}.{again}" if again else str(number)
 
 
 def instruction_of(said: Iterable[Message]) -> str:

@@ -21,6 +21,8 @@ class Job:
     #: CLAUDE.md, AGENTS.md and Honk's own standing words
     guidance: str = ""
     attempt: int = 1
+    #: it makes a plan: it may read and ask, and is offered nothing that writes or runs anything
+    plans: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +81,8 @@ class Agent(Protocol):
     corrects: bool
     #: whether it hears what is said while it works
     steers: bool
+    #: whether it can work out a plan without changing anything
+    plans: bool
     #: whether its sandbox may reach the model
     calls_model: bool
     #: whether something inside needs a local port that leads to the exit, as its own telemetry does

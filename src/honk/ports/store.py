@@ -59,7 +59,20 @@ class Mailbox(Protocol):
         """
 
 
-class Tasks(Mailbox, Protocol):
+class Plans(Protocol):
+    """The end of a plan's waiting. It waits while its turn is the latest, has ended, and no message has come since."""
+
+    async def approve_plan(self, task: TaskId, message: Message) -> bool:
+        """Keeps a Go on the plan that it names, as `queue_message` does. False when that plan does not wait any more.
+
+        Redelivery: True, and no effect.
+        """
+
+    async def cancel_plan(self, task: TaskId, plan: str, reason: str, *, by: PersonId) -> bool:
+        """The task rests as stopped, with `task.moved`. False when that plan does not wait any more."""
+
+
+class Tasks(Mailbox, Plans, Protocol):
     """Tasks, turns, people and the mailbox. Every method is one transaction."""
 
     async def person(self, identity: Identity, name: str) -> Person:

@@ -4,13 +4,14 @@ import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from honk import __version__
 from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.event import BuildReady, ChangeTaken, Event
+from honk.domain.landing import Consent
 from honk.domain.limits import Limits
 from honk.domain.message import Image, Message, MessageId, Waiting
 from honk.domain.person import Person
@@ -25,20 +26,24 @@ from honk.service.nouns import (
     About,
     Accepted,
     Approval,
+    Approved,
     Artifact,
     Defaults,
     Diagnosis,
     Difference,
+    Go,
     HandOver,
     Listed,
     NewTask,
     Pressed,
     Query,
     Reply,
+    Review,
     Said,
 )
+from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
-from honk.views import Card, card
+from honk.views import Branch, Card, Merging, branch, card, merging
 
 #: What the model's API accepts as pictures, and how their files begin.
 _IMAGE_TYPES = {
@@ -93,6 +98,16 @@ class Local(LocalGoverning):
 
     async def card(self, task: str) -> Card:
         return await card(await self.find(task), ports=self.app.ports)
+
+    async def merging(self, task: str) -> Merging:
+        found = await self.find(task)
+        shown = await merging(found, self.person, method=self.defaults.merge, ports=self.app.ports)
+        if Scope.MERGE in self.scopes:
+            return shown
+        return replace(shown, allowed=False, policy=f"this access token is not for {Scope.MERGE.value!r}")
+
+    async def branch(self, task: str) -> Branch:
+        return await branch(await self.find(task), ports=self.app.ports)
 
     async def turn(self, task: str, number: int) -> Turn:
         found = await self.find(task)
@@ -167,6 +182,7 @@ class Local(LocalGoverning):
             verify=wanted.verify,
             merge=wanted.merge,
             deploys=not wanted.merge or self._deploys,
+            plan=self._plan(wanted),
         )
         await self._checked(wanted.images)
         asked = (self.person, wanted.repository, wanted.instruction, options)
@@ -186,6 +202,13 @@ class Local(LocalGoverning):
     def _deploys(self) -> bool:
         """Whether what is merged may be deployed as well; the policy is asked besides."""
         return Scope.DEPLOY in self.scopes
+
+    def _plan(self, wanted: NewTask) -> bool:
+        """Whether a plan comes first: by default only where the agent makes one."""
+        if wanted.plan is not None or not self.defaults.plan:
+            return bool(wanted.plan)
+        agent = self.app.ports.agents.get(wanted.agent)
+        return agent is not None and agent.plans
 
     def _limits(self, wanted: NewTask) -> Limits:
         asked, otherwise = wanted.limits, self.defaults.limits
@@ -223,6 +246,10 @@ class Local(LocalGoverning):
         )
         return Said(message=message, turn=turn)
 
+    async def approve_plan(self, task: str, go: Go, *, id: str = "") -> Said:
+        turn = await self.app.approve_plan(self.person, await self.find(task), plan=go.plan, id=id)
+        return Said(message=turn.message.id, turn=turn)
+
     async def messages(self, task: str) -> tuple[Waiting, ...]:
         return await self.app.messages(await self.find(task))
 
@@ -257,12 +284,17 @@ class Local(LocalGoverning):
             self.person, await self.find(task), point=point, method=self.defaults.merge, deploys=self._deploys
         )
 
+    async def approve(self, task: str, review: Review) -> Approved:
+        found = await self.find(task)
+        head = await self.app.approve(self.person, found, review.head, review.text)
+        by = await approvers(found, head, ports=self.app.ports)
+        return Approved(head=head, by=tuple(one.name for one in by))
+
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         method = approval.method or self.defaults.merge
         found = await self.find(task)
-        act = await self.app.merge(
-            self.person, found, method=method, accept_unsure=approval.accept_unsure, act=id, deploys=self._deploys
-        )
+        consent = Consent(head=approval.head, typed=approval.typed, accept_unsure=approval.accept_unsure)
+        act = await self.app.merge(self.person, found, method=method, consent=consent, act=id, deploys=self._deploys)
         return Pressed(act=act)
 
     async def undo(self, task: str) -> Pressed:

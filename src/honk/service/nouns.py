@@ -23,6 +23,8 @@ class Defaults:
     #: "" is the agent's own default
     model: str
     merge: MergeMethod
+    #: a plan first
+    plan: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,8 @@ class NewTask:
     verify: tuple[str, ...] = ()
     #: merge and deploy by itself when the verdict is pass
     merge: bool = False
+    #: a plan first, and no change before a person says Go; null is the server's default
+    plan: bool | None = None
     #: as `POST /images` returned them
     images: tuple[Image, ...] = ()
     #: go on with the same request of the same person where it is unfinished
@@ -147,6 +151,14 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Go:
+    """A person's word that a plan be carried out."""
+
+    #: the name of the plan that the person has read; "" is the one that waits
+    plan: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Words:
     """Other words for a message."""
 
@@ -183,8 +195,31 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """A person's word that a commit is good; it merges nothing."""
+
+    #: the commit that was looked at, or its first seven characters or more
+    head: str
+    #: what there is to say about it
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approved:
+    """The commit, and who has approved it so far."""
+
+    head: Sha
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Approval:
     """A person's word that a pull request be merged."""
+
+    #: the commit that the person saw: at another one, nothing is done; "" is the head as it is now
+    head: str = ""
+    #: the beginning of the commit, where the policy asks for it
+    typed: str = ""
 
     #: null is the server's default
     method: MergeMethod | None = None

@@ -12,18 +12,21 @@ from honk.service.nouns import (
     About,
     Accepted,
     Approval,
+    Approved,
     Artifact,
     Diagnosis,
     Difference,
+    Go,
     HandOver,
     Listed,
     NewTask,
     Pressed,
     Query,
     Reply,
+    Review,
     Said,
 )
-from honk.views import Card
+from honk.views import Branch, Card, Merging
 
 
 class Looking(Protocol):
@@ -42,6 +45,12 @@ class Looking(Protocol):
     async def tasks(self, query: Query) -> Listed: ...
 
     async def card(self, task: str) -> Card: ...
+
+    async def merging(self, task: str) -> Merging:
+        """What there is to know before `merge` is pressed; it refuses nothing, and says what would."""
+
+    async def branch(self, task: str) -> Branch:
+        """Where the task's branch can be fetched. Raises NotNow while there is none."""
 
     async def turn(self, task: str, number: int) -> Turn: ...
 
@@ -73,6 +82,12 @@ class Acting(Protocol):
 
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said: ...
 
+    async def approve_plan(self, task: str, go: Go, *, id: str = "") -> Said:
+        """The plan that waits is carried out, in a turn of its own. Raises NotNow when it does not wait (any more).
+
+        To change it, `reply`; to cancel it, `stop`.
+        """
+
     async def messages(self, task: str) -> tuple[Waiting, ...]:
         """Messages that no turn and no agent has had yet, oldest first."""
 
@@ -92,7 +107,14 @@ class Acting(Protocol):
 
     async def retry(self, task: str, *, point: str | None = None) -> Task: ...
 
-    async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed: ...
+    async def approve(self, task: str, review: Review) -> Approved:
+        """Exactly that commit is good, says the person; nothing is merged by it. Twice: no effect.
+
+        Raises NotNow when the branch has moved since.
+        """
+
+    async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
+        """Raises NotNow where the branch has moved since the person looked, or the policy asks for more."""
 
     async def undo(self, task: str) -> Pressed: ...
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
-from honk.settings.policy import BudgetSettings, PersonSettings, RoleSettings, Wrong, wrong_names
+from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
 from honk.settings.telemetry import TelemetrySettings
 
@@ -64,6 +64,8 @@ class WorkSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     #: merge method: a merge commit, or all of the pull request as one commit
     merge: Literal["merge", "squash"] = "merge"
+    #: a plan before any change, unless the person says otherwise
+    plan: bool = False
     #: hours after which people are reminded of a question, three times at most
     remind_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
     #: agents that a server keeps started and waiting; each needs about 200 MB of memory
@@ -129,6 +131,7 @@ class File(Section):
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     roles: tuple[RoleSettings, ...] = ()
+    merging: MergingSettings = MergingSettings()
     budgets: BudgetSettings = BudgetSettings()
 
 

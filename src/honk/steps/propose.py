@@ -8,6 +8,7 @@ from functools import partial
 
 from honk.domain.attempt import Attempt
 from honk.domain.event import PullRequestOpened, PullRequestUpdated, TaskNoted
+from honk.domain.plan import latest
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.task import Task
 from honk.domain.text import one_line, plain
@@ -83,11 +84,13 @@ async def describe(task: Task, turn: Turn, attempt: Attempt, verdict: Verdict | 
     """The pull request's text: asked, done, proven, not proven, cost (Markdown)."""
     person = await ports.tasks.get_person(task.requested_by)
     spent = await ports.records.spent(task.id)
+    plan = latest(await ports.events.read(task.id)) if turn.message.approves else None
     by = f"Claude Code {attempt.model}".strip() if attempt.agent == "claude" else f"the {attempt.agent} agent"
     parts = [
         "## Asked",
         _quote(task.instruction),
-        *([_quote(turn.message.text)] if turn.number > 1 else []),
+        *([_quote(turn.message.text)] if turn.number > 1 and plan is None else []),
+        *(["## Planned", _quote(plan.text)] if plan else []),
         "## Done",
         plain(attempt.summary) or "(the agent left no summary)",
         *([f"Ended early ({attempt.cut_short}): {plain(attempt.reason)}"] if attempt.cut_short else []),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from honk.domain.event import QuestionAsked, QuestionReminded
+from honk.domain.event import PlanProposed, QuestionAsked, QuestionReminded
+from honk.domain.plan import WAITS
 from honk.domain.task import State, TaskId
 from honk.ports import Ports
 
@@ -48,7 +49,9 @@ class Reminders:
     async def _asked(self, task: TaskId, turn: int) -> tuple[datetime, str] | None:
         events = await self._ports.events.read(task)
         asked = [
-            (one.at, one.data.question) for one in events if one.turn == turn and isinstance(one.data, QuestionAsked)
+            (one.at, one.data.question if isinstance(one.data, QuestionAsked) else WAITS)
+            for one in events
+            if one.turn == turn and isinstance(one.data, QuestionAsked | PlanProposed)
         ]
         return asked[-1] if asked else None
 

@@ -38,7 +38,7 @@ async def settle(task: Task, turn: Turn, ending: Ending, *, ports: Ports) -> End
 
 
 async def settle_landing(task: Task, act: str, outcome: Outcome, *, ports: Ports) -> Ending:
-    """Leaves a merge, a deployment or an undo, in whatever state it has reached."""
+    """Leaves a merge, a deployment, an undo or a plan that was cancelled, in whatever state the task has reached."""
     await ports.tasks.clear_stop(task.id)
     now = await ports.tasks.get(task.id)
     ending = Ending(outcome=outcome, state=now.state, reason=now.reason)

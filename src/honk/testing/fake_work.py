@@ -61,6 +61,11 @@ class FakeSandbox:
         raise NotImplementedError("a fake sandbox has no inbound sockets")
 
     @property
+    def read_only(self) -> bool:
+        """Whether nobody inside can change the workspace."""
+        return self._box.read_only_workspace
+
+    @property
     def workspace(self) -> Path:
         """Where the agent finds the files."""
         return self._box.workspace
@@ -166,6 +171,7 @@ class FakeAgent:
     name: str = "claude"
     corrects: bool = True
     steers: bool = True
+    plans: bool = True
     calls_model: bool = True
     relay: bool = False
     key_works: bool = True
@@ -177,6 +183,8 @@ class FakeAgent:
     messages: dict[str, list[str]] = field(default_factory=dict)
     #: when it reaches the next step, at which it hears what was said meanwhile; at once unless a test says otherwise
     step: anyio.Event | None = None
+    #: whether it writes although it was to make a plan, through walls that no agent gets through
+    breaks_out: bool = False
     #: whether it asks Honk before it ends, and goes on with what it hears then
     closes: bool = False
 
@@ -193,7 +201,10 @@ class FakeAgent:
         @asynccontextmanager
         async def opened() -> AsyncIterator[FakeSession]:
             assert isinstance(sandbox, FakeSandbox) and isinstance(exit, FakeExit)
-            yield FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell, tools=tools)
+            session = FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell, tools=tools)
+            session.read_only = sandbox.read_only
+            assert sandbox.read_only is job.plans
+            yield session
 
         return opened()
 
@@ -215,6 +226,8 @@ class FakeSession:
     exit: FakeExit
     tell: Tell
     tools: Tools
+    #: the sandbox shows it files that nobody can change
+    read_only: bool = False
     interrupted: anyio.Event = field(default_factory=anyio.Event)
     #: somebody cut short what it does, with words
     cut: anyio.Event = field(default_factory=anyio.Event)
@@ -298,6 +311,8 @@ class FakeSession:
         self.interrupted.set()
 
     def _write(self, edit: Edit) -> None:
+        if self.read_only and not self.agent.breaks_out:
+            return
         for path, content in edit.files.items():
             if content is None:
                 (self.place / path).unlink(missing_ok=True)

@@ -91,10 +91,22 @@ class Trap:
 
 #: Methods of ports that change what outlives the process.
 _EFFECTS = frozenset(
-    {"move", "add", "add_turn", "begin_turn", "end_turn", "queue_message", "clear_stop", "record", "start"}
+    {
+        "move",
+        "add",
+        "add_turn",
+        "begin_turn",
+        "end_turn",
+        "queue_message",
+        "approve_plan",
+        "cancel_plan",
+        "clear_stop",
+        "record",
+        "start",
+    }
     | {"save_verdict", "save_pull_request", "save_build", "save_deployment", "add_spending"}
     | {"reserve", "settle", "warn"}
-    | {"put", "open", "take", "publish", "update", "merge"}
+    | {"put", "open", "take", "publish", "update", "approve", "merge"}
 )
 
 

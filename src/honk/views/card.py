@@ -9,12 +9,15 @@ from honk.domain import event as events
 from honk.domain.build import Build
 from honk.domain.event import Event, TaskSettled
 from honk.domain.limits import Spending
+from honk.domain.plan import waiting
+from honk.domain.policy import Confirmation
 from honk.domain.pull_request import PullRequest
 from honk.domain.repository import Base
-from honk.domain.task import State, Task
+from honk.domain.task import LANDING, State, Task
 from honk.domain.turn import Outcome
 from honk.domain.verdict import Verdict
 from honk.ports import Ports
+from honk.steps.merge import approvers
 
 #: Exit codes of a turn's outcomes (docs/reference/states-and-exits.md).
 EXITS = {
@@ -53,6 +56,19 @@ class Card:
     deletions: int
     #: such as "deleted on 2026-11-21: artifacts (at rest for 90 days)"
     deleted: tuple[str, ...] = ()
+    #: names of those who approved exactly the pull request's head
+    approved_by: tuple[str, ...] = ()
+    #: what a merge needs besides the right to it
+    confirmation: Confirmation = Confirmation.PRESS
+
+    @property
+    def to_type(self) -> str:
+        """What must be typed to merge it; "" where nothing must."""
+        asked = self.confirmation is Confirmation.TYPED and self.task.state not in LANDING
+        return self.pull_request.word if asked and self.pull_request is not None else ""
+
+    #: the plan that waits for a Go
+    plan: events.PlanProposed | None = None
 
 
 async def card(task: Task, *, ports: Ports) -> Card:
@@ -71,6 +87,7 @@ async def card(task: Task, *, ports: Ports) -> Card:
     pull_request = await ports.records.pull_request(task.id)
     if pull_request is not None and pull_request.url is None:
         pull_request = replace(pull_request, url=ports.previews.page(f"/tasks/{task.id}/pull-request"))
+    approved = await approvers(task, pull_request.head, log=log, ports=ports) if pull_request is not None else ()
     return Card(
         task=task,
         requested_by=person.name,
@@ -88,6 +105,9 @@ async def card(task: Task, *, ports: Ports) -> Card:
         insertions=taken[-1].insertions if taken else 0,
         deletions=taken[-1].deletions if taken else 0,
         deleted=deleted(log),
+        approved_by=tuple(one.name for one in approved),
+        confirmation=await ports.policy.confirmation(task.repository),
+        plan=waiting(task, log),
     )
 
 
@@ -116,6 +136,7 @@ def as_json(shown: Card) -> dict[str, Any]:
         "task": task.id,
         "state": str(task.state),
         "reason": task.reason,
+        "plan": shown.plan.text if shown.plan else None,
         "outcome": settled.outcome if settled else None,
         "instruction": task.instruction,
         "requested_by": shown.requested_by,
@@ -134,6 +155,8 @@ def as_json(shown: Card) -> dict[str, Any]:
         "deletions": shown.deletions,
         "notes": list(shown.notes),
         "deleted": list(shown.deleted),
+        "approved_by": list(shown.approved_by),
+        "confirmation": str(shown.confirmation),
         "cost_usd": round(shown.spent.usd, 6),
         "model_calls": shown.spent.calls,
         "seconds": round(settled.seconds, 3) if settled else None,
@@ -150,7 +173,8 @@ def settled_json(shown: Card) -> dict[str, Any]:
     """The last line of `honk run --json`."""
     facts = as_json(shown)
     keys = (
-        *("task", "state", "reason", "outcome", "verdict", "pull_request", "build", "production_url"),
+        *("task", "state", "reason", "outcome", "plan", "verdict", "pull_request", "build"),
+        *("production_url",),
         *("cost_usd", "model_calls", "seconds", "seconds_verifying", "notes"),
     )
     line = {**line_type(TaskSettled.type), **{key: facts[key] for key in keys}}

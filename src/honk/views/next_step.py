@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from honk.domain.policy import Confirmation
 from honk.domain.task import State
 from honk.domain.verdict import Answer
 from honk.views.card import Card
@@ -23,16 +24,20 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
     diff = NextStep(what="read the change", command=f"honk diff {id}")
     retry = NextStep(what="have it done again", command=f"honk retry {id}")
     follow = NextStep(what="watch it", command=f"honk follow {id}")
+    if card.plan is not None:
+        go = NextStep(what="have the plan carried out", command=f"honk go {id}")
+        return go, reply, NextStep(what="cancel it", command=f"honk stop {id}")
     match state:
         case State.PROPOSED:
-            return diff, NextStep(what="merge it", command=f"honk merge {id}"), reply
+            return diff, *_approve(card), NextStep(what="merge it", command=f"honk merge {id}{_typed(card)}"), reply
         case State.DRAFT | State.WAITING:
             unsure = card.verdict is not None and card.verdict.answer is Answer.UNSURE
             accept = NextStep(
-                what="merge it although not everything is proven", command=f"honk merge {id} --accept-unsure"
+                what="merge it although not everything is proven",
+                command=f"honk merge {id} --accept-unsure{_typed(card)}",
             )
             changed = (diff,) if card.pull_request else ()
-            return (*changed, reply, retry, *((accept,) if unsure and card.pull_request else ()))
+            return (*changed, reply, retry, *((*_approve(card), accept) if unsure and card.pull_request else ()))
         case State.MERGED:
             return diff, NextStep(what="read what happened", command=f"honk log {id}")
         case State.DEPLOYED:
@@ -42,3 +47,14 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
         case State.MERGING | State.DEPLOYING:
             return (follow,)
     return follow, reply, NextStep(what="stop it; the work is kept", command=f"honk stop {id}")
+
+
+def _approve(card: Card) -> tuple[NextStep, ...]:
+    """For somebody else than who merges, where the policy asks for a second person."""
+    if card.confirmation is not Confirmation.SECOND or card.approved_by:
+        return ()
+    return (NextStep(what="approve it, before somebody else merges it", command=f"honk approve {card.task.id}"),)
+
+
+def _typed(card: Card) -> str:
+    return f" --typed {card.to_type}" if card.to_type else ""

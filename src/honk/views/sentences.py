@@ -50,6 +50,11 @@ def _(data: events.EnvironmentReady) -> str:
 
 
 @_say.register
+def _(data: events.PlanProposed) -> str:
+    return f"plan {data.name}: {shortened(data.text, 400)}"
+
+
+@_say.register
 def _(data: events.AgentStarted) -> str:
     who = f"Claude Code {data.release}" if data.agent == "claude" else data.agent
     model = f" with {data.model}" if data.model else ""

@@ -41,6 +41,7 @@ class ClaudeCode:
     name = "claude"
     corrects = True
     steers = True
+    plans = True
     calls_model = True
 
     def __init__(
@@ -116,7 +117,7 @@ class ClaudeCode:
     async def _start(
         self, job: Job, sandbox: Sandbox, tools: Tools, *, resume: bool
     ) -> tuple[ClaudeSDKClient, SandboxTransport]:
-        chosen = choices.options(job, resume=resume, server=server(tools), may_end=may_end(tools))
+        chosen = choices.options(job, resume=resume, server=server(tools, plans=job.plans), may_end=may_end(tools))
         transport = SandboxTransport(sandbox, command_line(chosen), self._environment)
         client = ClaudeSDKClient(chosen, transport=transport)
         try:

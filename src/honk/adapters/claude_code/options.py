@@ -17,6 +17,8 @@ _CONFIG = "/home/honk/.claude"
 #: Guidance goes in by a file: a single argument may not be longer than 128 KiB on Linux.
 GUIDANCE = f"{_CONFIG}/honk-guidance.md"
 _TOOLS = ["Read", "Write", "Edit", "Glob", "Grep", "Bash"]
+#: Those that neither write nor run anything: all that there is for a plan.
+_READING = ["Read", "Glob", "Grep"]
 #: Seconds that a verification asked for from inside may take, by the tool or by the Stop hook.
 _PATIENCE = 7200
 #: A line of the binary's output; images and large files travel in them.
@@ -88,8 +90,8 @@ def options(job: Job, *, resume: bool, server: McpSdkServerConfig, may_end: Hook
     """The session's fixed choices. Nothing of the repository's own settings is loaded."""
     return ClaudeAgentOptions(
         cli_path=BINARY,
-        tools=_TOOLS,
-        allowed_tools=[VERIFY, ASK],
+        tools=_READING if job.plans else _TOOLS,
+        allowed_tools=[ASK] if job.plans else [VERIFY, ASK],
         permission_mode="bypassPermissions",
         setting_sources=[],
         settings='{"includeCoAuthoredBy": false}',

@@ -35,8 +35,8 @@ _ASK_INPUT = {
 }
 
 
-def server(tools: Tools) -> McpSdkServerConfig:
-    """An MCP server in this process that offers `verify` and `ask`."""
+def server(tools: Tools, *, plans: bool = False) -> McpSdkServerConfig:
+    """An MCP server in this process that offers `verify` and `ask`; to who plans only `ask`."""
 
     @tool("verify", _DESCRIPTION, {})
     async def verify(_: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def server(tools: Tools) -> McpSdkServerConfig:
             return {"content": [{"type": "text", "text": f"The question was not asked: {exc}"}], "is_error": True}
         return {"content": [{"type": "text", "text": words}]}
 
-    return create_sdk_mcp_server("honk", tools=[verify, ask])
+    return create_sdk_mcp_server("honk", tools=[ask] if plans else [verify, ask])
 
 
 async def end_with_a_question(_: HookInput, __: str | None, ___: HookContext) -> HookJSONOutput:

@@ -32,6 +32,7 @@ class Command:
     name = "command"
     corrects = False
     steers = False
+    plans = False
     calls_model = False
     relay = False
 

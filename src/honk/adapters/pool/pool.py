@@ -173,6 +173,7 @@ class WarmPool:
         return (
             parked is not None
             and parked.alive
+            and not options.plan  # it has tools that write
             and spare.repository == task.repository
             and options.base in (None, spare.base.branch)
             and options.agent == parked.agent_name

@@ -60,7 +60,7 @@ class SqlMailbox:
         def work(connection: sa.Connection) -> None:
             turn = lock_task(connection, task).turn
             row = _still_waiting(connection, task, id)
-            edited = dump(Message, replace(_message(row), text=text))
+            edited = dump(Message, replace(_message(row), text=text, approves=""))
             connection.execute(mailbox.update().where(mailbox.c.number == row.number).values(message=edited))
             self._append(connection, task, turn, MessageEdited(message=id, text=text), by=by)
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
-from honk.adapters.sql.mailbox import SqlMailbox
 from honk.adapters.sql.people import WhoIsWho, find_person, read_person, seek_person
+from honk.adapters.sql.plans import SqlPlans
 from honk.adapters.sql.schema import events, mailbox, tasks, turns
 from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
@@ -67,7 +67,7 @@ def _insert_turn(connection: sa.Connection, turn: Turn) -> None:
     )
 
 
-class SqlTasks(SqlMailbox):
+class SqlTasks(SqlPlans):
     """Implements honk.ports.Tasks. Unknown ids raise Defect, except where a person typed them."""
 
     def __init__(self, database: Database, clock: Clock, new_id: Callable[[], str], rules: WhoIsWho) -> None:

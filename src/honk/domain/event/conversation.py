@@ -53,6 +53,19 @@ class QuestionAsked(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanProposed(EventData):
+    """The agent has said what it would change, and has changed nothing; it waits for a person's Go."""
+
+    type: ClassVar[str] = "plan.proposed"
+    #: which plan it is: what a Go is for
+    name: str
+    #: the plan in the agent's words (Markdown)
+    text: str
+    #: whether the end of it was left out, because it was too long
+    shortened: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QuestionReminded(EventData):
     """Nobody has answered yet."""
 

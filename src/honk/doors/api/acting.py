@@ -22,7 +22,7 @@ from honk.doors.api.callers import (
 from honk.doors.api.looking import TaskName
 from honk.doors.api.problems import errors
 from honk.errors import Usage
-from honk.service import Accepted, Again, Approval, HandOver, NewTask, Pressed, Reply, Said, Words
+from honk.service import Accepted, Again, Approval, Approved, Go, HandOver, NewTask, Pressed, Reply, Review, Said, Words
 
 router = APIRouter(tags=["act"])
 #: Steps for which being allowed to steer is not enough.
@@ -78,6 +78,21 @@ async def reply(caller: Steerer, task: TaskName, words: Reply, idempotency_key: 
     found = await caller.find(task)
     id = request_id(caller, f"reply/{found.id}", idempotency_key)
     return said(Said, await caller.reply(found.id, words, id=id), 202)
+
+
+@router.post(
+    "/tasks/{task}/go",
+    status_code=202,
+    response_model=Said,
+    responses=errors(404, 409, 429),
+    summary="Have the plan carried out that waits",
+)
+async def go(
+    caller: Steerer, task: TaskName, plan: Go | None = None, idempotency_key: IdempotencyKey = None
+) -> Response:
+    found = await caller.find(task)
+    id = request_id(caller, f"go/{found.id}", idempotency_key)
+    return said(Said, await caller.approve_plan(found.id, plan or Go(), id=id), 202)
 
 
 @router.get(
@@ -159,6 +174,16 @@ async def retry(caller: Steerer, task: TaskName, again: Again | None = None) -> 
     if point in _LANDS:
         must_have(caller, _LANDS[point])
     return said(Task, await caller.retry(task, point=point), 202)
+
+
+@router.post(
+    "/tasks/{task}/approve",
+    response_model=Approved,
+    responses=errors(404, 409),
+    summary="Say that exactly one commit of a task is good; nothing is merged by it",
+)
+async def approve(caller: Merger, task: TaskName, review: Review) -> Response:
+    return said(Approved, await caller.approve(task, review))
 
 
 @router.post(

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from honk.domain.codec import event_line
 from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
+from honk.domain.pull_request import PullRequest
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError
 from honk.views import Card, as_json, line_type, next_steps, sentence, settled_json
@@ -156,15 +157,14 @@ def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
     yield "task", Text(task.id, style="bold")
     state = f"{task.state}: {task.reason}" if task.reason else str(task.state)
     yield "state", state
+    if card.plan:
+        yield "plan", card.plan.text + ("\n[…]" if card.plan.shortened else "")
     if card.verdict:
         yield "verdict", _verdict(card.verdict)
     if card.files:
         yield "change", f"{len(card.files)} files, +{card.insertions} -{card.deletions}"
     if card.pull_request:
-        pr = card.pull_request
-        yield "pull request", f"#{pr.number} {pr.branch} → {pr.base} at {pr.head[:12]} ({pr.state})"
-        if pr.url:
-            yield "", pr.url
+        yield from _pull_request(card.pull_request, card.approved_by)
     if card.build:
         yield "build", card.build.preview_url or _gone(card) or card.hint
     if card.production:
@@ -178,6 +178,14 @@ def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
     seconds = f"{card.settled.seconds:.0f} s, " if card.settled else ""
     yield "cost", f"{seconds}${card.spent.usd:.2f} in {card.spent.calls} model calls"
     yield "next", " · ".join(step.command for step in next_steps(card))
+
+
+def _pull_request(shown: PullRequest, approved_by: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    yield "pull request", f"#{shown.number} {shown.branch} → {shown.base} at {shown.head[:12]} ({shown.state})"
+    if shown.url:
+        yield "", shown.url
+    if approved_by:
+        yield "", f"{shown.head[:12]} is approved by {', '.join(approved_by)}"
 
 
 def _gone(card: Card) -> str:

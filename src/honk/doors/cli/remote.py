@@ -27,19 +27,22 @@ from honk.service import (
     Accepted,
     Again,
     Approval,
+    Approved,
     Artifact,
     Diagnosis,
     Difference,
+    Go,
     HandOver,
     Listed,
     NewTask,
     Pressed,
     Query,
     Reply,
+    Review,
     Said,
     Words,
 )
-from honk.views import Card
+from honk.views import Branch, Card, Merging
 
 
 class Remote(RemoteGoverning):
@@ -61,6 +64,12 @@ class Remote(RemoteGoverning):
 
     async def card(self, task: str) -> Card:
         return await self._wire.get(Card, _of(task, "card"))
+
+    async def merging(self, task: str) -> Merging:
+        return await self._wire.get(Merging, _of(task, "merging"))
+
+    async def branch(self, task: str) -> Branch:
+        return await self._wire.get(Branch, _of(task, "branch"))
 
     async def turn(self, task: str, number: int) -> Turn:
         return await self._wire.get(Turn, _of(task, "turns", str(number)))
@@ -92,6 +101,9 @@ class Remote(RemoteGoverning):
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
         return await self._wire.post(Said, _of(task, "messages"), dump(Reply, said), key=id)
 
+    async def approve_plan(self, task: str, go: Go, *, id: str = "") -> Said:
+        return await self._wire.post(Said, _of(task, "go"), dump(Go, go), key=id)
+
     async def messages(self, task: str) -> tuple[Waiting, ...]:
         return await self._wire.get(tuple[Waiting, ...], _of(task, "messages"))
 
@@ -113,6 +125,9 @@ class Remote(RemoteGoverning):
 
     async def retry(self, task: str, *, point: str | None = None) -> Task:
         return await self._wire.post(Task, _of(task, "retry"), dump(Again, Again(point=point)))
+
+    async def approve(self, task: str, review: Review) -> Approved:
+        return await self._wire.post(Approved, _of(task, "approve"), dump(Review, review), again=True)
 
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "merge"), dump(Approval, approval), key=id)

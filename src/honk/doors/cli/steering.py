@@ -1,4 +1,4 @@
-"""Commands about words on their way and about who works: interrupt, messages, edit, withdraw, hand-over."""
+"""Commands about words on their way and about who works: interrupt, go, messages, edit, withdraw, hand-over."""
 
 import uuid
 from typing import Annotated
@@ -15,7 +15,7 @@ from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import ImageFiles, Json, TaskName, images
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
-from honk.service import HandOver, Reply
+from honk.service import Go, HandOver, Reply
 from honk.views import EXITS
 
 MessageName = Annotated[str, typer.Argument(help="The message's id, or the beginning of it.", metavar="MESSAGE")]
@@ -25,6 +25,7 @@ def add_steering_commands(cli: typer.Typer, open_house: Open) -> None:
     """Adds the commands of this module to the command line."""
 
     _add_interrupt(cli, open_house)
+    _add_go(cli, open_house)
     _add_messages(cli, open_house)
     _add_changes(cli, open_house)
     _add_hand_over(cli, open_house)
@@ -40,6 +41,27 @@ def _add_interrupt(cli: typer.Typer, open_house: Open) -> None:
     ) -> None:
         """Cut short what the agent does now; it goes on with these words, in the same session and turn."""
         say(open_house, task, words, image, Handling.INTERRUPT, Output(json_lines=json))
+
+
+def _add_go(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="Example: honk go fix-the-crash")
+    def go(task: TaskName, json: Json = False) -> None:
+        """Have the plan carried out that waits. `honk reply` changes it, `honk stop` cancels it."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await house.service.find(task)
+            message = ""
+
+            async def begin() -> Task:
+                nonlocal message
+                message = (await house.service.approve_plan(found.id, Go(), id=uuid.uuid4().hex)).message
+                return found
+
+            settled = await carry_through(house, out, begin, existing=found, message=lambda: message)
+            return EXITS[Outcome(settled.outcome)]
+
+        run(open_house, out, command, task=task)
 
 
 def say(open_house: Open, task: str, words: str, image: ImageFiles, handling: Handling, out: Output) -> None:

@@ -70,6 +70,10 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         timeout: Timeout = None,
         image: ImageFiles = None,
         verify: VerifyCommands = None,
+        plan: Annotated[
+            bool | None,
+            typer.Option("--plan/--no-plan", help="A plan first: nothing is changed before `honk go`."),
+        ] = None,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
         json: Json = False,
@@ -88,6 +92,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
             limits=LimitsWanted(usd=max_usd, calls=max_calls, seconds=timeout),
             verify=tuple(verify or ()),
             merge=merge,
+            plan=plan,
             resume=not new,
         )
         _Request(wanted=wanted, files=image).carry_out(open_house, Output(json_lines=json))
@@ -183,6 +188,12 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
         accept_unsure: Annotated[
             bool, typer.Option("--accept-unsure", help="Merge although not everything was proven.")
         ] = False,
+        typed: Annotated[
+            str, typer.Option(help="The beginning of the commit, where the policy asks for it.", metavar="SHA")
+        ] = "",
+        head: Annotated[
+            str, typer.Option(help="The commit that you looked at: at another one, nothing is done.", metavar="SHA")
+        ] = "",
         json: Json = False,
     ) -> None:
         """Merge exactly the commit that was verified, and deploy it where the repository says how."""
@@ -190,7 +201,12 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
 
         async def command(house: House) -> int:
             found = await house.service.find(task)
-            approval = Approval(method=MergeMethod.SQUASH if squash else None, accept_unsure=accept_unsure)
+            approval = Approval(
+                method=MergeMethod.SQUASH if squash else None,
+                accept_unsure=accept_unsure,
+                typed=typed or await _typed(house, found, out),
+                head=head,
+            )
 
             async def begin() -> Task:
                 await house.service.merge(found.id, approval)
@@ -217,6 +233,12 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
             return _exit(settled)
 
         run(open_house, out, command, task=task)
+
+
+async def _typed(house: House, task: Task, out: Output) -> str:
+    """What a person types at the question, where the policy asks for it and somebody is there to answer."""
+    word = (await house.service.card(task.id)).to_type if out.terminal else ""
+    return str(typer.prompt(f"type {word} to merge it", default="", show_default=False)) if word else ""
 
 
 def _add_stop(cli: typer.Typer, open_house: Open) -> None:

@@ -13,7 +13,7 @@ from honk.domain.task import State
 from honk.errors import HandBackRefused, single
 from honk.ports import Job, Ports, Report
 from honk.steps.code.going_on import work_through
-from honk.steps.code.tree import take
+from honk.steps.code.tree import put_as_before, take
 from honk.steps.code.words import guidance_of
 from honk.steps.code.work import Order, Work, asked, finished, session_of, was_begun
 
@@ -35,6 +35,7 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         exam=order.exam,
         number=number,
         parent=pull_request.head if pull_request else order.workspace.base.commit,
+        plans=order.plans,
         agent=agent,
         ports=ports,
         stopping=stopping,
@@ -46,10 +47,15 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         model=task.options.model,
         guidance=await guidance_of(work),
         attempt=number,
+        plans=order.plans,
     )
     before = await finished(work) if begun and Path(work.workspace.path).exists() else None
     report = before or await _finish(work, job, order.sent_back, begun=begun)
-    return await _hand_back(work, job, report)
+    attempt = await _attempt(work, job, report)
+    if order.plans:
+        await put_as_before(work)
+        return attempt
+    return await _hand_back(work, attempt)
 
 
 async def _finish(work: Work, job: Job, sent_back: str, *, begun: bool) -> Report:
@@ -106,8 +112,8 @@ def in_words(question: QuestionAsked) -> str:
     return "\n".join([question.question, *choices])
 
 
-async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
-    attempt = Attempt(
+async def _attempt(work: Work, job: Job, report: Report) -> Attempt:
+    return Attempt(
         task=work.task.id,
         turn=work.turn.number,
         number=work.number,
@@ -120,12 +126,16 @@ async def _hand_back(work: Work, job: Job, report: Report) -> Attempt:
         cut_short=report.cut_short,
         reason=report.reason,
     )
+
+
+async def _hand_back(work: Work, attempt: Attempt) -> Attempt:
     try:
         change = await take(work)
     except HandBackRefused as refusal:
         await work.tell(ChangeRefused(attempt=work.number, reason=str(refusal)))
-        reason = f"{report.reason}\nwhat there is could not be taken over: {refusal}" if report.reason else str(refusal)
-        return replace(attempt, cut_short=report.cut_short or "hand-back", reason=reason)
+        why = attempt.reason
+        reason = f"{why}\nwhat there is could not be taken over: {refusal}" if why else str(refusal)
+        return replace(attempt, cut_short=attempt.cut_short or "hand-back", reason=reason)
     await work.tell(
         ChangeTaken(
             attempt=work.number,

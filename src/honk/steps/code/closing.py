@@ -25,7 +25,7 @@ async def may_end(work: Work) -> str:
 
     It may when somebody wants something else of it (a message waits, a stop, a limit), and when the gate cannot say.
     """
-    if work.ending or work.unheard or work.sent_on >= _SENT_ON or await asked(work):
+    if work.plans or work.ending or work.unheard or work.sent_on >= _SENT_ON or await asked(work):
         return ""
     findings = ""
     with anyio.CancelScope() as work.closing:

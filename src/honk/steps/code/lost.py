@@ -10,6 +10,7 @@ from honk.domain.event import (
     ChangeTaken,
     Event,
     MessageReceived,
+    PlanProposed,
     SnapshotTaken,
     TaskAccepted,
     WorkResumed,
@@ -136,6 +137,8 @@ def _line(event: Event) -> str:
             return f"you said: {text[:_LONGEST]}"
         case AgentCalledTool(tool=tool, summary=summary):
             return f"you used {tool}: {summary}"
+        case PlanProposed(text=text):
+            return f"you proposed this plan:\n{text}"
         case ChangeTaken(files=files):
             return f"handed back, {len(files)} files changed"
     return ""

@@ -1,6 +1,6 @@
 """The agent at work in its sandbox, within its bounds."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import anyio
 from honk.domain.limits import Spending
 from honk.domain.task import State
 from honk.errors import single
-from honk.ports import Box, Job, Pass, Report, Session, Sitting, Tools, Wanted
+from honk.ports import Box, Job, Mount, Pass, Report, Session, Sitting, Tools, Wanted
 from honk.steps.code.closing import leave, may_end
 from honk.steps.code.courier import attachments, carry, forgotten, reconcile
 from honk.steps.code.snapshots import NEVER, Snapshots
@@ -29,11 +29,11 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
         limits=task.options.limits,
         spent=await ports.records.spent(task.id),
     )
-    environment_mounts, environment = await ports.gate.environment(replace(work.exam, on="agent"), work.tell)
-    snapshots = Snapshots(work, None if work.agent.corrects else NEVER)
+    environment_mounts, environment = await _environment(work)
+    snapshots = Snapshots(work, None if work.agent.corrects and not work.plans else NEVER)
     tools = Tools(verify=partial(verify_for_agent, work), may_end=partial(may_end, work), ask=partial(ask_people, work))
     spend = partial(_spend, work)
-    if not job.resume and work.agent.corrects:
+    if not job.resume and work.agent.corrects and not work.plans:
         wanted = Wanted(
             guidance=job.guidance,
             mounts=environment_mounts,
@@ -55,12 +55,20 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
             exit=exit.socket,
             relay=work.agent.relay,
             grows=True,
+            read_only_workspace=work.plans,
         )
         async with (
             ports.sandboxes.open(box) as sandbox,
             work.agent.open(job, sandbox, exit, tools, snapshots.tell) as session,
         ):
             return await _bounded(work, session, words, snapshots)
+
+
+async def _environment(work: Work) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
+    """The repository's dependencies, as they are shown to the agent. Who plans runs nothing that needs them."""
+    if work.plans:
+        return (), {}
+    return await work.ports.gate.environment(replace(work.exam, on="agent"), work.tell)
 
 
 async def _spend(work: Work, spending: Spending) -> None:

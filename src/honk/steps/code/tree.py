@@ -4,10 +4,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from honk.domain.attempt import Change
-from honk.domain.event import AgentStarted, ChangeTaken
+from honk.domain.event import AgentStarted, ChangeRefused, ChangeTaken
+from honk.domain.plan import is_go
 from honk.domain.repository import Sha
 from honk.domain.text import one_line
-from honk.errors import SandboxDied
+from honk.errors import HandBackRefused, SandboxDied
 from honk.ports import Box
 from honk.ports.slow import progress, slow
 from honk.steps.code.work import Work
@@ -37,12 +38,26 @@ async def _message(work: Work) -> str:
     """The commit's message: what was asked, and who made it (promise 10)."""
     started = [e.data for e in await work.ports.events.read(work.task.id) if isinstance(e.data, AgentStarted)]
     person = await work.ports.tasks.get_person(work.turn.message.by)
-    first = work.turn.message.text.strip().splitlines()[0] if work.turn.message.text.strip() else "Change"
+    text = work.turn.message.text.strip()
+    asked = work.task.instruction.strip() if work.task.options.plan and is_go(text) else text
+    first = asked.splitlines()[0] if asked else "Change"
     title = first if len(first) <= 72 else first[:69].rstrip() + "..."
     trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {one_line(person.name)}"]
     if started and started[-1].agent == "claude":
         trailers.append(f"Assisted-by: Claude Code {one_line(started[-1].model)}".rstrip())
     return one_line(title) + "\n\n" + "\n".join(trailers) + "\n"
+
+
+async def put_as_before(work: Work) -> None:
+    """What somebody who was to change nothing changed all the same is thrown away, and told."""
+    try:
+        changed = not (await take(work)).empty
+    except HandBackRefused:
+        changed = True
+    if changed:
+        reason = "a plan changes nothing: what was changed is thrown away"
+        await work.tell(ChangeRefused(attempt=work.number, reason=reason))
+        await afresh(work)
 
 
 async def afresh(work: Work) -> None:

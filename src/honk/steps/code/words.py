@@ -3,6 +3,7 @@
 from honk import prompts
 from honk.domain.event import AgentFinished, AgentStarted, Event, MessageDelivered, QuestionAsked, VerdictGiven
 from honk.domain.message import MessageId
+from honk.domain.plan import is_go, latest
 from honk.domain.text import Untrusted
 from honk.domain.turn import instruction_of
 from honk.steps.code.standing import first_words, guidance
@@ -20,6 +21,8 @@ async def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
         words = prompts.render("sent_back", findings=prompts.fence(Untrusted(sent_back), name="findings"))
     else:
         words = await _asked_for(work)
+    if work.plans:
+        return prompts.render("plan", words=words)
     return prompts.render("resumed", words=words) if begun else words
 
 
@@ -39,6 +42,11 @@ async def _asked_for(work: Work) -> str:
         asked = questions[-1].data
         assert isinstance(asked, QuestionAsked)
         return prompts.render("answer", question=asked.question, answer=said)
+    plan = latest(before)
+    if work.plans:
+        return prompts.render("plan_change", words=said) if plan else first_words(said)
+    if plan is not None and is_go(said):
+        return prompts.render("plan_go", plan=prompts.fence(Untrusted(plan.text), name="plan"))
     return prompts.render("reply", reply=said)
 
 

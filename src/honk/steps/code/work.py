@@ -27,6 +27,8 @@ class Order:
     number: int
     #: what the gate said to the attempt before; "" for the first
     sent_back: str = ""
+    #: a plan is wanted, and no change
+    plans: bool = False
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Work:
     ports: Ports
     #: returns when a person asked to stop
     stopping: Callable[[], Awaitable[None]]
+    #: a plan is wanted, and no change
+    plans: bool = False
     #: how often the agent was kept from ending, with what the gate found
     sent_on: int = 0
     #: a stop or a limit ends its work: nothing is verified for it any more
