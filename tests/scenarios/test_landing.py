@@ -5,6 +5,7 @@ import pytest
 
 from honk.domain.deployment import DeploymentState
 from honk.domain.event import MergeRefused, TaskSettled
+from honk.domain.landing import Consent
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import PullRequestState
@@ -24,7 +25,7 @@ async def _proposed(here: World, text: str = "fix the crash") -> Task:
 
 async def _merged(here: World, task: Task, person: Person | None = None, *, accept_unsure: bool = False) -> Task:
     by = person or await here.person()
-    await here.app.merge(by, task, method=here.method, accept_unsure=accept_unsure)
+    await here.app.merge(by, task, method=here.method, consent=Consent(accept_unsure=accept_unsure))
     return await here.settled(task)
 
 

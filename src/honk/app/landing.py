@@ -1,22 +1,44 @@
-"""A person's approval: to production, and back."""
+"""A person's word on a change: approved, merged, deployed, and back."""
 
 import json
 import uuid
 
 from honk.app.turns import Turns
 from honk.domain.codec import dump
-from honk.domain.landing import Landing
+from honk.domain.event import PullRequestApproved
+from honk.domain.landing import Consent, Landing
 from honk.domain.person import Person
-from honk.domain.policy import Act
-from honk.domain.pull_request import MergeMethod
+from honk.domain.policy import Act, Confirmation
+from honk.domain.pull_request import MergeMethod, PullRequest, approvable
+from honk.domain.repository import Sha
 from honk.domain.task import State, Task
-from honk.errors import NotAllowed, NotNow
+from honk.errors import NotAllowed, NotNow, Usage
+from honk.steps.merge import PRESSABLE, deleted_build, lacks_second
 
-_LANDABLE = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGED, State.DEPLOYED})
+#: a review longer than this is no review of one change
+_TEXT_LIMIT = 20_000
+#: a press about whatever the head is now
+_AS_IT_IS = Consent()
 
 
 class Approving(Turns):
-    """Merge and undo."""
+    """Approve, merge and undo."""
+
+    async def approve(self, person: Person, task: Task, head: str, text: str = "") -> Sha:
+        """The person has reviewed exactly that commit, or what begins so; returns it whole. Twice: no effect.
+
+        Raises NotNow when the branch has moved since, or there is no open pull request. It merges nothing.
+        """
+        if len(text) > _TEXT_LIMIT or "\0" in text:
+            raise Usage(f"a review is plain text of at most {_TEXT_LIMIT:,} characters", "say the rest in a reply")
+        await self.allow(person, Act.APPROVE, task)
+        task = await self.ports.tasks.get(task.id)
+        there = approvable(await self.ports.forge.find(task.repository, task.id), head)
+        key, said = f"approved/{there.head}/{person.id}", text.strip()
+        await self.ports.forge.approve(task.repository, there, head=there.head, by=person, text=said, key=key)
+        approved = PullRequestApproved(number=there.number, head=there.head, text=said)
+        await self.ports.events.record(task.id, task.turn, approved, actor=person.id, key=key)
+        return there.head
 
     async def merge(
         self,
@@ -24,7 +46,7 @@ class Approving(Turns):
         task: Task,
         *,
         method: MergeMethod,
-        accept_unsure: bool = False,
+        consent: Consent = _AS_IT_IS,
         act: str = "",
         deploys: bool = True,
     ) -> str:
@@ -32,6 +54,7 @@ class Approving(Turns):
 
         The same `act` again has no effect: it names one press of the button. While a press is at work, or was
         cut off, a further one goes on with it. Once merged, a press is about the deployment alone.
+        Raises NotNow where the branch is not at what the person saw, or the policy asks for more than a press.
         `deploys` is False for a person who came with an access token that is not for that: it is merged, and waits.
         """
         landed = (await self.ports.tasks.get(task.id)).state in {State.MERGED, State.DEPLOYED}
@@ -39,7 +62,7 @@ class Approving(Turns):
             remedy = f"it waits for somebody who may: honk merge {task.id}"
             raise NotAllowed("this access token is not for 'deploy'", remedy)
         await self.allow(person, Act.DEPLOY if landed else Act.MERGE, task)
-        return await self.press(person, task, method=method, accept_unsure=accept_unsure, act=act, deploys=deploys)
+        return await self.press(person, task, method=method, consent=consent, act=act, deploys=deploys)
 
     async def press(
         self,
@@ -47,7 +70,7 @@ class Approving(Turns):
         task: Task,
         *,
         method: MergeMethod,
-        accept_unsure: bool = False,
+        consent: Consent = _AS_IT_IS,
         act: str = "",
         deploys: bool = True,
     ) -> str:
@@ -56,25 +79,38 @@ class Approving(Turns):
             return pressed
         task = await self.ports.tasks.get(task.id)
         pull_request = await self.ports.records.pull_request(task.id)
-        if pull_request is None or task.state not in _LANDABLE:
+        if pull_request is None or task.state not in PRESSABLE:
             raise NotNow(f"task {task.id} is {task.state}: there is no pull request to merge", f"honk show {task.id}")
-        build = await self.ports.records.build(task.id) if task.state is not State.DEPLOYED else None
-        if build is not None and not self.ports.artifacts.path(build.digest).is_file():
-            merged = task.state is State.MERGED
-            remedy = "ask for the change again" if merged else f"honk retry {task.id} --from build makes it again"
-            raise NotNow(f"the build of task {task.id} was deleted", remedy)
+        await self._confirmed(person, task, pull_request, consent)
+        if (gone := await deleted_build(task, ports=self.ports)) is not None:
+            raise NotNow(gone.reason, gone.remedy)
         act = act or uuid.uuid4().hex[:12]
         landing = Landing(
             by=person.id,
             head=pull_request.head,
             method=method,
             act=act,
-            accept_unsure=accept_unsure,
+            accept_unsure=consent.accept_unsure,
             deploys=deploys,
         )
         payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
         await self.journal.start("land", f"land/{task.id}/{act}", payload)
         return act
+
+    async def _confirmed(self, person: Person, task: Task, pull_request: PullRequest, consent: Consent) -> None:
+        """Raises NotNow unless it is about the commit that was seen, and what the policy asks for is there."""
+        if consent.head and not pull_request.named_by(consent.head):
+            moved = f"the branch moved since: it is at {pull_request.head[:12]} now, not at {consent.head[:12]}"
+            raise NotNow(moved, f"look at it again: honk diff {task.id}")
+        if task.state in {State.MERGED, State.DEPLOYED}:
+            return
+        if (refused := await lacks_second(task, person, pull_request.head, ports=self.ports)) is not None:
+            raise NotNow(refused.reason, refused.remedy)
+        asked = await self.ports.policy.confirmation(task.repository)
+        if asked is Confirmation.TYPED and consent.typed.strip().lower() != pull_request.word:
+            typed = f"{consent.typed.strip()[:40]!r} was typed" if consent.typed.strip() else "nothing was typed"
+            reason = f"this repository merges when the commit is typed, {pull_request.word} for this one; {typed}"
+            raise NotNow(reason, f"honk merge {task.id} --typed {pull_request.word}")
 
     async def undo(self, person: Person, task: Task) -> str:
         """Starts the return to the version before; returns the act's id."""

@@ -140,6 +140,11 @@ async def _changed(base: Tree, change: Tree, one: FileChange, defined: set[str])
     return () if one.status == "A" and _shadows(one.path) else None
 
 
+def decides(path: str) -> bool:
+    """Whether such a file may decide what is verified, as far as its name tells; of some only parts do."""
+    return PurePosixPath(path).name in _PARTLY or any(rule.pattern.search(path) for rule in _RULES)
+
+
 def executed(files: Iterable[FileChange]) -> Finding | None:
     """Names what of the change the gate itself runs: its tests, and what set-up is made from."""
     found = [one.path for one in files if one.status != "D"]

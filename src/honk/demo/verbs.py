@@ -7,6 +7,7 @@ from rich.syntax import Syntax
 
 from honk.demo import script
 from honk.demo.telling import Telling
+from honk.domain.landing import Consent
 from honk.domain.task import Options, State, Task
 from honk.doors.cli.following import last_seq, show
 from honk.steps.prepare import chosen_base
@@ -44,7 +45,7 @@ class Verbs:
         """Merges what was verified, and deploys it."""
         after = await last_seq(self.house, task)
         method = self.house.defaults.merge
-        await self.house.app.merge(self.house.person, task, method=method, accept_unsure=accept_unsure)
+        await self.house.app.merge(self.house.person, task, method=method, consent=Consent(accept_unsure=accept_unsure))
         return await self._told(task, after)
 
     async def undo(self, task: Task) -> Task:

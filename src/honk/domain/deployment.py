@@ -31,6 +31,8 @@ class Deployment:
     #: the deployment that was live before, to which undo returns
     previous: str | None = None
     url: str | None = None
+    #: failed because the health command did, after the deploy command had ended well
+    unhealthy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

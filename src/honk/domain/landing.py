@@ -8,6 +8,18 @@ from honk.domain.repository import Sha
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Consent:
+    """What a person looked at, typed and takes into account when pressing the merge button."""
+
+    #: the commit that was shown; "" is the head as it is now
+    head: str = ""
+    #: what was typed to confirm, where the policy asks for that
+    typed: str = ""
+    #: merge although not everything was proven
+    accept_unsure: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Landing:
     """A person's approval: who, and exactly which commit."""
 

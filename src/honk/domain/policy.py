@@ -8,6 +8,7 @@ class Act(StrEnum):
     ASK = "ask"
     STEER = "steer"
     STOP = "stop"
+    APPROVE = "approve"
     MERGE = "merge"
     DEPLOY = "deploy"
     UNDO = "undo"
@@ -29,11 +30,23 @@ NEEDS: dict[Act, Right] = {
     Act.ASK: Right.ASK,
     Act.STEER: Right.STEER,
     Act.STOP: Right.STEER,
+    Act.APPROVE: Right.MERGE,
     Act.MERGE: Right.MERGE,
     Act.DEPLOY: Right.DEPLOY,
     Act.UNDO: Right.DEPLOY,
     Act.ADMINISTER: Right.ADMINISTER,
 }
+
+
+class Confirmation(StrEnum):
+    """What a merge needs besides the right to it."""
+
+    #: a press of the button is enough
+    PRESS = "press"
+    #: the beginning of the commit is typed
+    TYPED = "typed"
+    #: somebody else who may merge has approved exactly that commit
+    SECOND = "second"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

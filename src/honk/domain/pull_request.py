@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from honk.domain.repository import Sha
 from honk.domain.task import TaskId
+from honk.errors import NotNow
 
 
 class PullRequestState(StrEnum):
@@ -28,6 +29,27 @@ class PullRequest:
     state: PullRequestState
     #: None where no page exists for it
     url: str | None = None
+
+    @property
+    def word(self) -> str:
+        """What a person types to confirm a merge of exactly this head."""
+        return self.head[:7]
+
+    def named_by(self, head: str) -> bool:
+        """Whether that is its head, or at least the first seven characters of it."""
+        return len(head) >= len(self.word) and self.head.startswith(head.lower())
+
+
+def approvable(there: PullRequest | None, head: str) -> PullRequest:
+    """The pull request, when that commit of it can be approved now. Raises NotNow."""
+    if there is None:
+        raise NotNow("there is no pull request to approve")
+    if there.state not in {PullRequestState.OPEN, PullRequestState.DRAFT}:
+        raise NotNow(f"the pull request is {there.state}: there is nothing to approve")
+    if not there.named_by(head):
+        moved = f"the branch moved: it is at {there.head[:12]}, not at {head[:12]}"
+        raise NotNow(moved, f"look at it again: honk diff {there.task}")
+    return there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

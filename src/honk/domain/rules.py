@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from honk.domain.address import canonical, fits
 from honk.domain.person import Identity, IdentityKind, Person
-from honk.domain.policy import NEEDS, Act, Decision, Explanation, Looked, Right
+from honk.domain.policy import NEEDS, Act, Confirmation, Decision, Explanation, Looked, Right
 from honk.domain.repository import Repository
 
 #: in a role: every person, every repository (and Honk itself)
@@ -39,12 +39,21 @@ class Role:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmed:
+    """Patterns of repositories that ask for more than a press of the merge button."""
+
+    typed: tuple[str, ...] = ()
+    second_person: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """The whole policy."""
 
     people: tuple[Known, ...] = ()
     teams: Mapping[str, frozenset[str]] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
+    merging: Confirmed = Confirmed()
     #: a short hash of all of it
     version: str = ""
 
@@ -64,6 +73,12 @@ class Rules:
         if any(EVERY in one.people for one in roles):
             return ("everybody",)
         return tuple(known.name for known in self.people if any(_fit(self, one, {known.key}) for one in roles))
+
+    def confirmation(self, repository: Repository) -> Confirmation:
+        """What a merge there needs besides the right to it; a second person where both are asked for."""
+        if _asks_more(self.merging.second_person, repository):
+            return Confirmation.SECOND
+        return Confirmation.TYPED if _asks_more(self.merging.typed, repository) else Confirmation.PRESS
 
     def explain(self, person: Person, act: Act, repository: Repository | None) -> Explanation:
         """The decision, with every role that was looked at. Without a repository it is about Honk itself."""
@@ -117,6 +132,12 @@ def _on(role: Role, repository: Repository | None) -> bool:
         return EVERY in role.repositories
     address = canonical(repository.url)
     return any(fits(pattern, address) for pattern in role.repositories)
+
+
+def _asks_more(patterns: tuple[str, ...], repository: Repository) -> bool:
+    """What restricts must not be avoided by another spelling: letter case does not count, and in doubt it fits."""
+    address = canonical(repository.url)
+    return any(address is None or fits(pattern.lower(), address.lower()) for pattern in patterns)
 
 
 def _without_roles(person: Person, act: Act) -> tuple[list[Looked], Decision]:

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from honk.domain.build import Build
 from honk.domain.person import Person
-from honk.domain.policy import Act, Decision, Explanation
-from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest
+from honk.domain.policy import Act, Confirmation, Decision, Explanation
+from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest, Refused
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
@@ -26,10 +26,26 @@ class Forge(Protocol):
 
     async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None: ...
 
+    async def approve(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, by: Person, text: str, key: str
+    ) -> None:
+        """A review of exactly that commit, on behalf of the person. The same key again: no effect.
+
+        Raises NotNow where there is no open pull request of the task, or its head is another commit.
+        """
+
     async def merge(
         self, repository: Repository, pull_request: PullRequest, *, head: Sha, method: MergeMethod, message: str
     ) -> MergeResult:
         """Merges only if the branch is at `head`. Already merged: the same answer again."""
+
+    async def obstacle(
+        self, repository: Repository, pull_request: PullRequest, *, method: MergeMethod
+    ) -> Refused | None:
+        """What would refuse a merge, as far as it is known without asking anybody else; None when nothing is."""
+
+    async def source(self, repository: Repository, branch: str) -> str | None:
+        """Address or folder from which the branch can be fetched; None when it is nowhere."""
 
     async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest: ...
 
@@ -60,6 +76,9 @@ class Policy(Protocol):
 
     async def known(self, key: str) -> Known | None:
         """The person whom the policy has under that key."""
+
+    async def confirmation(self, repository: Repository) -> Confirmation:
+        """What a merge there needs besides the right to it; the strictest while that is not known."""
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         """Names of those who may, for people who may not."""

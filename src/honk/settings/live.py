@@ -77,7 +77,7 @@ def checked(path: Path) -> str:
 
 
 def _rules(file: File) -> Rules:
-    return rules_of(file.people, file.teams, file.roles)
+    return rules_of(file.people, file.teams, file.roles, file.merging)
 
 
 def _content(path: Path) -> bytes | str:

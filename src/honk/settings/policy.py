@@ -1,4 +1,4 @@
-"""The part of honk.toml that says who may do what, and what may be spent."""
+"""The part of honk.toml that says who may do what, what a merge needs, and what may be spent."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from honk.domain.budget import Budget
 from honk.domain.person import Identity
 from honk.domain.policy import Right
-from honk.domain.rules import EVERY, Known, Role, Rules
+from honk.domain.rules import EVERY, Confirmed, Known, Role, Rules
 
 #: where in the file, and what is wrong there
 Wrong = tuple[tuple[str | int, ...], str]
@@ -32,6 +32,9 @@ def _pattern(value: str) -> str:
     return value
 
 
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
 class PersonSettings(_Section):
     """One person, with every identity under which the doors may see them."""
 
@@ -44,10 +47,19 @@ class RoleSettings(_Section):
     """What these people may do on these repositories."""
 
     #: patterns such as "github.com/acme/*" or "/srv/**"; "*" is every repository, and Honk itself
-    repositories: Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(min_length=1)]
+    repositories: Annotated[tuple[Pattern, ...], Field(min_length=1)]
     #: keys of [people], "@" and a key of [teams], or "*" for everybody
     people: Annotated[tuple[str, ...], Field(min_length=1)]
     may: Annotated[tuple[Right, ...], Field(min_length=1)]
+
+
+class MergingSettings(_Section):
+    """What a merge needs besides the right to it. Left out: a press of the button is enough."""
+
+    #: where the beginning of the commit must be typed: patterns as in a role
+    typed: tuple[Pattern, ...] = ()
+    #: where somebody else who may merge must have approved exactly that commit; goes before `typed`
+    second_person: tuple[Pattern, ...] = ()
 
 
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -88,19 +100,24 @@ def wrong_names(
 
 
 def rules_of(
-    people: Mapping[str, PersonSettings], teams: Mapping[str, tuple[str, ...]], roles: tuple[RoleSettings, ...]
+    people: Mapping[str, PersonSettings],
+    teams: Mapping[str, tuple[str, ...]],
+    roles: tuple[RoleSettings, ...],
+    merging: MergingSettings,
 ) -> Rules:
     """The policy of the file, with its version."""
     said = {
         "people": {key: [one.name, [str(each) for each in one.identities]] for key, one in people.items()},
         "teams": {key: list(members) for key, members in teams.items()},
         "roles": [one.model_dump(mode="json") for one in roles],
+        "merging": merging.model_dump(mode="json"),
     }
     version = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
     return Rules(
         people=tuple(Known(key=key, name=one.name, identities=one.identities) for key, one in people.items()),
         teams={key: frozenset(members) for key, members in teams.items()},
         roles=tuple(Role(repositories=one.repositories, people=one.people, may=frozenset(one.may)) for one in roles),
+        merging=Confirmed(typed=merging.typed, second_person=merging.second_person),
         version=version,
     )
 

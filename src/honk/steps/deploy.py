@@ -20,6 +20,7 @@ from honk.domain.policy import Act
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import CONFIG_PATH, DeployConfig, parse
 from honk.domain.task import State, Task
+from honk.domain.text import one_line
 from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman, NotAllowed
 from honk.ports import Box, Mount, Ports, Ran
@@ -34,7 +35,7 @@ async def deploy(
 
     `permitted` is False for a person who came with an access token that is not for this.
     """
-    config = await _configuration(task, release.base.commit, ports=ports)
+    config = await deploy_config(task, release.base.commit, ports=ports)
     if config is None:
         return None
     decision = await ports.policy.ask(person, Act.DEPLOY, task.repository, task)
@@ -45,7 +46,7 @@ async def deploy(
         able = ", ".join(await ports.policy.able(Act.DEPLOY, task.repository)) or "nobody"
         remedy = f"it waits for somebody who may deploy ({able}): honk merge {task.id}"
         raise NotAllowed(f"merged, and not deployed: {decision.reason}", remedy)
-    live = await _live(task, config, ports=ports)
+    live = await live_deployment(task, config, ports=ports)
     wanted = Deployment(
         id=_id(task, release.commit, release.digest, "deploy"),
         task=task.id,
@@ -67,13 +68,14 @@ async def deploy(
     if made.state is DeploymentState.LIVE:
         await ports.tasks.move(task.id, State.DEPLOYED)
     else:
-        await ports.tasks.move(task.id, State.MERGED, "the deployment failed; the version before is still live")
+        failed = "the new version is unhealthy" if made.unhealthy else "the deployment failed"
+        await ports.tasks.move(task.id, State.MERGED, f"{failed}; the version before is still live")
     return made
 
 
 async def halted(task: Task, *, base: Base, ports: Ports) -> bool:
     """Settles a deployment that was stopped half-way: whether its version is live, which nobody takes back here."""
-    config = await _configuration(task, base.commit, ports=ports)
+    config = await deploy_config(task, base.commit, ports=ports)
     history = await ports.records.deployments(task.repository.key, config.environment) if config else ()
     under_way = next((one for one in history if one.task == task.id and one.state is DeploymentState.STARTED), None)
     if under_way is None or (await ports.tasks.get(task.id)).state is not State.DEPLOYING:
@@ -89,7 +91,7 @@ async def halted(task: Task, *, base: Base, ports: Ports) -> bool:
 
 async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports) -> Deployment:
     """Deploys again what was live before this task. Raises NeedsHuman when there is nothing to go back to."""
-    config = await _configuration(task, base.commit, ports=ports)
+    config = await deploy_config(task, base.commit, ports=ports)
     if config is None:
         raise NeedsHuman("this repository deploys nothing, so there is nothing to undo")
     await _may_undo(task, person, ports=ports)
@@ -145,21 +147,22 @@ async def _carry_out(
         deployment=wanted.id,
         environment=wanted.environment,
         commit=wanted.commit,
-        undo=_undo_sentence(config, wanted),
+        undo=undo_sentence(config, previous=wanted.previous is not None),
     )
     await ports.events.record(task.id, task.turn, started, key=f"deployment/{wanted.id}")
     root = ports.home / "production" / task.repository.key / wanted.environment
-    output = b""
-    healthy = _went_live(root, wanted)
-    if not healthy:
+    output, unhealthy = b"", False
+    live = _went_live(root, wanted)
+    if not live:
         # A folder for each try: what a cut-off one left is no release.
         target = root / "releases" / f"{wanted.id}-{wanted.at:%Y%m%d%H%M%S%f}"
-        ran = await _run(task, config, release, target, ports=ports)
-        output, healthy = ran.stdout + ran.stderr, ran.exit_code == 0
-        if healthy:
+        ran, unhealthy = await _run(task, config, release, target, ports=ports)
+        output, live = ran.stdout + ran.stderr, ran.exit_code == 0
+        if live:
             _switch(root, target)
     url = config.url or ports.previews.production(task.repository, wanted.environment)
-    made = replace(wanted, state=DeploymentState.LIVE if healthy else DeploymentState.FAILED, url=url)
+    state = DeploymentState.LIVE if live else DeploymentState.FAILED
+    made = replace(wanted, state=state, url=url, unhealthy=unhealthy)
     await ports.records.save_deployment(made)
     await _tell_finished(task, made, output, ports=ports)
     return made
@@ -172,12 +175,14 @@ async def _tell_finished(task: Task, made: Deployment, output: bytes = b"", *, p
         state=made.state,
         url=made.url,
         output=output[-4000:].decode("utf-8", "replace"),
+        unhealthy=made.unhealthy,
     )
     key = f"deployed/{made.id}/{made.at.isoformat()}"
     await ports.events.record(task.id, task.turn, finished, key=key)
 
 
-async def _run(task: Task, config: DeployConfig, release: Release, target: Path, *, ports: Ports) -> Ran:
+async def _run(task: Task, config: DeployConfig, release: Release, target: Path, *, ports: Ports) -> tuple[Ran, bool]:
+    """What the deployment did, and whether it ended well and its version is unhealthy."""
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
@@ -205,9 +210,10 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
         )
         async with ports.sandboxes.open(box) as sandbox:
             ran = await sandbox.run(("sh", "-c", _UNPACK, config.command), seconds=config.timeout)
-            if ran.exit_code == 0 and config.health:
-                return await sandbox.run(("sh", "-c", config.health), seconds=config.timeout)
-            return ran
+            if ran.exit_code != 0 or not config.health:
+                return ran, False
+            looked = await sandbox.run(("sh", "-c", config.health), seconds=config.timeout)
+            return looked, looked.exit_code != 0
 
 
 def _went_live(root: Path, wanted: Deployment) -> bool:
@@ -224,20 +230,25 @@ def _switch(root: Path, target: Path) -> None:
     os.replace(link, root / "current")  # noqa: PTH105
 
 
-def _undo_sentence(config: DeployConfig, wanted: Deployment) -> str:
+def undo_sentence(config: DeployConfig, *, previous: bool) -> str:
+    """What undoing will do, where there is a `previous` version or not; said before the merge."""
     if config.undo == "none":
         return "this environment cannot undo"
-    if wanted.previous is None:
+    if not previous:
         return "nothing older to go back to"
-    return "undo deploys the version before again"
+    if config.undo == "redeploy":
+        return "undo deploys the version before again"
+    return f"undo runs the repository's own command: {one_line(config.undo)[:200]}"
 
 
-async def _configuration(task: Task, commit: Sha, *, ports: Ports) -> DeployConfig | None:
+async def deploy_config(task: Task, commit: Sha, *, ports: Ports) -> DeployConfig | None:
+    """How that commit of the repository is deployed; None where it is not. Raises SettingsWrong."""
     content = await ports.repositories.read(task.repository, commit, CONFIG_PATH)
     return parse(content).deploy if content is not None else None
 
 
-async def _live(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:
+async def live_deployment(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:
+    """What is live in that environment of the repository."""
     history = await ports.records.deployments(task.repository.key, config.environment)
     return next((one for one in history if one.state is DeploymentState.LIVE), None)
 

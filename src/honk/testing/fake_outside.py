@@ -6,7 +6,7 @@ from pathlib import Path
 
 from honk.domain.build import Build
 from honk.domain.person import Person, PersonId
-from honk.domain.policy import Act, Decision, Explanation, Looked
+from honk.domain.policy import Act, Confirmation, Decision, Explanation, Looked
 from honk.domain.pull_request import (
     Comment,
     Merged,
@@ -15,6 +15,7 @@ from honk.domain.pull_request import (
     PullRequest,
     PullRequestState,
     Refused,
+    approvable,
 )
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
@@ -85,6 +86,24 @@ class FakeForge:
     async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None:
         await self._records.save_comment(Comment(task=pull_request.task, key=key, text=text, at=self._clock()))
 
+    async def approve(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, by: Person, text: str, key: str
+    ) -> None:
+        there = approvable(await self._records.pull_request(pull_request.task), head)
+        await self.comment(repository, there, f"{by.name} approves {head}\n\n{text}", key)
+
+    async def obstacle(
+        self, repository: Repository, pull_request: PullRequest, *, method: MergeMethod
+    ) -> Refused | None:
+        at = self._code.branches.get(pull_request.branch)
+        if pull_request.state is PullRequestState.CLOSED:
+            return Refused(reason="the pull request is closed")
+        moved = at not in {None, pull_request.head}
+        return Refused(reason=f"the branch is at {at}, not at the verified {pull_request.head}") if moved else None
+
+    async def source(self, repository: Repository, branch: str) -> str | None:
+        return repository.url if branch in self._code.branches else None
+
     async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
         return await self.update(repository, replace(pull_request, state=PullRequestState.CLOSED))
 
@@ -149,6 +168,8 @@ class FakePolicy:
     refused: set[tuple[PersonId, Act]] = field(default_factory=set)
     #: a policy that is asked in place of this one
     written: Policy | None = None
+    #: what a merge needs besides the right to it
+    asks: Confirmation = Confirmation.PRESS
 
     async def ask(self, person: Person, act: Act, repository: Repository | None, task: Task | None) -> Decision:
         return (await self.explain(person, act, repository, task)).decision
@@ -168,6 +189,9 @@ class FakePolicy:
 
     async def known(self, key: str) -> Known | None:
         return None if self.written is None else await self.written.known(key)
+
+    async def confirmation(self, repository: Repository) -> Confirmation:
+        return self.asks if self.written is None else await self.written.confirmation(repository)
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         return ("everybody",) if self.written is None else await self.written.able(act, repository)

@@ -13,7 +13,23 @@ from honk.domain.limits import Spending
 from honk.domain.repository import Sha
 from honk.domain.verdict import Answer, Finding, Kind, Verdict
 from honk.errors import ModelRefused
-from honk.ports import Attachment, Box, Exam, Exit, Job, Mount, Pass, Process, Ran, Report, Sandbox, Tell, Tools, Wall
+from honk.ports import (
+    ATTACHMENTS,
+    Attachment,
+    Box,
+    Exam,
+    Exit,
+    Job,
+    Mount,
+    Pass,
+    Process,
+    Ran,
+    Report,
+    Sandbox,
+    Tell,
+    Tools,
+    Wall,
+)
 from honk.testing.fake_code import Code
 
 #: The one file that the fakes look at.
@@ -22,9 +38,10 @@ APP = "app.py"
 
 # ── sandbox ────────────────────────────────────────────────────────────────────────────────────
 class FakeSandbox:
-    """See `Sandbox`. It knows three commands: to build, to pack a build, and to deploy one.
+    """See `Sandbox`. It knows four commands: to build, to pack a build, to deploy one, and to look whether it is healthy.
 
-    An app that says "cannot be built" does not build; one that says "does not start" does not deploy.
+    An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
+    says "is sick" is not healthy.
     """
 
     def __init__(self, box: Box) -> None:
@@ -43,6 +60,8 @@ class FakeSandbox:
         if stdout_to is not None:
             stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
             return _ran(0)
+        if argv[0] == "ffmpeg":
+            return _ran(127, "it is not installed here")
         if argv[-1] == "build":
             app = (self._box.workspace / APP).read_bytes()
             if b"cannot be built" in app:
@@ -51,6 +70,8 @@ class FakeSandbox:
             return _ran(0)
         mounts = {mount.target: mount.source for mount in self._box.mounts}
         app = mounts["/honk/artifact.tar"].read_bytes()
+        if argv[-1] == "health":
+            return _ran(1, "it answers 500") if b"is sick" in app else _ran(0)
         (mounts["/honk/production"] / APP).write_bytes(app)
         return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
 
@@ -64,6 +85,11 @@ class FakeSandbox:
     def read_only(self) -> bool:
         """Whether nobody inside can change the workspace."""
         return self._box.read_only_workspace
+
+    @property
+    def attachments(self) -> Path | None:
+        """Where the agent finds the files of messages."""
+        return next((one.source for one in self._box.mounts if one.target == ATTACHMENTS), None)
 
     @property
     def workspace(self) -> Path:
@@ -181,6 +207,10 @@ class FakeAgent:
     memory: dict[str, list[str]] = field(default_factory=dict)
     #: the messages among that, by session
     messages: dict[str, list[str]] = field(default_factory=dict)
+    #: the pictures that it was shown, by session
+    pictures: dict[str, list[Attachment]] = field(default_factory=dict)
+    #: what it found below /attachments when it was told something, by path
+    found: dict[str, bytes] = field(default_factory=dict)
     #: when it reaches the next step, at which it hears what was said meanwhile; at once unless a test says otherwise
     step: anyio.Event | None = None
     #: whether it writes although it was to make a plan, through walls that no agent gets through
@@ -203,6 +233,7 @@ class FakeAgent:
             assert isinstance(sandbox, FakeSandbox) and isinstance(exit, FakeExit)
             session = FakeSession(agent=self, job=job, place=sandbox.workspace, exit=exit, tell=tell, tools=tools)
             session.read_only = sandbox.read_only
+            session.attachments = sandbox.attachments
             assert sandbox.read_only is job.plans
             yield session
 
@@ -226,6 +257,8 @@ class FakeSession:
     exit: FakeExit
     tell: Tell
     tools: Tools
+    #: where the files of messages are
+    attachments: Path | None = None
     #: the sandbox shows it files that nobody can change
     read_only: bool = False
     interrupted: anyio.Event = field(default_factory=anyio.Event)
@@ -235,6 +268,7 @@ class FakeSession:
 
     async def work(self, words: str, images: tuple[Attachment, ...] = ()) -> Report:
         self.agent.memory.setdefault(self.job.session, []).append(words)
+        self._look(images)
         started = AgentStarted(
             agent=self.agent.name,
             release="1",
@@ -298,6 +332,7 @@ class FakeSession:
         if self.ended.is_set():
             return False
         self.agent.memory[self.job.session].append(words)
+        self._look(images)
         self.agent.messages.setdefault(self.job.session, []).append(id)
         self._write(self.agent.edit(words))
         if now:
@@ -309,6 +344,13 @@ class FakeSession:
 
     async def interrupt(self) -> None:
         self.interrupted.set()
+
+    def _look(self, images: tuple[Attachment, ...]) -> None:
+        self.agent.pictures.setdefault(self.job.session, []).extend(images)
+        if self.attachments is not None:
+            for path in self.attachments.rglob("*"):
+                if path.is_file():
+                    self.agent.found[str(path.relative_to(self.attachments))] = path.read_bytes()
 
     def _write(self, edit: Edit) -> None:
         if self.read_only and not self.agent.breaks_out:

@@ -4,7 +4,10 @@ import shlex
 from contextlib import suppress
 from dataclasses import replace
 
+import anyio
+
 from honk.adapters.embedded.target import PullRequests, Target
+from honk.domain.person import Person
 from honk.domain.pull_request import (
     Comment,
     Merged,
@@ -13,14 +16,18 @@ from honk.domain.pull_request import (
     PullRequest,
     PullRequestState,
     Refused,
+    approvable,
 )
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
+from honk.domain.text import one_line
 from honk.errors import Defect, ForgeRefused, RepositoryUnusable, Retryable
 from honk.ports import Clock
 
 _OWN = "honk/"
 _TRIES = 2
+#: seconds in which a target must answer a question that nothing depends on
+_GLANCE = 2.0
 
 
 class EmbeddedForge:
@@ -63,6 +70,41 @@ class EmbeddedForge:
     async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None:
         await self._records.save_comment(Comment(task=pull_request.task, key=key, text=text, at=self._clock()))
 
+    async def approve(
+        self, repository: Repository, pull_request: PullRequest, *, head: Sha, by: Person, text: str, key: str
+    ) -> None:
+        """Kept as a comment."""
+        there = approvable(await self._records.pull_request(pull_request.task), head)
+        said = f"{one_line(by.name)} approves {head}" + (f"\n\n{text}" if text else "")
+        await self.comment(repository, there, said, key)
+
+    async def obstacle(
+        self, repository: Repository, pull_request: PullRequest, *, method: MergeMethod
+    ) -> Refused | None:
+        """Where the target does not answer at once, its branch counts as not moved."""
+        if pull_request.state is PullRequestState.CLOSED:
+            return _CLOSED
+        try:
+            tip = await self._glance(repository, pull_request.branch)
+            if tip not in {None, pull_request.head}:
+                return _moved(pull_request, tip)
+            return await self._held_back(repository, pull_request, method)
+        except RepositoryUnusable as error:
+            return Refused(reason=error.message, remedy=error.remedy)
+
+    async def source(self, repository: Repository, branch: str) -> str | None:
+        with suppress(RepositoryUnusable):
+            if await self._glance(repository, branch) is not None:
+                return repository.url
+        held = await self._target.held(repository, branch)
+        return None if held is None else str(self._target.mirror(repository))
+
+    async def _glance(self, repository: Repository, branch: str) -> Sha | None:
+        """The target's branch; None also where the target does not answer at once."""
+        with suppress(Retryable), anyio.move_on_after(_GLANCE):
+            return await self._target.tip(repository, branch)
+        return None
+
     async def close(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
         """The branch stays. A merged one stays merged."""
         return await self.update(repository, replace(pull_request, state=PullRequestState.CLOSED))
@@ -74,7 +116,7 @@ class EmbeddedForge:
         if there is None:
             return Refused(reason="there is no pull request to merge")
         if there.state is PullRequestState.CLOSED:
-            return Refused(reason="the pull request is closed", remedy="reply to the task to open it again")
+            return _CLOSED
         if there.state is PullRequestState.MERGED:
             merged = await self._target.recorded(repository, _mark(there))
             if merged is not None:
@@ -124,11 +166,7 @@ class EmbeddedForge:
         moved = next((other for other in (known, now) if other != wanted.head), wanted.head)
         if moved == wanted.head:
             return None
-        where = f"is at {moved[:12]}" if moved else "is gone"
-        return Refused(
-            reason=f"the branch {wanted.branch} {where}, not at the verified {wanted.head[:12]}",
-            remedy="have it verified as it is now, by a reply to the task",
-        )
+        return _moved(wanted, moved)
 
     async def _held_back(self, repository: Repository, wanted: PullRequest, method: MergeMethod) -> Refused | None:
         """A refusal with the command for the person, when the base is checked out at a local target."""
@@ -184,6 +222,17 @@ class EmbeddedForge:
         if there is None:
             raise ForgeRefused(f"task {task} has no pull request")
         return there
+
+
+def _moved(wanted: PullRequest, to: Sha | None) -> Refused:
+    where = f"is at {to[:12]}" if to else "is gone"
+    return Refused(
+        reason=f"the branch {wanted.branch} {where}, not at the verified {wanted.head[:12]}",
+        remedy="have it verified as it is now, by a reply to the task",
+    )
+
+
+_CLOSED = Refused(reason="the pull request is closed", remedy="reply to the task to open it again")
 
 
 def _mark(pull_request: PullRequest) -> str:

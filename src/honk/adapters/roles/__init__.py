@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from honk.domain.person import Person
-from honk.domain.policy import NEEDS, Act, Decision, Explanation, Looked
+from honk.domain.policy import NEEDS, Act, Confirmation, Decision, Explanation, Looked
 from honk.domain.repository import Repository
 from honk.domain.rules import Known, Rules
 from honk.domain.task import Task
@@ -39,6 +39,13 @@ class RolesPolicy:
             return next((one for one in self._rules().people if one.key == key), None)
         except SettingsWrong:
             return None
+
+    async def confirmation(self, repository: Repository) -> Confirmation:
+        """The strictest while the file cannot be read."""
+        try:
+            return self._rules().confirmation(repository)
+        except SettingsWrong:
+            return Confirmation.SECOND
 
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         try:

@@ -72,6 +72,16 @@ class PullRequestUpdated(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequestApproved(EventData):
+    """The actor reviewed exactly this commit and approves of it; of a later head it says nothing."""
+
+    type: ClassVar[str] = "pull_request.approved"
+    number: int
+    head: str
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildReady(EventData):
     """The new version of the app is there to be tried."""
 
@@ -135,3 +145,5 @@ class DeploymentFinished(EventData):
     state: str
     url: str | None = None
     output: str = ""
+    #: failed because the health command did, after the deploy command had ended well
+    unhealthy: bool = False

@@ -17,7 +17,7 @@ from honk.doors.api.problems import errors
 from honk.doors.api.streaming import EventStream
 from honk.service import GREATEST, About, Artifact, Diagnosis, Difference, Listed
 from honk.service import Query as Wanted
-from honk.views import Card
+from honk.views import Branch, Card, Merging
 
 TaskName = Annotated[str, Path(max_length=200, description='The beginning of a task\'s id, or "last".')]
 _MODEL = {"application/json": {}, "text/event-stream": {"schema": {"type": "string"}}}
@@ -78,6 +78,26 @@ async def task(caller: Reader, task: TaskName) -> Response:
 )
 async def card(caller: Reader, task: TaskName) -> Response:
     return said(Card, await caller.card(task))
+
+
+@router.get(
+    "/tasks/{task}/merging",
+    response_model=Merging,
+    responses=errors(404),
+    summary="What there is to know before a task is merged",
+)
+async def merging(caller: Reader, task: TaskName) -> Response:
+    return said(Merging, await caller.merging(task))
+
+
+@router.get(
+    "/tasks/{task}/branch",
+    response_model=Branch,
+    responses=errors(404, 409),
+    summary="Where a task's branch can be fetched",
+)
+async def branch(caller: Reader, task: TaskName) -> Response:
+    return said(Branch, await caller.branch(task))
 
 
 @router.get("/tasks/{task}/turns/{number}", response_model=Turn, responses=errors(404), summary="One turn of a task")

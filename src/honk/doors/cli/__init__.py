@@ -10,6 +10,7 @@ from honk.doors.cli.house import Caretaker, Open
 from honk.doors.cli.look import add_looking_commands
 from honk.doors.cli.money import add_money_commands
 from honk.doors.cli.people import add_people_commands
+from honk.doors.cli.reviewing import add_reviewing_commands
 from honk.doors.cli.serving import add_serving_commands
 from honk.doors.cli.steering import add_steering_commands
 from honk.doors.cli.work import add_work_commands
@@ -44,6 +45,7 @@ def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
     add_steering_commands(cli, open_house)
     add_serving_commands(cli, open_house)
     add_looking_commands(cli, open_house)
+    add_reviewing_commands(cli, open_house)
     add_people_commands(cli, open_house, caretaker)
     add_money_commands(cli, open_house)
     add_care_commands(cli, open_house, caretaker)

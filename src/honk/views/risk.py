@@ -1,0 +1,114 @@
+"""The files of a change in the order in which a person with one minute should look at them.
+
+By name and numbers only: it says where to look first, never that a file is safe.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from honk.checks import definitions, node, paths, python
+from honk.domain.repository import FileChange
+
+
+class Risk(StrEnum):
+    """Why a file is looked at sooner or later; the first is the first."""
+
+    #: the gate runs it or is configured by it, or it decides what is installed, built and deployed
+    GATE = "gate"
+    #: code or tests that are gone
+    DELETED = "deleted"
+    SOURCE = "source"
+    #: what no name tells
+    OTHER = "other"
+    TESTS = "tests"
+    DOCS = "docs"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangedFile:
+    """One file of a change."""
+
+    #: as it may be shown
+    path: str
+    risk: Risk
+    insertions: int
+    deletions: int
+    binary: bool
+    #: a few words, such as "decides what is verified"
+    why: str
+
+
+_ORDER = {risk: number for number, risk in enumerate(Risk)}
+_INSTALLED = re.compile(
+    r"(^|/)(Cargo\.(toml|lock)|go\.(mod|sum|work)|Gemfile(\.lock)?|composer\.(json|lock)|pubspec\.(yaml|lock)|mix\.(exs|lock)"
+    r"|bun\.lockb?|deno\.(jsonc?|lock)|Package\.(swift|resolved)|Podfile(\.lock)?|pom\.xml|gradle\.properties|.*\.csproj"
+    r"|environment\.ya?ml|flake\.(nix|lock)|\.gitmodules|pip\.conf|\.python-version|\.nvmrc|\.tool-versions)$"
+)
+_BUILT = re.compile(
+    r"(^|/)((Docker|Container)file[\w.-]*|[\w.-]*\.(docker|container)file|\.dockerignore|(docker-)?compose[\w.-]*\.ya?ml"
+    r"|(build|settings)\.gradle(\.kts)?|gradlew(\.bat)?|CMakeLists\.txt|configure(\.ac)?|meson\.build|BUILD(\.bazel)?|WORKSPACE"
+    r"|(webpack|rollup|esbuild|vite|next|nuxt|svelte|metro|postcss|tailwind)[\w.-]*\.config\.\w+|Procfile|[\w.-]+\.service"
+    r"|\.gitattributes|\.npmignore|MANIFEST\.in|CODEOWNERS|\.envrc|\.env[\w.-]*|[\w.-]+\.tf)$"
+    r"|^(\.github|\.husky|\.githooks|deploy|deployment|infra|k8s|helm|charts|terraform|ansible|bin|scripts?|tools)/"
+)
+
+
+def files_by_risk(changes: Iterable[FileChange]) -> tuple[ChangedFile, ...]:
+    """All of them: first what the gate runs or reads, then what is gone, then code by size; documentation last."""
+    found = [_classified(one) for one in changes]
+    return tuple(sorted(found, key=lambda one: (_ORDER[one.risk], -(one.insertions + one.deletions), one.path)))
+
+
+def _classified(one: FileChange) -> ChangedFile:
+    risk, why = _risk(one)
+    return ChangedFile(
+        path=paths.shown(one.path),
+        risk=risk,
+        insertions=one.insertions,
+        deletions=one.deletions,
+        binary=one.binary,
+        why=why + _mode(one),
+    )
+
+
+def _risk(one: FileChange) -> tuple[Risk, str]:
+    path, test = one.path, paths.is_test(one.path)
+    if gate := _gate(path):
+        return Risk.GATE, gate if one.status != "D" else f"deleted: it {gate}"
+    if one.status == "D":
+        if paths.is_docs(path) and not test:
+            return Risk.DOCS, "documentation, deleted"
+        return Risk.DELETED, "deleted test" if test else "deleted code" if paths.is_code(path) else "deleted"
+    if test:
+        if one.deletions > one.insertions:
+            return Risk.DELETED, f"a test that lost {_lines(one.deletions - one.insertions)}"
+        return Risk.TESTS, "new test" if one.status == "A" else "test"
+    if paths.is_docs(path):
+        return Risk.DOCS, "documentation or picture"
+    if paths.is_code(path):
+        return Risk.SOURCE, "new code" if one.status == "A" else "code"
+    return Risk.OTHER, "neither code nor documentation by its name"
+
+
+def _gate(path: str) -> str:
+    """What the file decides; "" for most."""
+    if definitions.decides(path):
+        return "decides what is verified"
+    if python.is_manifest(path) or node.is_manifest(path) or _INSTALLED.search(path):
+        return "decides what is installed"
+    named = PurePosixPath(path).name.lower().endswith(".md")
+    return "builds, deploys or runs beside the app" if _BUILT.search(path) and not named else ""
+
+
+def _mode(one: FileChange) -> str:
+    """What its mode says that its name does not."""
+    if one.new_mode == one.old_mode or one.status == "D":
+        return ""
+    return {"120000": "; a link", "100755": "; executable", "160000": "; a submodule"}.get(one.new_mode, "")
+
+
+def _lines(number: int) -> str:
+    return "1 line" if number == 1 else f"{number} lines"
