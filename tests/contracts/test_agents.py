@@ -191,6 +191,14 @@ def test_the_arguments_are_those_that_were_tried() -> None:
     assert resumed[resumed.index("--model") + 1] == "m" and "--append-system-prompt-file" not in resumed
 
 
+def test_who_plans_is_offered_nothing_that_writes_or_runs() -> None:
+    plans = replace(JOB, plans=True)
+    chosen = options(plans, resume=False, server=server(TOOLS, plans=True), may_end=may_end(TOOLS))
+    arguments = command_line(chosen)
+    assert arguments[arguments.index("--tools") + 1] == "Read,Glob,Grep"
+    assert arguments[arguments.index("--allowedTools") + 1] == "mcp__honk__ask"
+
+
 # ── Claude Code: a process that misbehaves ─────────────────────────────────────────────────────
 Frame = dict[str, Any]
 

@@ -88,6 +88,7 @@ async def test_a_revoked_token_opens_nothing(door: ApiWorld) -> None:
         (Scope.ASK, "POST", "/tasks"),
         (Scope.ASK, "POST", "/images"),
         (Scope.STEER, "POST", "/tasks/x/messages"),
+        (Scope.STEER, "POST", "/tasks/x/go"),
         (Scope.STEER, "POST", "/tasks/x/stop"),
         (Scope.STEER, "POST", "/tasks/x/retry"),
         (Scope.MERGE, "POST", "/tasks/x/merge"),

@@ -13,7 +13,8 @@ from honk.domain.task import State
 from honk.domain.text import Secret
 from honk.doors.cli.remote import open_remote
 from honk.errors import HonkError, NotAllowed, NotNow, Unknown, Unreachable, Usage
-from honk.service import Approval, HandOver, LimitsWanted, NewTask, Query, Reply, Service
+from honk.service import Approval, Go, HandOver, LimitsWanted, NewTask, Query, Reply, Service
+from honk.testing.fake_work import APP, Edit, FakeAgent
 from honk.testing.world import ADDRESS, Trap
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +115,46 @@ async def test_it_lands_and_comes_back(door: ApiWorld, service: Service) -> None
     task = await door.world.settled(await service.find(id))
     assert task.state is State.DEPLOYED and pressed.act
     assert (await service.undo(id)).act
+
+
+async def test_a_plan_is_changed_carried_out_and_cancelled(door: ApiWorld, service: Service) -> None:
+    door.world.agent.habits = {"says: go": Edit(files={APP: b"fixed"}), "": Edit(summary="the plan")}
+    wanted = replace(FIX, plan=True)
+    one, other = [(await service.submit(wanted)).task for _ in range(2)]
+    for task in (one, other):
+        await door.world.settled(task)
+    shown = (await service.card(one.id)).plan
+    assert shown is not None and (shown.name, shown.text) == ("1", "the plan")
+    await service.reply(one.id, Reply(text="in blue"))
+    await door.world.settled(one)
+    with pytest.raises(NotNow, match="changed since"):
+        await service.approve_plan(one.id, Go(plan="1"))
+    said = [await service.approve_plan(one.id, Go(plan="2"), id="press") for _ in range(3)]
+    assert {(one.turn.number if one.turn else 0) for one in said} == {3}
+    assert (await door.world.settled(one)).state is State.PROPOSED
+    for _ in range(2):
+        assert (await service.stop(other.id)).state is State.STOPPED
+    assert (await service.card(other.id)).plan is None
+
+
+@pytest.mark.parametrize(
+    ("default", "wanted", "agent", "plan"),
+    [
+        (True, None, "claude", True),
+        (True, False, "claude", False),
+        (True, None, "command", False),
+        (False, True, "claude", True),
+        (False, None, "claude", False),
+    ],
+)
+async def test_a_plan_comes_first_where_asked_or_set(
+    door: ApiWorld, default: bool, wanted: bool | None, agent: str, plan: bool
+) -> None:
+    door.world.agents["command"] = FakeAgent({"": Edit()}, name="command", plans=False)
+    local = door.local(door.ada)
+    service = replace(local, defaults=replace(local.defaults, plan=default))
+    accepted = await service.submit(replace(FIX, agent=agent, plan=wanted))
+    assert accepted.task.options.plan is plan
 
 
 async def test_errors_are_the_same_ones(door: ApiWorld, service: Service) -> None:

@@ -1,9 +1,11 @@
 """Whatever the state, there is something to do next, and its command exists."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from honk.domain.event import PlanProposed
 from honk.domain.limits import Spending
 from honk.domain.person import PersonId
 from honk.domain.repository import Repository
@@ -39,6 +41,11 @@ def card(state: State) -> Card:
         insertions=0,
         deletions=0,
     )
+
+
+def test_a_plan_that_waits_is_carried_out_changed_or_cancelled() -> None:
+    waiting = replace(card(State.WAITING), plan=PlanProposed(name="1", text="first this, then that"))
+    assert [step.command.split()[1] for step in next_steps(waiting)] == ["go", "reply", "stop"]
 
 
 @pytest.mark.parametrize("state", State)

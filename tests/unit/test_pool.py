@@ -194,6 +194,19 @@ async def test_a_task_gets_the_spare_and_the_agent_that_waits_in_it() -> None:
         assert len(world.parker.parked) == 2
 
 
+async def test_a_task_that_begins_with_a_plan_gets_the_spare_and_no_agent_that_can_write() -> None:
+    async with kept(MUSIC) as world:
+        [agent] = world.parker.parked
+        one = task("one")
+        one = replace(one, options=replace(one.options, plan=True))
+        await world.pool.ahead(one, WORDS)
+        assert agent.told == ""
+        assert await world.pool.furnish(one, base("a"))
+        assert agent.ended == "killed" and one.id in world.spares.given
+        async with world.pool.claim(one, WANTED, sitting("one")) as seat:
+            assert seat is None
+
+
 async def test_an_agent_never_serves_two_tasks() -> None:
     async with kept(MUSIC) as world:
         [agent] = world.parker.parked
