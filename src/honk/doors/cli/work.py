@@ -17,6 +17,7 @@ from honk.domain.turn import Outcome, Point
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import (
+    Files,
     ImageFiles,
     Json,
     MaxCalls,
@@ -24,12 +25,13 @@ from honk.doors.cli.options import (
     TaskName,
     Timeout,
     VerifyCommands,
+    files,
     images,
     seen_from,
 )
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import INTERRUPTED, kept, run
-from honk.doors.cli.steering import say
+from honk.doors.cli.steering import Spoken, say
 from honk.service import Approval, LimitsWanted, NewTask
 from honk.views import EXITS
 
@@ -40,7 +42,8 @@ def add_work_commands(cli: typer.Typer, open_house: Open) -> None:
     _add_run(cli, open_house)
     _add_reply(cli, open_house)
     _add_retry(cli, open_house)
-    _add_landing(cli, open_house)
+    _add_merge(cli, open_house)
+    _add_undo(cli, open_house)
     _add_stop(cli, open_house)
 
 
@@ -69,10 +72,14 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         max_calls: MaxCalls = None,
         timeout: Timeout = None,
         image: ImageFiles = None,
+        file: Files = None,
         verify: VerifyCommands = None,
         plan: Annotated[
             bool | None,
-            typer.Option("--plan/--no-plan", help="A plan first: nothing is changed before `honk go`."),
+            typer.Option(
+                "--plan/--no-plan",
+                help="A plan first: nothing is changed before `honk go`. --no-plan: none, whatever the default.",
+            ),
         ] = None,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
@@ -95,7 +102,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
             plan=plan,
             resume=not new,
         )
-        _Request(wanted=wanted, files=image).carry_out(open_house, Output(json_lines=json))
+        _Request(wanted=wanted, images=image, files=file).carry_out(open_house, Output(json_lines=json))
 
 
 @dataclass(kw_only=True)
@@ -103,6 +110,7 @@ class _Request:
     """What was typed after `honk run`."""
 
     wanted: NewTask
+    images: list[Path] | None
     files: list[Path] | None
     kept: str = ""
 
@@ -126,7 +134,8 @@ class _Request:
             self.wanted,
             repository=await seen_from(house, self.wanted.repository),
             instruction=typer.get_text_stream("stdin").read() if words == "-" else words,
-            images=await images(house, self.files),
+            images=await images(house, self.images),
+            files=await files(house, self.files),
         )
         accepted = await house.service.submit(wanted, id=uuid.uuid4().hex)
         if accepted.resumed:
@@ -141,6 +150,7 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
         task: TaskName,
         words: Annotated[str, typer.Argument(help="What should be different now.")],
         image: ImageFiles = None,
+        file: Files = None,
         queue: Annotated[bool, typer.Option("--queue", help="Leave the agent at work alone: the next turn.")] = False,
         interrupt: Annotated[bool, typer.Option("--interrupt", help="Cut short what the agent does now.")] = False,
         json: Json = False,
@@ -150,7 +160,7 @@ def _add_reply(cli: typer.Typer, open_house: Open) -> None:
         if queue and interrupt:
             raise typer.BadParameter("--queue and --interrupt exclude each other")
         handling = Handling.INTERRUPT if interrupt else Handling.QUEUED if queue else Handling.STEER
-        say(open_house, task, words, image, handling, out)
+        say(open_house, task, Spoken(words, image, file), handling, out)
 
 
 def _add_retry(cli: typer.Typer, open_house: Open) -> None:
@@ -180,7 +190,7 @@ def _add_retry(cli: typer.Typer, open_house: Open) -> None:
         run(open_house, out, command, task=task)
 
 
-def _add_landing(cli: typer.Typer, open_house: Open) -> None:
+def _add_merge(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk merge fix-the-crash --squash")
     def merge(
         task: TaskName,
@@ -217,6 +227,8 @@ def _add_landing(cli: typer.Typer, open_house: Open) -> None:
 
         run(open_house, out, command, task=task)
 
+
+def _add_undo(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk undo fix-the-crash")
     def undo(task: TaskName, json: Json = False) -> None:
         """Deploy again what was live before this task."""
