@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from honk.domain.address import canonical, fits
 from honk.domain.person import Identity, IdentityKind, Person, PersonId
-from honk.domain.policy import NEEDS, Act, Right
+from honk.domain.policy import NEEDS, Act, Confirmation, Right
 from honk.domain.repository import Repository
-from honk.domain.rules import Known, Role, Rules
+from honk.domain.rules import Confirmed, Known, Role, Rules
 
 KEYS = ("alice", "bob", "carol")
 ADDRESSES = ("github.com/acme/app", "github.com/acme/site", "github.com/other/app", "/srv/app")
@@ -167,3 +167,27 @@ def test_identities_are_the_same_in_the_letter_case_in_which_their_systems_have_
     for wrong in ("alice", "nowhere:alice", "slack:", "slack: ", ""):
         with pytest.raises(ValueError, match="not an identity"):
             Identity.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://github.com/acme/app.git", Confirmation.SECOND),
+        ("git@github.com:acme/app", Confirmation.SECOND),
+        ("https://GitHub.com/ACME/App", Confirmation.SECOND),
+        ("https://github.com/acme/site", Confirmation.TYPED),
+        ("https://github.com/acme-evil/app", Confirmation.PRESS),
+        ("/srv/app", Confirmation.PRESS),
+        # what could be any repository is taken for one that asks for more
+        ("https://github.com/acme/../acme/app", Confirmation.SECOND),
+        ("https://github.com/acme/%61pp", Confirmation.SECOND),
+    ],
+)
+def test_no_spelling_avoids_what_a_merge_needs(url: str, asked: Confirmation) -> None:
+    rules = Rules(merging=Confirmed(typed=("github.com/Acme/*",), second_person=("github.com/acme/app",)))
+    assert rules.confirmation(Repository(url=url, name="app", key="app-1")) is asked
+
+
+def test_a_press_is_enough_where_nothing_else_is_asked_for() -> None:
+    assert Rules().confirmation(_repository(ADDRESSES[0])) is Confirmation.PRESS
+    assert Rules(merging=Confirmed(typed=("*",))).confirmation(_repository(ADDRESSES[0])) is Confirmation.TYPED

@@ -7,7 +7,7 @@ import pytest
 from honk.adapters.roles import RolesPolicy
 from honk.domain.budget import Budget
 from honk.domain.person import Identity, Person, PersonId
-from honk.domain.policy import Act
+from honk.domain.policy import Act, Confirmation
 from honk.domain.repository import Repository
 from honk.errors import SettingsWrong
 from honk.settings.live import Live
@@ -62,6 +62,8 @@ def _file(tmp_path: Path, text: str = GOOD) -> Path:
         ("day_usd = 10", "day_usd = -1", 24, "greater than or equal to 0"),
         ("day_usd = 10", "day_usd = nan", 24, "finite number"),
         ("[people.bob]", '[people."@bob"]', 6, "may not be"),
+        ("[budgets]", '[merging]\ntyped = ["https://github.com/acme/*"]\n[budgets]', 24, "without scheme"),
+        ("[budgets]", '[merging]\nsecond = ["*"]\n[budgets]', 24, "merging.second: Extra inputs"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
@@ -121,3 +123,18 @@ def test_no_file_is_no_policy_and_one_that_comes_counts(tmp_path: Path) -> None:
     assert (live.rules().roles, live.budget()) == ((), Budget())
     _file(tmp_path)
     assert len(live.rules().roles) == 2
+
+
+@pytest.mark.anyio
+async def test_what_a_merge_needs_counts_as_it_is_at_the_act(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    live = Live(path)
+    policy = RolesPolicy(live.rules)
+    before = live.rules().version
+    assert await policy.confirmation(APP) is Confirmation.PRESS
+    path.write_text(GOOD + '\n[merging]\ntyped = ["github.com/acme/*"]\n')
+    assert await policy.confirmation(APP) is Confirmation.TYPED and live.rules().version != before
+    path.write_text(GOOD + '\n[merging]\ntyped = ["*"]\nsecond_person = ["github.com/acme/*"]\n')
+    assert await policy.confirmation(APP) is Confirmation.SECOND
+    path.write_text("[merging")
+    assert await policy.confirmation(APP) is Confirmation.SECOND, "the strictest while nobody knows"

@@ -88,7 +88,7 @@ class EmbeddedForge:
             tip = await self._glance(repository, pull_request.branch)
             if tip not in {None, pull_request.head}:
                 return _moved(pull_request, tip)
-            return await self._held_back(repository, pull_request, method)
+            return await self._held_back(repository, pull_request, method, published=tip is not None)
         except RepositoryUnusable as error:
             return Refused(reason=error.message, remedy=error.remedy)
 
@@ -143,7 +143,8 @@ class EmbeddedForge:
             if made == tip:
                 return await self._merged(repository, wanted, tip)
             if not isinstance(made, Refused):
-                made = await self._held_back(repository, wanted, method) or made
+                published = await self._target.known_tip(repository, wanted.branch) is not None
+                made = await self._held_back(repository, wanted, method, published=published) or made
             if isinstance(made, Refused):
                 return made
             await self._target.record(repository, _mark(wanted), made)
@@ -168,12 +169,13 @@ class EmbeddedForge:
             return None
         return _moved(wanted, moved)
 
-    async def _held_back(self, repository: Repository, wanted: PullRequest, method: MergeMethod) -> Refused | None:
+    async def _held_back(
+        self, repository: Repository, wanted: PullRequest, method: MergeMethod, *, published: bool
+    ) -> Refused | None:
         """A refusal with the command for the person, when the base is checked out at a local target."""
         folder = await self._target.checked_out(repository, wanted.base)
         if folder is None:
             return None
-        published = await self._target.known_tip(repository, wanted.branch) is not None
         return Refused(
             reason=f"{wanted.base} is checked out in {folder}, and a checked-out branch is never pushed to",
             remedy=self._by_hand(repository, wanted, str(folder), method, published=published),
