@@ -1,6 +1,5 @@
-"""Fakes of what works on a task: sandbox, broker, agent, gate. Each looks at the files and the words it is given."""
+"""Fakes of what works on a task: sandbox, broker, agent. Each looks at the files and the words it is given."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,117 +9,18 @@ import anyio
 
 from honk.domain.event import AgentStarted
 from honk.domain.limits import Spending
-from honk.domain.repository import Sha
-from honk.domain.verdict import Answer, Finding, Kind, Verdict
 from honk.errors import ModelRefused
 from honk.ports import (
-    ATTACHMENTS,
     Attachment,
-    Box,
-    Exam,
     Exit,
     Job,
     Mount,
     Pass,
-    Process,
-    Ran,
     Report,
     Sandbox,
     Tell,
     Tools,
-    Wall,
 )
-from honk.testing.fake_code import Code
-
-#: The one file that the fakes look at.
-APP = "app.py"
-
-
-# ── sandbox ────────────────────────────────────────────────────────────────────────────────────
-class FakeSandbox:
-    """See `Sandbox`. It knows four commands: to build, to pack a build, to deploy one, and to look whether it is healthy.
-
-    An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
-    says "is sick" is not healthy.
-    """
-
-    def __init__(self, box: Box) -> None:
-        self._box = box
-
-    async def run(
-        self,
-        argv: tuple[str, ...],
-        *,
-        seconds: float,
-        stdin: bytes = b"",
-        output_limit: int = 16 << 20,
-        environment: Mapping[str, str] | None = None,
-        stdout_to: Path | None = None,
-    ) -> Ran:
-        if stdout_to is not None:
-            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
-            return _ran(0)
-        if argv[0] == "ffmpeg":
-            return _ran(127, "it is not installed here")
-        if argv[-1] == "build":
-            app = (self._box.workspace / APP).read_bytes()
-            if b"cannot be built" in app:
-                return _ran(1, "the build broke")
-            (self._box.workspace / "built").write_bytes(app)
-            return _ran(0)
-        mounts = {mount.target: mount.source for mount in self._box.mounts}
-        app = mounts["/honk/artifact.tar"].read_bytes()
-        if argv[-1] == "health":
-            return _ran(1, "it answers 500") if b"is sick" in app else _ran(0)
-        (mounts["/honk/production"] / APP).write_bytes(app)
-        return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
-
-    async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
-        raise NotImplementedError("nothing runs for long in a fake sandbox")
-
-    def inbound(self, name: str) -> Path:
-        raise NotImplementedError("a fake sandbox has no inbound sockets")
-
-    @property
-    def read_only(self) -> bool:
-        """Whether nobody inside can change the workspace."""
-        return self._box.read_only_workspace
-
-    @property
-    def attachments(self) -> Path | None:
-        """Where the agent finds the files of messages."""
-        return next((one.source for one in self._box.mounts if one.target == ATTACHMENTS), None)
-
-    @property
-    def workspace(self) -> Path:
-        """Where the agent finds the files."""
-        return self._box.workspace
-
-
-def _ran(exit_code: int, output: str = "") -> Ran:
-    return Ran(exit_code=exit_code, stdout=output.encode(), stderr=b"", seconds=0.0)
-
-
-class FakeSandboxes:
-    """See `Sandboxes`."""
-
-    name = "fake"
-
-    async def probe(self) -> tuple[Wall, ...]:
-        return ()
-
-    def open(self, box: Box) -> AbstractAsyncContextManager[Sandbox]:
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Sandbox]:
-            yield FakeSandbox(box)
-
-        return opened()
-
-    def own(self, path: Path) -> None:
-        """There is one user."""
-
-    def runtime(self, program: str) -> Path:
-        return Path("/nowhere") / program
 
 
 # ── broker ─────────────────────────────────────────────────────────────────────────────────────
@@ -372,50 +272,3 @@ async def _first(*events: anyio.Event) -> None:
 
         for event in events:
             group.start_soon(wait, event)
-
-
-# ── gate ───────────────────────────────────────────────────────────────────────────────────────
-class FakeGate:
-    """See `Gate`. It reads the app: a "bug" fails, a "maybe" leaves it unsure, anything else passes.
-
-    A base that says "broken" is broken.
-    """
-
-    def __init__(self, code: Code) -> None:
-        self._code = code
-        #: what the latest verdict was measured against
-        self.instruction = ""
-
-    async def baseline(self, exam: Exam, tell: Tell) -> Verdict:
-        broken = b"broken" in self._code.files(exam.base.commit)[APP]
-        said = "every test fails on the base already" if broken else ""
-        return _verdict(Answer.UNSURE, exam.base.commit, "", said="the base", base_broken=said)
-
-    async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
-        assert exam.change is not None
-        self.instruction = exam.instruction
-        app = self._code.files(exam.change.commit).get(APP, b"")
-        if b"bug" in app:
-            return _verdict(Answer.FAIL, exam.change.commit, exam.change.tree, said="the app has a bug")
-        if b"maybe" in app:
-            return _verdict(Answer.UNSURE, exam.change.commit, exam.change.tree, said="no test ran")
-        return _verdict(Answer.PASS, exam.change.commit, exam.change.tree, said="all tests pass")
-
-    def words(self, verdict: Verdict) -> str:
-        return "" if verdict.answer is Answer.PASS else json.dumps([one.summary for one in verdict.findings])
-
-    async def environment(self, exam: Exam, tell: Tell) -> tuple[tuple[Mount, ...], Mapping[str, str]]:
-        return (), {}
-
-
-def _verdict(answer: Answer, commit: str, tree: str, *, said: str, base_broken: str = "") -> Verdict:
-    finding = Finding(verifier="tests", kind=Kind.TEST, answer=answer, summary=said)
-    return Verdict(
-        answer=answer,
-        tree=Sha(tree),
-        commit=Sha(commit),
-        findings=(finding,),
-        not_proven=(said,) if answer is Answer.UNSURE else (),
-        base_broken=base_broken,
-        seconds=1.0,
-    )

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import anyio
 import typer
 
-from honk.domain.message import Image
+from honk.domain.message import File, Image
 from honk.doors.cli.house import House
 from honk.errors import Usage
-from honk.service import GREATEST, IMAGE_LIMIT
+from honk.service import FILE_LIMIT, GREATEST, IMAGE_LIMIT
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
@@ -25,10 +25,36 @@ VerifyCommands = Annotated[
     list[str] | None,
     typer.Option(help="Command that verifies, instead of the detected ones. May be repeated.", metavar="CMD"),
 ]
+Plan = Annotated[
+    bool | None,
+    typer.Option(
+        "--plan/--no-plan",
+        help="A plan first: nothing is changed before `honk go`. --no-plan: none, whatever the default.",
+    ),
+]
 ImageFiles = Annotated[
     list[Path] | None,
     typer.Option("--image", help="A picture that belongs to the words. May be repeated.", metavar="FILE"),
 ]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", help="A file that the agent may read. May be repeated.", metavar="FILE"),
+]
+
+
+async def files(house: House, paths: list[Path] | None) -> tuple[File, ...]:
+    """Stores the files. Raises Usage for one that is missing, no file, or too large."""
+    found = []
+    for path in paths or []:
+        try:
+            if not path.is_file():
+                raise Usage(f"{path} is no file", "give a file; of a folder, make an archive")
+            if path.stat().st_size > FILE_LIMIT:
+                raise Usage(f"{path} is larger than {FILE_LIMIT >> 20} MiB", "give the part of it that matters")
+            found.append(await house.service.add_file(path.name, path))
+        except OSError as exc:
+            raise Usage(f"{path} cannot be read: {exc.strerror}", "check the path of the file") from exc
+    return tuple(found)
 
 
 async def images(house: House, files: list[Path] | None) -> tuple[Image, ...]:

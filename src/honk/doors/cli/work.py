@@ -22,6 +22,7 @@ from honk.doors.cli.options import (
     Json,
     MaxCalls,
     MaxUsd,
+    Plan,
     TaskName,
     Timeout,
     VerifyCommands,
@@ -74,13 +75,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         image: ImageFiles = None,
         file: Files = None,
         verify: VerifyCommands = None,
-        plan: Annotated[
-            bool | None,
-            typer.Option(
-                "--plan/--no-plan",
-                help="A plan first: nothing is changed before `honk go`. --no-plan: none, whatever the default.",
-            ),
-        ] = None,
+        plan: Plan = None,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
         json: Json = False,
@@ -146,7 +141,7 @@ class _Request:
 
 def _add_reply(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog='Example: honk reply fix-the-crash "make the empty state friendlier"')
-    def reply(
+    def reply(  # noqa: PLR0913 - one parameter an option
         task: TaskName,
         words: Annotated[str, typer.Argument(help="What should be different now.")],
         image: ImageFiles = None,
