@@ -23,6 +23,7 @@ LOOKING = [
     *("diff T", "diff T --json", "messages T", "messages T --json", "token list", "token list --json"),
     *("policy explain - merge", "policy explain - merge --json", "policy explain slack:U1 deploy R --task T"),
     *("policy explain nobody ask", "policy explain - dance", "budget", "budget --json"),
+    *("review T", "review T --json", "branch T --json", "branch nope"),
     *("audit --json --task T", "audit --person nobody", "doctor --json"),
 ]
 #: each story on two tasks of its own, line by line: one near, one far
@@ -30,6 +31,7 @@ ACTING = [
     [
         *("edit T nope x", "withdraw T nope --json", "retry T --from nowhere", "undo T", "stop T", "stop T --json"),
         *("hand-over T", "hand-over T --agent nobody", "reply T WORDS --image /nowhere.png", "forget T"),
+        *("approve T --head 1234567", "approve T --comment WORDS", "approve T --json", "merge T --head 1234567"),
         *("token revoke nope", "merge T", "undo T --json", "merge T --json", "reply T WORDS", "forget T --yes --json"),
     ],
     [
