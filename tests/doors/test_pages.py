@@ -12,7 +12,7 @@ from pages_world import Site, site_of
 
 from honk.domain.build import Build
 from honk.domain.event import AgentWrote, BuildFailed, BuildReady, MessageReceived, StepProgressed
-from honk.domain.message import Image
+from honk.domain.message import Enclosed, Image
 from honk.domain.repository import Sha
 from honk.domain.task import Options, State, Task
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
@@ -260,7 +260,7 @@ async def test_pictures_of_a_message_are_drawn_and_never_run(site: Site) -> None
             Image(name="b.svg", media_type="image/svg+xml", digest=await here.app.ports.artifacts.put(svg)),
         ]
     )
-    task = await here.app.submit(await here.person(), ADDRESS, "fix the crash", Options(), images=images)
+    task = await here.app.submit(await here.person(), ADDRESS, "fix the crash", Options(), enclosed=Enclosed(images=images))
     drawn = await site.browser.get(f"/tasks/{task.id}/files/{images[0].digest}")
     assert (drawn.headers["content-type"], "content-disposition" in drawn.headers) == ("image/png", False)
     kept = await site.browser.get(f"/tasks/{task.id}/files/{images[1].digest}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from honk.app.asking import checked
 from honk.app.planning import Planning
 from honk.domain.event import MessageReceived, QuestionAsked, TaskHandedOver
-from honk.domain.message import Handling, Image, Message, MessageId, Waiting
+from honk.domain.message import NOTHING, Enclosed, Handling, Message, MessageId, Waiting
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import Options, State, Task
@@ -28,7 +28,7 @@ class Steering(Planning):
         task: Task,
         text: str,
         *,
-        images: tuple[Image, ...] = (),
+        enclosed: Enclosed = NOTHING,
         id: str = "",
         handling: Handling = Handling.STEER,
     ) -> Turn | None:
@@ -42,7 +42,7 @@ class Steering(Planning):
         task = await self.still_open(task)
         said = await self._meant(task, checked(text))
         message_id = MessageId(id or uuid.uuid4().hex)
-        message = Message(id=message_id, by=person.id, text=said, at=self.ports.clock(), images=images)
+        message = Message(id=message_id, by=person.id, text=said, at=self.ports.clock()).enclosing(enclosed)
         await self._keep(task, message, handling)
         begun = await self.next_turn(task)
         if begun is not None and begun.message.id == message.id:

@@ -47,7 +47,7 @@ class Stopping(Steering, Approving):
         last = await self.ports.tasks.turn(task.id, task.turn)
         if last.outcome is None and task.state is State.STOPPED and await self.ports.tasks.stop_asked(task.id):
             # its work is being taken over; then it goes on with this
-            await self.reply(person, task, last.message.text, images=last.message.images, handling=Handling.QUEUED)
+            await self.reply(person, task, last.message.text, enclosed=last.message.enclosed, handling=Handling.QUEUED)
             return task
         if await self.resume(task) or await self.next_turn(task):
             return task
@@ -56,7 +56,7 @@ class Stopping(Steering, Approving):
         if task.state in LANDING | {State.PROPOSED}:
             raise Usage(f"task {task.id} is {task.state}: there is nothing to retry", await self._remedy(task, last))
         if await self._came_to_the_agent(last):
-            await self.reply(person, task, last.message.text, images=last.message.images)
+            await self.reply(person, task, last.message.text, enclosed=last.message.enclosed)
         else:
             await self._reopen(task, last, Point.PREPARE, person.id)
         return await self.ports.tasks.get(task.id)

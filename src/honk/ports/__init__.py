@@ -30,10 +30,24 @@ from honk.ports.pool import (
     Wanted,
 )
 from honk.ports.repositories import Repositories, Snapshot, Workspaces
-from honk.ports.sandbox import Bounds, Box, Broker, Exit, Mount, Pass, Process, Ran, Sandbox, Sandboxes, Wall
+from honk.ports.sandbox import (
+    ATTACHMENTS,
+    Bounds,
+    Box,
+    Broker,
+    Exit,
+    Mount,
+    Pass,
+    Process,
+    Ran,
+    Sandbox,
+    Sandboxes,
+    Wall,
+)
 from honk.ports.store import Artifacts, Clock, Events, Mailbox, Records, Tasks, Tell
 
 __all__ = [
+    "ATTACHMENTS",
     "Access",
     "Agent",
     "Artifacts",

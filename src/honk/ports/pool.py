@@ -56,7 +56,7 @@ class Waits(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spare:
-    """A checkout at the base's commit, with an empty home beside it. Nobody has worked in it."""
+    """A checkout at the base's commit, with an empty home and no attachments beside it. Nobody has worked in it."""
 
     folder: Path
     repository: Repository
@@ -69,6 +69,10 @@ class Spare:
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def attachments(self) -> Path:
+        return self.folder / "attachments"
 
 
 class Spares(Protocol):
@@ -94,7 +98,8 @@ class Spares(Protocol):
 class Movable(Protocol):
     """A sandbox whose folders may get other names while something runs in it."""
 
-    def moved(self, workspace: Path, home: Path) -> None: ...
+    def moved(self, workspace: Path, home: Path) -> None:
+        """What is mounted from beside the old workspace lies beside the new one now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,9 @@ from honk.domain.limits import Limits, Spending
 from honk.domain.task import TaskId
 from honk.ports.store import Tell
 
+#: Where an agent finds the files that came with messages, read-only.
+ATTACHMENTS = "/attachments"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mount:

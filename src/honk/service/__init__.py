@@ -1,7 +1,8 @@
 """What every door may ask of Honk: one protocol, for a Honk in this process or behind a server."""
 
+from honk.service.enclosing import FILE_LIMIT, IMAGE_LIMIT
 from honk.service.feed import Feed, FellBehind, Told
-from honk.service.local import IMAGE_LIMIT, Local
+from honk.service.local import Local
 from honk.service.nouns import (
     GREATEST,
     About,
@@ -28,6 +29,7 @@ from honk.service.nouns import (
 from honk.service.protocol import Acting, Looking, Service
 
 __all__ = [
+    "FILE_LIMIT",
     "GREATEST",
     "IMAGE_LIMIT",
     "About",

@@ -1,6 +1,5 @@
 """A Honk in this process: the verbs, the store and the views, in the name of one person."""
 
-import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing
@@ -13,12 +12,13 @@ from honk.domain.access import Scope
 from honk.domain.event import BuildReady, ChangeTaken, Event
 from honk.domain.landing import Consent
 from honk.domain.limits import Limits
-from honk.domain.message import Image, Message, MessageId, Waiting
+from honk.domain.message import Enclosed, File, Image, Message, MessageId, Waiting
 from honk.domain.person import Person
 from honk.domain.repository import Sha
 from honk.domain.task import Options, Task
 from honk.domain.turn import Turn
 from honk.errors import NotNow, Unknown, Usage
+from honk.service import enclosing
 from honk.service import feed as feeding
 from honk.service.feed import Feed
 from honk.service.local_governing import LocalGoverning
@@ -44,15 +44,6 @@ from honk.service.nouns import (
 from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
 from honk.views import Branch, Card, Merging, branch, card, merging
-
-#: What the model's API accepts as pictures, and how their files begin.
-_IMAGE_TYPES = {
-    "image/png": rb"\x89PNG\r\n\x1a\n",
-    "image/jpeg": rb"\xff\xd8\xff",
-    "image/gif": rb"GIF8[79]a",
-    "image/webp": rb"RIFF....WEBP",
-}
-IMAGE_LIMIT = 5 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +139,10 @@ class Local(LocalGoverning):
         found = await self.find(task)
         ports = self.app.ports
         named: dict[str, tuple[str, str, str]] = {}
-        for number in range(1, found.turn + 1):
-            for image in (await ports.tasks.turn(found.id, number)).message.images:
+        for message in await ports.tasks.said(found.id, found.turn):
+            for file in message.files:
+                named[file.digest] = ("file", file.name, file.media_type)
+            for image in message.images:
                 named[image.digest] = ("image", image.name, image.media_type)
         for event in await ports.events.read(found.id):
             if isinstance(event.data, BuildReady):
@@ -184,14 +177,14 @@ class Local(LocalGoverning):
             deploys=not wanted.merge or self._deploys,
             plan=self._plan(wanted),
         )
-        await self._checked(wanted.images)
+        enclosed = await self._enclosed(wanted)
         asked = (self.person, wanted.repository, wanted.instruction, options)
         if wanted.resume:
-            twin = await self.app.unfinished_twin(*asked, images=wanted.images)
+            twin = await self.app.unfinished_twin(*asked, enclosed=enclosed)
             if twin is not None:
                 await self.app.resume(twin)
                 return Accepted(task=await self.find(twin.id), resumed=True)
-        task = await self.app.submit(*asked, images=wanted.images, id=id)
+        task = await self.app.submit(*asked, enclosed=enclosed, id=id)
         asked_of = self.app.ports.repositories.identify(wanted.repository).url
         if (task.instruction, task.repository.url) != (wanted.instruction.strip(), asked_of):
             said = "that request was made before with other words, or of another repository"
@@ -219,30 +212,21 @@ class Local(LocalGoverning):
         )
 
     async def add_image(self, name: str, content: bytes) -> Image:
-        if len(content) > IMAGE_LIMIT:
-            raise Usage(f"{name} is larger than {IMAGE_LIMIT >> 20} MiB", "give a smaller picture")
-        media_type = _media_type(content)
-        if not media_type:
-            raise Usage(f"{name} is not a picture that the model reads", "give a PNG, JPEG, GIF or WebP file")
-        return Image(name=name, media_type=media_type, digest=await self.app.ports.artifacts.put(content))
+        return await enclosing.add_image(name, content, self.app.ports)
 
-    async def _checked(self, images: tuple[Image, ...]) -> None:
-        """A digest may name anything in the shelf; only pictures go with a message."""
-        for image in images:
-            try:
-                with self.app.ports.artifacts.path(image.digest).open("rb") as file:
-                    media_type = _media_type(file.read(16))
-            except (KeyError, OSError):
-                media_type = ""
-            if not media_type or media_type != image.media_type:
-                raise Usage(f"there is no picture {image.digest[:80]!r}", "upload it first, and give what came back")
+    async def add_file(self, name: str, content: bytes | Path) -> File:
+        return await enclosing.add_file(name, content, self.app.ports)
+
+    async def _enclosed(self, given: NewTask | Reply) -> Enclosed:
+        enclosed = Enclosed(images=given.images, files=given.files, context=given.context)
+        return await enclosing.checked(enclosed, self.app.ports)
 
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
         found = await self.find(task)
-        await self._checked(said.images)
+        enclosed = await self._enclosed(said)
         message = MessageId(id or uuid.uuid4().hex)
         turn = await self.app.reply(
-            self.person, found, said.text, images=said.images, id=message, handling=said.handling
+            self.person, found, said.text, enclosed=enclosed, id=message, handling=said.handling
         )
         return Said(message=message, turn=turn)
 
@@ -302,8 +286,3 @@ class Local(LocalGoverning):
 
     async def forget(self, task: str) -> int:
         return await self.app.forget(self.person, await self.find(task))
-
-
-def _media_type(content: bytes) -> str:
-    """Of the pictures that the model reads; "" for anything else."""
-    return next((kind for kind, begin in _IMAGE_TYPES.items() if re.match(begin, content, re.DOTALL)), "")

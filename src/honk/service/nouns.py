@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
-from honk.domain.message import Handling, Image, MessageId
+from honk.domain.message import File, Handling, Image, MessageId
 from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Sha
@@ -83,6 +83,10 @@ class NewTask:
     plan: bool | None = None
     #: as `POST /images` returned them
     images: tuple[Image, ...] = ()
+    #: as `POST /files` returned them
+    files: tuple[File, ...] = ()
+    #: the conversation before these words, who said what, for the agent alone; the last 60,000 characters are kept
+    context: str = ""
     #: go on with the same request of the same person where it is unfinished
     resume: bool = False
 
@@ -132,7 +136,7 @@ class Artifact:
 
     #: SHA-256 of the bytes
     digest: str
-    #: "build", "log" or "image"
+    #: "build", "log", "image" or "file"
     kind: str
     #: a file name to keep it under
     name: str
@@ -146,6 +150,9 @@ class Reply:
 
     text: str
     images: tuple[Image, ...] = ()
+    files: tuple[File, ...] = ()
+    #: what was said in the conversation before these words, and not given yet
+    context: str = ""
     #: while a turn is at work: at the agent's next step, at once, or as the next turn
     handling: Handling = Handling.STEER
 

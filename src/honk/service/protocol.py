@@ -1,10 +1,11 @@
 """Everything that a door may ask of Honk, in the name of one person."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Protocol
 
 from honk.domain.event import Event
-from honk.domain.message import Image, Message, Waiting
+from honk.domain.message import File, Image, Message, Waiting
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.service.governing import Governing
@@ -66,7 +67,7 @@ class Looking(Protocol):
         """What the task changed, byte for byte, as `git apply` takes it."""
 
     async def artifacts(self, task: str) -> tuple[Artifact, ...]:
-        """Builds, full logs and pictures of the task."""
+        """Builds, full logs, pictures and files of the task."""
 
 
 class Acting(Protocol):
@@ -79,6 +80,9 @@ class Acting(Protocol):
 
     async def add_image(self, name: str, content: bytes) -> Image:
         """Keeps a picture for a message. Raises Usage for what is none, or is too large."""
+
+    async def add_file(self, name: str, content: bytes | Path) -> File:
+        """Keeps a file for a message, under a name made safe. Raises Usage for one that is too large."""
 
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said: ...
 

@@ -1,4 +1,4 @@
-"""Fakes of what works on a task: sandbox, broker, agent. Each looks at the files and the words it is given."""
+"""Fakes of what works on a task: broker and agent. Each looks at the files and the words it is given."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +21,9 @@ from honk.ports import (
     Tell,
     Tools,
 )
+from honk.testing.fake_sandbox import APP, FakeSandbox
+
+__all__ = ["APP", "Edit", "FakeAgent", "FakeBroker", "FakeExit", "FakeSession"]
 
 
 # ── broker ─────────────────────────────────────────────────────────────────────────────────────

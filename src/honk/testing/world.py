@@ -28,7 +28,8 @@ from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
 from honk.testing.fake_machine import FakeMachine
 from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
-from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker, FakeSandboxes
+from honk.testing.fake_sandbox import FakeSandboxes
+from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker
 from honk.testing.memory_journal import MemoryJournal
 from honk.worker import Worker
 

@@ -137,8 +137,13 @@ class BubblewrapSandbox:
         return SandboxDied("The sandbox was killed.") if tree.murdered and code == _KILLED else None
 
     def moved(self, workspace: Path, home: Path) -> None:
-        """The two folders have other names now. What runs holds the folders; what is started finds them by name."""
-        self._inside = replace(self._inside, workspace=workspace, home=home)
+        """The folders have other names now. What runs holds the folders; what is started finds them by name."""
+        before, after = self._inside.workspace.parent, workspace.parent
+        mounts = tuple(
+            replace(one, source=after / one.source.relative_to(before)) if one.source.is_relative_to(before) else one
+            for one in self._inside.mounts
+        )
+        self._inside = replace(self._inside, workspace=workspace, home=home, mounts=mounts)
 
     def inbound(self, name: str) -> Path:
         if name not in self._doorways:

@@ -38,6 +38,8 @@ class GitSpares:
         spare = Spare(folder=folder, repository=repository, base=base)
         spare.home.mkdir(parents=True)
         self._repositories.sandboxes.own(spare.home)
+        spare.attachments.mkdir()
+        spare.attachments.chmod(0o755)  # for the sandbox's user to read, and nobody there to own
         wanted = clone.Wanted(commit=sha(base.commit), author=self._repositories.author, branch=_BRANCH)
         self._repositories.mirrors.environments.prepare()
         await clone.make(self._repositories.mirrors, repository, base, wanted, spare.workspace)
@@ -46,10 +48,11 @@ class GitSpares:
 
     def give(self, spare: Spare, task: TaskId) -> Spare | None:
         place = self._layout.task(task)
-        if (place / "workspace").exists() or (place / "home").exists():
+        if any((place / name).exists() for name in ("workspace", "home", "attachments")):
             return None
         _name_branch(spare.workspace, f"honk/{task}", sha(spare.base.commit))
         place.mkdir(parents=True, exist_ok=True)
+        spare.attachments.rename(place / "attachments")
         spare.home.rename(place / "home")
         # The workspace last: where it stands, everything stands.
         spare.workspace.rename(place / "workspace")

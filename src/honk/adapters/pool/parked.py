@@ -13,11 +13,13 @@ from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError
 from honk.ports import (
+    ATTACHMENTS,
     Agent,
     Box,
     Exam,
     Gate,
     Job,
+    Mount,
     Movable,
     ParkedExit,
     Parking,
@@ -166,10 +168,16 @@ class Parked:
                 exit = self._exit = await stack.enter_async_context(parker.broker.park())
                 job = Job(session=self.session, model=self.started_with.model, guidance=self.started_with.guidance)
                 mounts, variables = agent.box(job, exit.socket)
+                attachments = Mount(source=self.spare.attachments, target=ATTACHMENTS)
                 box = Box(
                     workspace=Path(self._workspace.path),
                     home=self.spare.home,
-                    mounts=(*parker.workspaces.mounts(self._workspace), *self.started_with.mounts, *mounts),
+                    mounts=(
+                        *parker.workspaces.mounts(self._workspace),
+                        *self.started_with.mounts,
+                        *mounts,
+                        attachments,
+                    ),
                     environment={**self.started_with.environment, **variables},
                     exit=exit.socket,
                     relay=agent.relay,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from honk.domain.access import Scope
-from honk.domain.message import Image, Message, Waiting
+from honk.domain.message import File, Image, Message, Waiting
 from honk.domain.task import Task
 from honk.doors.api.answers import said
 from honk.doors.api.callers import (
@@ -21,6 +21,7 @@ from honk.doors.api.callers import (
 )
 from honk.doors.api.looking import TaskName
 from honk.doors.api.problems import errors
+from honk.doors.api.receiving import received
 from honk.errors import Usage
 from honk.service import Accepted, Again, Approval, Approved, Go, HandOver, NewTask, Pressed, Reply, Review, Said, Words
 
@@ -31,6 +32,7 @@ MessageName = Annotated[str, Path(max_length=200, description="The beginning of 
 _PICTURES = {
     f"image/{kind}": {"schema": {"type": "string", "format": "binary"}} for kind in ("png", "jpeg", "gif", "webp")
 }
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.post(
@@ -65,6 +67,19 @@ async def add_image(
     caller: Asker, request: Request, name: Annotated[str, Query(max_length=200)] = "picture"
 ) -> Response:
     return said(Image, await caller.add_image(name, await request.body()), 201)
+
+
+@router.post(
+    "/files",
+    status_code=201,
+    response_model=File,
+    responses=errors(413),
+    summary="Upload a file that belongs to words which follow",
+    openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
+)
+async def add_file(caller: Asker, request: Request, name: Annotated[str, Query(max_length=1000)] = "file") -> Response:
+    async with received(request, caller.app.ports.home) as path:
+        return said(File, await caller.add_file(name, path), 201)
 
 
 @router.post(

@@ -7,9 +7,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from honk import __version__
 from honk.doors.api.problems import answer, plain
+from honk.service import FILE_LIMIT
 
 #: An instruction may have a million characters, of up to six bytes each in JSON.
 BODY_LIMIT = 8 << 20
+#: What may be larger; it goes to disk and not into memory.
+_LARGER = {"/files": FILE_LIMIT}
 
 
 class Bounded:
@@ -29,8 +32,10 @@ class Bounded:
             await answer(problem)(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > BODY_LIMIT:
-            await answer(plain(413, _TOO_LARGE))(scope, receive, send)
+        limit = _LARGER.get(scope["path"].removeprefix(scope.get("root_path", "")), BODY_LIMIT)
+        said = f"a body may have {limit >> 20} MiB at most"
+        if not length.isdigit() or int(length) > limit:
+            await answer(plain(413, said))(scope, receive, send)
             return
         read = 0
 
@@ -38,8 +43,8 @@ class Bounded:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > BODY_LIMIT:
-                raise HTTPException(413, _TOO_LARGE)
+            if read > limit:
+                raise HTTPException(413, said)
             return message
 
         await self._app(scope, counted, send)
@@ -54,6 +59,3 @@ def _signed(send: Send) -> Send:
         await send(message)
 
     return signed
-
-
-_TOO_LARGE = f"a body may have {BODY_LIMIT >> 20} MiB at most"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
+import anyio
 import httpx
 
 from honk.app import App
 from honk.domain.codec import dump
 from honk.domain.event import Event
-from honk.domain.message import Image, Message, Waiting
+from honk.domain.message import File, Image, Message, Waiting
 from honk.domain.person import Person
 from honk.domain.task import Task
 from honk.domain.text import Secret
@@ -97,6 +98,10 @@ class Remote(RemoteGoverning):
 
     async def add_image(self, name: str, content: bytes) -> Image:
         return await self._wire.post(Image, "/images", content, again=True, name=name)
+
+    async def add_file(self, name: str, content: bytes | Path) -> File:
+        body = content if isinstance(content, bytes) else await anyio.Path(content).read_bytes()
+        return await self._wire.post(File, "/files", body, again=True, name=name)
 
     async def reply(self, task: str, said: Reply, *, id: str = "") -> Said:
         return await self._wire.post(Said, _of(task, "messages"), dump(Reply, said), key=id)

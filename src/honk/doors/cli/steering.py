@@ -1,6 +1,8 @@
 """Commands about words on their way and about who works: interrupt, go, messages, edit, withdraw, hand-over."""
 
 import uuid
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from honk.domain.text import one_line
 from honk.domain.turn import Outcome
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
-from honk.doors.cli.options import ImageFiles, Json, TaskName, images
+from honk.doors.cli.options import Files, ImageFiles, Json, TaskName, files, images
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
 from honk.service import Go, HandOver, Reply
@@ -37,10 +39,11 @@ def _add_interrupt(cli: typer.Typer, open_house: Open) -> None:
         task: TaskName,
         words: Annotated[str, typer.Argument(help="What the agent should do instead.")],
         image: ImageFiles = None,
+        file: Files = None,
         json: Json = False,
     ) -> None:
         """Cut short what the agent does now; it goes on with these words, in the same session and turn."""
-        say(open_house, task, words, image, Handling.INTERRUPT, Output(json_lines=json))
+        say(open_house, task, Spoken(words, image, file), Handling.INTERRUPT, Output(json_lines=json))
 
 
 def _add_go(cli: typer.Typer, open_house: Open) -> None:
@@ -64,12 +67,26 @@ def _add_go(cli: typer.Typer, open_house: Open) -> None:
         run(open_house, out, command, task=task)
 
 
-def say(open_house: Open, task: str, words: str, image: ImageFiles, handling: Handling, out: Output) -> None:
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words as they were typed, with the files named beside them."""
+
+    words: str
+    images: list[Path] | None = None
+    files: list[Path] | None = None
+
+
+def say(open_house: Open, task: str, spoken: Spoken, handling: Handling, out: Output) -> None:
     """Says words to a task, and shows what comes of them."""
 
     async def command(house: House) -> int:
         found = await house.service.find(task)
-        said = Reply(text=words, images=await images(house, image), handling=handling)
+        said = Reply(
+            text=spoken.words,
+            images=await images(house, spoken.images),
+            files=await files(house, spoken.files),
+            handling=handling,
+        )
         message = ""
 
         async def begin() -> Task:

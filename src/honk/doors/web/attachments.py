@@ -38,7 +38,7 @@ async def patch(request: Request, service: Local, found: Task) -> Response:
 async def file(request: Request, service: Local, found: Task) -> Response:
     """What belongs to the task, by the hash of its content; nothing that belongs to another one."""
     artifact, path = await service.artifact(found.id, request.path_params["digest"])
-    if artifact.media_type in _PICTURES:
+    if artifact.kind == "image" and artifact.media_type in _PICTURES:
         content = await anyio.to_thread.run_sync(path.read_bytes)
         return Response(content, media_type=artifact.media_type, headers=_HEADERS)
     media_type = _TEXT if artifact.kind == "log" else "application/octet-stream"

@@ -16,6 +16,7 @@ from honk.domain.event import MessageDelivered
 from honk.domain.message import Handling, Message, tag
 from honk.ports import Attachment, Session
 from honk.steps.code.closing import leave
+from honk.steps.code.enclosing import enclosed_words, pictures_of
 from honk.steps.code.work import Work, events_of
 
 #: Seconds between two looks into the mailbox, unless the store says before that there is something to see.
@@ -31,15 +32,24 @@ async def carry(work: Work, session: Session) -> None:
         while True:
             waiting = {one.message.id: one.handling for one in await tasks.waiting(task)}
             for message in await tasks.hand_messages(task, work.turn.number) if waiting else ():
-                images = await attachments(work, message)
+                spoken = await _spoken(work, message)
                 now = waiting.get(message.id) is Handling.INTERRUPT
-                group.start_soon(partial(_give, work, session, message, images, now=now))
+                group.start_soon(partial(_give, work, session, message, spoken, now=now))
             await tasks.news(task, _EVERY)
 
 
-async def _give(work: Work, session: Session, message: Message, images: tuple[Attachment, ...], *, now: bool) -> None:
+async def _spoken(work: Work, message: Message) -> tuple[str, tuple[Attachment, ...]]:
+    """A message as the agent hears it at its work: words and pictures."""
+    words = prompts.render("steer", words=message.text, tag=tag(name_of(work, message)))
+    enclosed = await enclosed_words(work, (message,))
+    return (f"{words}\n{enclosed}" if enclosed else words), await pictures_of(work, message)
+
+
+async def _give(
+    work: Work, session: Session, message: Message, spoken: tuple[str, tuple[Attachment, ...]], *, now: bool
+) -> None:
     id = name_of(work, message)
-    words = prompts.render("steer", words=message.text, tag=tag(id))
+    words, images = spoken
     work.unheard += 1
     leave(work)  # it would hear of it only when its files are verified
     try:
@@ -76,17 +86,10 @@ async def forgotten(work: Work, session: Session) -> tuple[str, tuple[Attachment
     told = {name_of(work, one): one for one in said if one.id in ids}
     known = await session.heard(tuple(told))
     again = {name: one for name, one in told.items() if name not in known}
-    words = [prompts.render("steer", words=one.text, tag=tag(name)) for name, one in again.items()]
-    images = [image for one in again.values() for image in await attachments(work, one)]
-    return "\n".join(words), tuple(images)
+    spoken = [await _spoken(work, one) for one in again.values()]
+    return "\n".join(words for words, _ in spoken), tuple(image for _, images in spoken for image in images)
 
 
 def name_of(work: Work, message: Message) -> str:
     """The UUID under which the agent hears of the message, the same after a crash."""
     return str(uuid.uuid5(_MESSAGES, f"{work.task.id} {message.id}"))
-
-
-async def attachments(work: Work, message: Message) -> tuple[Attachment, ...]:
-    """The pictures of a message."""
-    contents = [(one.media_type, await work.ports.artifacts.get(one.digest)) for one in message.images]
-    return tuple(Attachment(media_type=media_type, content=content) for media_type, content in contents)

@@ -8,11 +8,13 @@ from pathlib import Path
 import anyio
 
 from honk.domain.limits import Spending
+from honk.domain.message import NOTHING
 from honk.domain.task import State
 from honk.errors import single
 from honk.ports import Box, Job, Mount, Pass, Report, Session, Sitting, Tools, Wanted
 from honk.steps.code.closing import leave, may_end
-from honk.steps.code.courier import attachments, carry, forgotten, reconcile
+from honk.steps.code.courier import carry, forgotten, reconcile
+from honk.steps.code.enclosing import lay_out, mount, pictures_of
 from honk.steps.code.snapshots import NEVER, Snapshots
 from honk.steps.code.tools import ask_people, verify_for_agent
 from honk.steps.code.work import Work, used_seconds
@@ -29,6 +31,7 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
         limits=task.options.limits,
         spent=await ports.records.spent(task.id),
     )
+    await lay_out(work, await ports.tasks.said(task.id, work.turn.number))
     environment_mounts, environment = await _environment(work)
     snapshots = Snapshots(work, None if work.agent.corrects and not work.plans else NEVER)
     tools = Tools(verify=partial(verify_for_agent, work), may_end=partial(may_end, work), ask=partial(ask_people, work))
@@ -39,7 +42,7 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
             mounts=environment_mounts,
             environment=environment,
             model=job.model,
-            words="" if work.turn.message.images else words,
+            words=words if work.turn.message.enclosed == NOTHING else "",
         )
         sitting = Sitting(permit=permit, attempt=job.attempt, tools=tools, tell=snapshots.tell, spend=spend)
         async with ports.pool.claim(task, wanted, sitting) as seat:
@@ -50,7 +53,7 @@ async def run_agent(work: Work, job: Job, words: str) -> Report:
         box = Box(
             workspace=Path(work.workspace.path),
             home=home_of(work),
-            mounts=(*ports.workspaces.mounts(work.workspace), *environment_mounts, *mounts),
+            mounts=(*ports.workspaces.mounts(work.workspace), *environment_mounts, *mounts, mount(work)),
             environment={**environment, **variables},
             exit=exit.socket,
             relay=work.agent.relay,
@@ -91,7 +94,7 @@ async def _bounded(work: Work, session: Session, words: str, snapshots: Snapshot
     limit = work.task.options.limits.seconds
     left = None if limit is None else max(limit - await used_seconds(work), 0.0)
     work.ending = False
-    images = () if work.number > 1 else await attachments(work, work.turn.message)
+    images = () if work.number > 1 else await pictures_of(work, work.turn.message)
     work.at_work = True
     await reconcile(work, session)
     again, pictures = await forgotten(work, session)

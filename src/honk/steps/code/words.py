@@ -2,10 +2,11 @@
 
 from honk import prompts
 from honk.domain.event import AgentFinished, AgentStarted, Event, MessageDelivered, QuestionAsked, VerdictGiven
-from honk.domain.message import MessageId
+from honk.domain.message import Message, MessageId
 from honk.domain.plan import is_go, latest
 from honk.domain.text import Untrusted
 from honk.domain.turn import instruction_of
+from honk.steps.code.enclosing import enclosed_words
 from honk.steps.code.standing import first_words, guidance
 from honk.steps.code.work import Work
 
@@ -21,6 +22,8 @@ async def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
         words = prompts.render("sent_back", findings=prompts.fence(Untrusted(sent_back), name="findings"))
     else:
         words = await _asked_for(work)
+        enclosed = await enclosed_words(work, await _new_to(work))
+        words = f"{words}\n{enclosed}" if enclosed else words
     if work.plans:
         return prompts.render("plan", words=words)
     return prompts.render("resumed", words=words) if begun else words
@@ -48,6 +51,15 @@ async def _asked_for(work: Work) -> str:
     if plan is not None and is_go(said):
         return prompts.render("plan_go", plan=prompts.fence(Untrusted(plan.text), name="plan"))
     return prompts.render("reply", reply=said)
+
+
+async def _new_to(work: Work) -> tuple[Message, ...]:
+    """The messages whose files and conversation this agent has not seen."""
+    before = [event for event in await work.ports.events.read(work.task.id) if event.turn < work.turn.number]
+    started = [event.data for event in before if isinstance(event.data, AgentStarted)]
+    if started and started[-1].agent == work.agent.name:
+        return (work.turn.message,)
+    return await work.ports.tasks.said(work.task.id, work.turn.number)
 
 
 async def _story(work: Work, events: list[Event]) -> str:

@@ -12,7 +12,7 @@ from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
-from honk.ports import Agent, Exam, Ports, Report, Tell
+from honk.ports import Agent, Attachment, Exam, Ports, Report, Tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +82,8 @@ class Work:
     #: the tree that the agent saw verified last
     verified: Sha | None = None
     checking: anyio.Lock = field(default_factory=anyio.Lock)
+    #: frames of recordings, by the digest of the recording
+    frames: dict[str, tuple[Attachment, ...]] = field(default_factory=dict)
     #: whether the agent was told to begin: a stop ends its work, where before it ends the waiting for it
     at_work: bool = False
 

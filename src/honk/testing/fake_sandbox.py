@@ -1,0 +1,96 @@
+"""A fake sandbox, which knows the few commands that steps run themselves."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from honk.ports import ATTACHMENTS, Box, Process, Ran, Sandbox, Wall
+
+#: The one file that the fakes look at.
+APP = "app.py"
+
+
+class FakeSandbox:
+    """See `Sandbox`. It knows four commands: to build, to pack a build, to deploy one, and to ask whether it is well.
+
+    An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
+    says "is sick" is not healthy.
+    """
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        seconds: float,
+        stdin: bytes = b"",
+        output_limit: int = 16 << 20,
+        environment: Mapping[str, str] | None = None,
+        stdout_to: Path | None = None,
+    ) -> Ran:
+        if stdout_to is not None:
+            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
+            return _ran(0)
+        if argv[0] == "ffmpeg":
+            return _ran(127, "it is not installed here")
+        if argv[-1] == "build":
+            app = (self._box.workspace / APP).read_bytes()
+            if b"cannot be built" in app:
+                return _ran(1, "the build broke")
+            (self._box.workspace / "built").write_bytes(app)
+            return _ran(0)
+        mounts = {mount.target: mount.source for mount in self._box.mounts}
+        app = mounts["/honk/artifact.tar"].read_bytes()
+        if argv[-1] == "health":
+            return _ran(1, "it answers 500") if b"is sick" in app else _ran(0)
+        (mounts["/honk/production"] / APP).write_bytes(app)
+        return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
+
+    async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
+        raise NotImplementedError("nothing runs for long in a fake sandbox")
+
+    def inbound(self, name: str) -> Path:
+        raise NotImplementedError("a fake sandbox has no inbound sockets")
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nobody inside can change the workspace."""
+        return self._box.read_only_workspace
+
+    @property
+    def attachments(self) -> Path | None:
+        """Where the agent finds the files of messages."""
+        return next((one.source for one in self._box.mounts if one.target == ATTACHMENTS), None)
+
+    @property
+    def workspace(self) -> Path:
+        """Where the agent finds the files."""
+        return self._box.workspace
+
+
+def _ran(exit_code: int, output: str = "") -> Ran:
+    return Ran(exit_code=exit_code, stdout=output.encode(), stderr=b"", seconds=0.0)
+
+
+class FakeSandboxes:
+    """See `Sandboxes`."""
+
+    name = "fake"
+
+    async def probe(self) -> tuple[Wall, ...]:
+        return ()
+
+    def open(self, box: Box) -> AbstractAsyncContextManager[Sandbox]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Sandbox]:
+            yield FakeSandbox(box)
+
+        return opened()
+
+    def own(self, path: Path) -> None:
+        """There is one user."""
+
+    def runtime(self, program: str) -> Path:
+        return Path("/nowhere") / program
