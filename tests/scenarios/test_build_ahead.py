@@ -8,8 +8,8 @@ import pytest
 
 from honk.domain.verdict import Verdict
 from honk.ports import Exam, Tell
-from honk.testing.fake_outside import FakeArtifacts
 from honk.testing.fake_gate import FakeGate
+from honk.testing.fake_outside import FakeArtifacts
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import World
 
