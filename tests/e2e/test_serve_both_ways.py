@@ -31,6 +31,7 @@ ACTING = [
     [
         *("edit T nope x", "withdraw T nope --json", "retry T --from nowhere", "undo T", "stop T", "stop T --json"),
         *("hand-over T", "hand-over T --agent nobody", "reply T WORDS --image /nowhere.png", "forget T"),
+        "go T",
         *("approve T --head 1234567", "approve T --comment WORDS", "approve T --json", "merge T --head 1234567"),
         *("token revoke nope", "merge T", "undo T --json", "merge T --json", "reply T WORDS", "forget T --yes --json"),
     ],
