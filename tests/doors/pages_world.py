@@ -17,6 +17,7 @@ from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
 from honk.service.feed import Feed
+from honk.service.linking import Linking
 from honk.testing.world import World, world
 
 
@@ -48,6 +49,11 @@ class Site:
         return answer.text
 
 
+def linking_of(here: World, addresses: Addresses) -> Linking:
+    """What a chat's door makes addresses with."""
+    return Linking(sign=addresses.sign, links=here.store.chats.links, app=here.app)
+
+
 def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -67,6 +73,7 @@ def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starle
             alone=lambda: nullcontext(False),
             doctor=nothing,
         ),
+        linking=linking_of(here, addresses),
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False

@@ -1,5 +1,7 @@
 """The forge, previews, and who may do what."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from honk.domain.build import Build
@@ -66,6 +68,28 @@ class Previews(Protocol):
         """Why a phone cannot open an address now, and what to do; "" as far as is known that it can."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shot:
+    """What a camera saw."""
+
+    #: a PNG; empty when there is none
+    picture: bytes = b""
+    #: why there is none
+    note: str = ""
+    #: errors of the page that nothing in it caught
+    errors: tuple[str, ...] = ()
+
+
+class Camera(Protocol):
+    """Takes pictures of web builds, within the walls of a sandbox."""
+
+    async def take(self, archive: Path, page: str) -> Shot:
+        """The page, or the first one for "", of the build in that archive, on a phone's screen; within a minute.
+
+        What is in the way, a missing browser too, is the note. Raises what opening a sandbox raises.
+        """
+
+
 class Policy(Protocol):
     """Asked at every act, at the moment of the act. Without a repository the act is on Honk itself."""
 
@@ -75,7 +99,7 @@ class Policy(Protocol):
         """What `ask` would answer, and why."""
 
     async def known(self, key: str) -> Known | None:
-        """The person whom the policy has under that key."""
+        """The person whom the policy has under that key, or with that identity as people write it."""
 
     async def confirmation(self, repository: Repository) -> Confirmation:
         """What a merge there needs besides the right to it; the strictest while that is not known."""

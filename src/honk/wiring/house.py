@@ -23,6 +23,7 @@ from honk.domain.pull_request import MergeMethod
 from honk.domain.task import Task
 from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
+from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.settings.live import Live
 from honk.wiring.agents import agents_of
@@ -49,6 +50,7 @@ class OpenHonk:
     watch: Watch
     retention: Retention
     chats: Chats
+    linking: Linking
     sites: list[Site] = field(default_factory=list)
 
     @cached_property
@@ -186,4 +188,5 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                         repositories=place.repositories,
                     ),
                     chats=store.chats,
+                    linking=Linking(sign=place.addresses.sign, links=store.chats.links, app=app),
                 )

@@ -25,6 +25,7 @@ from honk.doors.web.previews import preview_app
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
 from honk.service import Feed, Local
+from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.wiring.watching import Watch, is_local
 
@@ -40,6 +41,7 @@ class Host(Protocol):
     addresses: Addresses
     feed: Feed
     watch: Watch
+    linking: Linking
 
     @property
     def home(self) -> Path:
@@ -107,7 +109,11 @@ class Site:
             secure=self.house.settings.file.public_url.startswith("https:"),
         )
         return pages(
-            Hall(sessions=sessions, service=lambda access: self.house.service_for(access.person, access.scopes))
+            Hall(
+                sessions=sessions,
+                service=lambda access: self.house.service_for(access.person, access.scopes),
+                linking=self.house.linking,
+            )
         )
 
     def _live(self, id: str) -> Path | None:

@@ -36,7 +36,7 @@ class RolesPolicy:
 
     async def known(self, key: str) -> Known | None:
         try:
-            return next((one for one in self._rules().people if one.key == key), None)
+            return next((one for one in self._rules().people if key in {one.key, *map(str, one.identities)}), None)
         except SettingsWrong:
             return None
 

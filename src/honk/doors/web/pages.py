@@ -5,9 +5,10 @@
     /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
     /tasks/<id>/build, /builds/<id>
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
+    /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /sign-in, /sign-out
 
-Everything but signing in is GET, and GET changes nothing. Whoever asks is known by the cookie of
+Everything but signing in and linking is GET, and GET changes nothing. Whoever asks is known by the cookie of
 `signing_in`; nothing here believes a header about where the request came from.
 """
 
@@ -20,12 +21,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from honk.domain.task import Task
-from honk.doors.web import attachments, build_page, list_page, pull_request_page, task_page
+from honk.doors.web import attachments, build_page, linking_page, list_page, pull_request_page, task_page
 from honk.doors.web.rendering import HEADERS, problem, static_file
 from honk.doors.web.signing_in import Sessions, to_sign_in
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
 from honk.ports import Access
 from honk.service import Local
+from honk.service.linking import Linking
 
 _log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class Hall:
 
     sessions: Sessions
     service: ServiceOf
+    linking: Linking
 
 
 def pages(hall: Hall) -> list[BaseRoute]:
@@ -62,6 +65,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/patch", attachments.patch),
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
+        *_linking(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
         Route("/sign-out", _safe(hall.sessions.sign_out), methods=["POST"]),
@@ -78,6 +82,15 @@ async def _static(request: Request) -> Response:
     return static_file(request.path_params["name"]) or nowhere(request)
 
 
+def _linking(hall: Hall) -> tuple[Route, ...]:
+    """GET shows who would act as whom, POST agrees."""
+    page = linking_page.LinkingPage(sessions=hall.sessions, linking=hall.linking)
+    return (
+        Route("/link/{token}", _guarded(hall, page.ask), methods=["GET"]),
+        Route("/link/{token}", _guarded(hall, page.agree), methods=["POST"]),
+    )
+
+
 def _guarded(hall: Hall, page: Page) -> Callable[[Request], Awaitable[Response]]:
     """The page for those who signed in; the form for others."""
 
@@ -87,7 +100,7 @@ def _guarded(hall: Hall, page: Page) -> Callable[[Request], Awaitable[Response]]
         visitor = await hall.sessions.visitor(request)
         if visitor is None:
             return to_sign_in(request)
-        request.state.person = visitor.person.name
+        request.state.person, request.state.visitor = visitor.person.name, visitor.person
         request.state.nonce = hall.sessions.form_nonce(request)
         return await page(request, hall.service(visitor))
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from honk.domain.access import Scope
+from honk.domain.access import Scope, Token
 from honk.doors.web.rendering import HEADERS, page
 from honk.ports import Access, Clock, Tasks, Tokens
 
@@ -24,7 +24,10 @@ _KEPT = timedelta(days=30)
 #: a form larger than this is not ours
 _FORM_LIMIT = 4096
 #: Where somebody may be sent after signing in: a path of Honk's own pages, never another server.
-_WAY_BACK = re.compile(r"/(?:(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?")
+_WAY_BACK = re.compile(
+    r"/(?:(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
+    r"|/link/[A-Za-z0-9_-]{1,2000}\.[a-z2-7]{20}"
+)
 _SESSION = re.compile(r"([0-9a-zA-Z-]{1,64})\.([0-9]{1,12})\.([a-z2-7]{20})")
 
 #: A signature that only this home can make: of a kind, over some words.
@@ -44,6 +47,18 @@ class Sessions:
 
     async def visitor(self, request: Request) -> Access | None:
         """Whoever signed in with this browser; None when nobody did, or may not look any more."""
+        token = await self._token(request)
+        if token is None:
+            return None
+        person = await self.tasks.get_person(token.person)
+        return Access(person=person, scopes=frozenset({Scope.READ}), token=token.id)
+
+    async def scopes(self, request: Request) -> frozenset[Scope]:
+        """What the access token behind the visit may be used for; a visit itself is only for looking."""
+        token = await self._token(request)
+        return frozenset() if token is None else token.scopes
+
+    async def _token(self, request: Request) -> Token | None:
         match = _SESSION.fullmatch(request.cookies.get(self.cookie, ""))
         if match is None:
             return None
@@ -52,10 +67,7 @@ class Sessions:
         if not hmac.compare_digest(signature, self.sign("session", f"{id}.{until}")) or int(until) <= now.timestamp():
             return None
         token = next((one for one in await self.tokens.list() if one.id == id), None)
-        if token is None or not token.open(now) or Scope.READ not in token.scopes:
-            return None
-        person = await self.tasks.get_person(token.person)
-        return Access(person=person, scopes=frozenset({Scope.READ}), token=token.id)
+        return token if token is not None and token.open(now) and Scope.READ in token.scopes else None
 
     @property
     def cookie(self) -> str:
@@ -80,12 +92,23 @@ class Sessions:
         return self._form(request, back, again=again)
 
     def _form(self, request: Request, back: str, *, error: str = "", again: str = "", status: int = 200) -> Response:
-        nonce = request.cookies.get(self._form_cookie, "")
-        if not re.fullmatch(r"[0-9a-f]{32}", nonce):
-            nonce = secrets.token_hex(16)
+        nonce = self.fresh_nonce(request)
         answer = page(request, "sign_in.html", status=status, back=back, error=error, again=again, nonce=nonce)
-        self._set(answer, self._form_cookie, nonce, None)
+        self.remember(answer, nonce)
         return answer
+
+    def fresh_nonce(self, request: Request) -> str:
+        """The browser's nonce for forms, or a new one for a browser that has none."""
+        nonce = self.form_nonce(request)
+        return nonce if re.fullmatch(r"[0-9a-f]{32}", nonce) else secrets.token_hex(16)
+
+    def remember(self, answer: Response, nonce: str) -> None:
+        """The browser keeps the nonce that the form on this page carries."""
+        self._set(answer, self._form_cookie, nonce, None)
+
+    async def filled_in_here(self, request: Request) -> bool:
+        """Whether a form was: another site does not know the browser's nonce."""
+        return self._is_ours(request, await _form_of(request))
 
     async def sign_in(self, request: Request) -> Response:
         """Takes the form. One that another site filled in is refused: it does not know the browser's nonce."""
@@ -117,7 +140,7 @@ class Sessions:
         return answer
 
     def form_nonce(self, request: Request) -> str:
-        """What the form for signing out carries."""
+        """What a form carries; "" for a browser that has none."""
         return request.cookies.get(self._form_cookie, "")
 
     def _is_ours(self, request: Request, form: dict[str, str]) -> bool:
