@@ -11,8 +11,9 @@ import pytest
 from pages_world import Site, site_of
 
 from honk.domain.build import Build
-from honk.domain.event import AgentWrote, BuildFailed, BuildReady, MessageReceived, StepProgressed
-from honk.domain.message import Enclosed, Image
+from honk.domain.event import AgentWrote, BuildFailed, BuildReady, MessageReceived, PlanProposed, StepProgressed
+from honk.domain.message import Enclosed, File, Image
+from honk.domain.plan import WAITS
 from honk.domain.repository import Sha
 from honk.domain.task import Options, State, Task
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
@@ -117,6 +118,16 @@ async def test_a_wait_and_its_reason_are_shown(site: Site) -> None:
     assert '<p class="doing">prepare: cloning: 40 %</p>' in await site.text(f"/tasks/{task.id}")
 
 
+async def test_a_plan_is_shown_while_it_waits(site: Site) -> None:
+    task = await site.world.ask(plan=True)
+    await site.world.store.events.record(task.id, 1, PlanProposed(name="1", text="- player.py & its test"))
+    await site.world.store.tasks.move(task.id, State.WAITING, WAITS)
+    page = await site.text(f"/tasks/{task.id}")
+    assert "- player.py &amp; its test" in page and f"honk go {task.id}" in page
+    await site.world.store.tasks.move(task.id, State.CODING)
+    assert 'id="plan"' not in await site.text(f"/tasks/{task.id}")
+
+
 async def test_messages_that_wait_are_shown_until_somebody_has_them(site: Site) -> None:
     task = await site.world.ask()
     said = MessageReceived(message="m1", text="also mind the empty list", handling="queued")
@@ -180,6 +191,7 @@ async def hostile(site: Site) -> tuple[Task, str]:
     await here.store.records.save_pull_request(task.repository.key, changed)
     record = here.store.events.record
     await record(task.id, 1, AgentWrote(text=HOSTILE))
+    await record(task.id, 1, PlanProposed(name="1", text=HOSTILE))
     await record(task.id, 1, BuildFailed(reason=HOSTILE, output=HOSTILE))
     await here.store.tasks.move(task.id, State.WAITING, HOSTILE)
     return task, digest
@@ -260,13 +272,30 @@ async def test_pictures_of_a_message_are_drawn_and_never_run(site: Site) -> None
             Image(name="b.svg", media_type="image/svg+xml", digest=await here.app.ports.artifacts.put(svg)),
         ]
     )
-    task = await here.app.submit(await here.person(), ADDRESS, "fix the crash", Options(), enclosed=Enclosed(images=images))
+    task = await here.app.submit(
+        await here.person(), ADDRESS, "fix the crash", Options(), enclosed=Enclosed(images=images)
+    )
     drawn = await site.browser.get(f"/tasks/{task.id}/files/{images[0].digest}")
     assert (drawn.headers["content-type"], "content-disposition" in drawn.headers) == ("image/png", False)
     kept = await site.browser.get(f"/tasks/{task.id}/files/{images[1].digest}")
     assert kept.headers["content-type"] == "application/octet-stream"
     assert kept.headers["content-disposition"].startswith("attachment")
     assert f"/files/{images[0].digest}" in await site.text(f"/tasks/{task.id}")
+
+
+async def test_files_of_a_message_are_kept_and_never_shown(site: Site) -> None:
+    here = site.world
+    digest = await here.app.ports.artifacts.put(b"\x89PNG\r\n\x1a\n...")
+    picture = File(name="<b>.png", media_type="image/png", digest=digest, size=11)
+    task = await here.app.submit(
+        await here.person(), ADDRESS, "fix the crash", Options(), enclosed=Enclosed(files=(picture,), context="Bo: hm")
+    )
+    kept = await site.browser.get(f"/tasks/{task.id}/files/{digest}")
+    assert kept.headers["content-type"] == "application/octet-stream"
+    assert kept.headers["content-disposition"].startswith("attachment")
+    page = await site.text(f"/tasks/{task.id}")
+    assert f"/files/{digest}" in page and "<b>" not in page and "&lt;b&gt;.png" in page
+    assert "Bo: hm" not in page
 
 
 async def test_a_build_shows_link_and_code_or_why_there_is_none(site: Site) -> None:

@@ -55,7 +55,7 @@ class Asking(Turns):
         message_id = MessageId(id or uuid.uuid4().hex)
         message = Message(id=message_id, by=person.id, text=instruction, at=now).enclosing(enclosed)
         task = await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
-        if ports.agents[options.agent].corrects and enclosed == NOTHING and not options.plan:
+        if ports.agents[options.agent].corrects and enclosed == NOTHING:
             await ports.pool.ahead(task, first_words(instruction))
         await self.start_turn(task, await ports.tasks.turn(task.id, 1))
         return task
