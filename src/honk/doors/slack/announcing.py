@@ -1,0 +1,250 @@
+"""Which events are worth a message of their own, and what it says. Everything else is on the card.
+
+A question, a plan, a build, a verdict that needs a person, merged, deployed, unhealthy. Each names the requester,
+and nobody else: whoever must act reads along in the thread.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from honk.domain import event as events
+from honk.domain.event import Event
+from honk.domain.task import State
+from honk.domain.text import shortened
+from honk.domain.thread import Thread
+from honk.domain.verdict import Answer, Finding
+from honk.doors.slack import writing as w
+from honk.doors.slack.card import Shown
+from honk.doors.slack.markdown import rich_text
+from honk.doors.slack.writing import Block
+from honk.views import Card
+from honk.views.moves import mergeable, proposed
+
+#: Outcomes of a turn after which a person is needed, and how that is said.
+_NEEDS = {
+    "fail": ("warning", "The gate refused it. What there is, is kept as a draft."),
+    "unsure": ("grey_question", "Not everything could be proven. A person has to look."),
+    "limit": ("hourglass", "A limit ended the work. What there is, is kept as a draft."),
+    "error": ("x", "The work broke off."),
+    "no_change": ("shrug", "Nothing was changed."),
+    "question": ("raising_hand", "It waits for a person."),
+}
+_CHOICES = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announcement:
+    """A message, and the occasion that it is named after."""
+
+    key: str
+    #: of the event that it is about
+    seq: int
+    shown: Shown
+    #: file name, title and digest of pictures that go along
+    pictures: tuple[tuple[str, str, str], ...] = field(default=())
+
+
+def announcements(fresh: Sequence[Event], log: Sequence[Event], card: Card, thread: Thread) -> Iterator[Announcement]:
+    """What is to be said of the fresh events, in order."""
+    for event in fresh:
+        made = _announcement(event, log, card, thread)
+        if made is not None:
+            text, blocks = made
+            yield Announcement(
+                key=f"event/{event.seq}",
+                seq=event.seq,
+                shown=Shown(text=w.notice(text), blocks=blocks),
+                pictures=_pictures(event),
+            )
+
+
+Made = tuple[str, list[Block]]
+
+
+def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made | None:
+    match event.data:
+        case events.QuestionAsked() as asked:
+            return _question(asked, event, card, thread)
+        case events.QuestionReminded(question=question, hours=hours):
+            said = f"Still waiting for an answer, for {hours:g} h: {question}"
+            return said, [
+                w.rich(w.line(_to(thread), f" still waiting for an answer, for {hours:g} h:"), w.quote(question))
+            ]
+        case events.PlanProposed() as plan:
+            return _plan(plan, card, thread)
+        case events.BuildReady() as ready:
+            return _build(ready, event, log, card, thread)
+        case events.TaskSettled() as settled:
+            return _settled(settled, event, log, card, thread)
+        case events.MergeDone() | events.MergeRefused() | events.DeploymentFinished():
+            return _landed(event, card, thread)
+    return None
+
+
+def _to(thread: Thread) -> Block:
+    return w.person(thread.asked_by)
+
+
+def _question(asked: events.QuestionAsked, event: Event, card: Card, thread: Thread) -> Made:
+    id = card.task.id
+    lines = [w.line(_to(thread), " ", w.bold("A question"))]
+    buttons = [
+        w.button(choice, f"honk:choice:{number}", f"{id} {event.seq} {number}")
+        for number, choice in enumerate(asked.choices[:_CHOICES], 1)
+    ]
+    buttons.append(w.button("Answer…", "honk:answer", id, style="" if asked.choices else "primary"))
+    return f"A question: {asked.question}", [w.rich(*lines, w.quote(shortened(asked.question, 2500))), w.row(*buttons)]
+
+
+def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
+    id = card.task.id
+    go = w.button("Go", "honk:go", f"{id} {plan.name}", style="primary")
+    change, cancel = w.button("Change…", "honk:change", id), w.button("Cancel", "honk:cancel", id, style="danger")
+    cancel = w.sure(cancel, "Give the plan up?", "The task is stopped. What was read and planned is kept.", "Cancel it")
+    blocks = [w.rich(w.line(_to(thread), " ", w.bold("The plan"))), w.rich(*rich_text(plan.text))]
+    return f"The plan: {shortened(plan.text, 300)}", [*blocks, w.row(go, change, cancel)]
+
+
+def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made:
+    name = ready.name or card.task.repository.name
+    version = ready.version or ready.commit[:7]
+    changed, tried = _changed(log, event.turn), _to_try(log, event.turn)
+    lines = [w.line(_to(thread), " ", w.bold(f"{name} {version}"), " is ready to try")]
+    lines += [w.line(one) for one in changed]
+    if tried:
+        lines.append(w.line(w.bold("What to try: "), shortened(tried, 300)))
+    blocks = [w.rich(*lines)]
+    page = card.page and f"{card.page.partition('/tasks/')[0]}/builds/{ready.build}"
+    buttons = (
+        [w.button("Install / Open", "honk:open", card.task.id, style="primary", url=page)]
+        if _reaches(card) and page
+        else []
+    )
+    buttons += _decide(card)
+    if buttons:
+        blocks.append(w.row(*buttons))
+    if not _reaches(card):
+        blocks.append(w.small(w.escaped(shortened(card.hint or ready.hint, 300))))
+    return f"{name} {version} is ready to try", blocks
+
+
+def _settled(
+    settled: events.TaskSettled, event: Event, log: Sequence[Event], card: Card, thread: Thread
+) -> Made | None:
+    turn = [one.data for one in log if one.turn == event.turn]
+    if settled.outcome == "pass" and settled.state == State.PROPOSED:
+        if any(isinstance(one, events.BuildReady) for one in turn):
+            return None
+        lines = [w.line(_to(thread), " ", w.emoji("white_check_mark"), " ", w.bold("Ready to merge"))]
+        lines += [w.line(one) for one in _changed(log, event.turn)]
+        return f"Ready to merge: {card.task.instruction}", [w.rich(*lines), *_rows(_decide(card))]
+    said_already = any(isinstance(one, events.QuestionAsked | events.PlanProposed) for one in turn)
+    if settled.outcome not in _NEEDS or (settled.outcome == "question" and said_already):
+        return None
+    if settled.state in {State.MERGED, State.DEPLOYED, State.DEPLOYING}:
+        return None  # a landing that went wrong has a message of its own
+    mark, words = _NEEDS[settled.outcome]
+    if settled.outcome == "no_change" and settled.state == State.PROPOSED:
+        words = "Nothing more was changed."
+    lines = [w.line(_to(thread), " ", w.emoji(mark), " ", w.bold(words)), *_why(settled, card)]
+    buttons = [*_decide(card), w.button("Retry", "honk:retry", card.task.id)]
+    return f"{words} {settled.reason}", [w.rich(*lines), *_rows(buttons)]
+
+
+def _why(settled: events.TaskSettled, card: Card) -> list[Block]:
+    found = [w.line("• ", shortened(one.summary, 250)) for one in _refusing(card)][:4]
+    found += [w.line("• not proven: ", shortened(one, 250)) for one in _unproven(card)][:3]
+    if settled.reason and (not found or settled.outcome not in {"fail", "unsure"}):
+        found.insert(0, w.quote(shortened(settled.reason, 800)))
+    return found
+
+
+def _refusing(card: Card) -> list[Finding]:
+    return [one for one in card.verdict.findings if one.counts and one.answer is Answer.FAIL] if card.verdict else []
+
+
+def _unproven(card: Card) -> tuple[str, ...]:
+    return card.verdict.not_proven if card.verdict and card.verdict.answer is Answer.UNSURE else ()
+
+
+def _landed(event: Event, card: Card, thread: Thread) -> Made | None:
+    match event.data:
+        case events.MergeDone(commit=commit, base=base):
+            said = f"Merged into {base} as {commit[:7]}"
+            return said, [w.text(w.emoji("twisted_rightwards_arrows"), " ", w.bold(said))]
+        case events.MergeRefused(reason=reason, remedy=remedy):
+            lines = [
+                w.line(_to(thread), " ", w.emoji("no_entry"), " ", w.bold("Not merged")),
+                w.quote(shortened(reason, 800)),
+            ]
+            return f"Not merged: {reason}", [w.rich(*lines, *([w.line(shortened(remedy, 400))] if remedy else []))]
+        case events.DeploymentFinished() as finished:
+            return _deployed(finished, card, thread)
+    return None
+
+
+def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -> Made | None:
+    where = finished.environment
+    if finished.state == "live":
+        parts: list[w.Part] = [w.emoji("rocket"), " ", w.bold(f"Deployed to {where}")]
+        address = card.production or finished.url
+        if address and (_reaches(card) or not address.startswith((card.page or "-").partition("/tasks/")[0])):
+            parts += [" · ", w.link(address, "open it")]
+        undo = w.button("Undo…", "honk:undo", card.task.id, style="danger")
+        rows = [w.row(undo)] if card.task.state is State.DEPLOYED else []
+        return f"Deployed to {where}", [w.text(*parts), *rows]
+    if finished.state == "undone":
+        said = f"Undone: {where} has the version before"
+        return said, [w.text(w.emoji("rewind"), " ", w.bold(said))]
+    said = f"The deployment to {where} is unhealthy: the version before is still live"
+    blocks = [w.rich(w.line(_to(thread), " ", w.emoji("rotating_light"), " ", w.bold(said)))]
+    if finished.output.strip():
+        blocks.append(w.rich(w.pre(finished.output.strip()[-800:])))
+    return said, [*blocks, w.row(w.button("Deploy again", "honk:deploy", card.task.id))]
+
+
+# ── parts ──────────────────────────────────────────────────────────────────────────────────────
+def _decide(card: Card) -> list[Block]:
+    """Merge and review, where there is something to decide."""
+    if not proposed(card):
+        return []
+    merge = [w.button("Merge…", "honk:merge", card.task.id, style="primary")] if mergeable(card) else []
+    return [*merge, w.button("Review", "honk:review", card.task.id)]
+
+
+def _rows(buttons: list[Block]) -> list[Block]:
+    return [w.row(*buttons)] if buttons else []
+
+
+def _reaches(card: Card) -> bool:
+    """Whether a phone can open Honk's own addresses, as far as is known."""
+    return bool(card.page) and not card.hint
+
+
+def _summary(log: Sequence[Event], turn: int) -> str:
+    found = [one.data.summary for one in log if one.turn == turn and isinstance(one.data, events.AgentFinished)]
+    return found[-1] if found else ""
+
+
+def _changed(log: Sequence[Event], turn: int) -> list[str]:
+    """Two lines: what the agent says it did, and how much that is."""
+    said = [one.strip() for one in _summary(log, turn).splitlines() if one.strip()]
+    taken = [one.data for one in log if isinstance(one.data, events.ChangeTaken)]
+    lines = [shortened(said[0], 200)] if said else []
+    if taken:
+        files = "1 file" if len(taken[-1].files) == 1 else f"{len(taken[-1].files)} files"
+        lines.append(f"{files}, +{taken[-1].insertions} −{taken[-1].deletions}")
+    return lines
+
+
+def _to_try(log: Sequence[Event], turn: int) -> str:
+    for one in reversed(_summary(log, turn).splitlines()):
+        head, _, rest = one.strip().lstrip("*-# ").partition(":")
+        if head.strip("* ").lower() in {"to try", "try", "what to try"} and rest.strip():
+            return rest.strip().lstrip("* ")
+    return ""
+
+
+def _pictures(event: Event) -> tuple[tuple[str, str, str], ...]:
+    """Screenshots are an event of their own, after the build."""
+    return ()

@@ -1,0 +1,218 @@
+"""Bolt: signatures, sockets and acknowledgements are Slack's own library's; what it is given goes into the intake.
+
+Nothing is acknowledged before it is kept. What needs an answer at once (a modal, the options of a search field) is
+done before the acknowledgement, and changes nothing that would have to be done again.
+"""
+
+import logging
+import re
+from typing import Any, Protocol
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from honk.doors.slack.api import Bot
+from honk.doors.slack.intake import NotKept
+from honk.doors.slack.names import delivery_id
+from honk.doors.slack.payloads import Changed, Command, Interaction, Reaction, Said
+from honk.errors import HonkError
+
+_log = structlog.get_logger()
+
+Body = dict[str, Any]
+#: Places that cannot be written to any more, and those that can again.
+LOST = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "group_deleted", "group_left")
+FOUND = ("channel_unarchive", "group_unarchive", "member_joined_channel")
+_HONKS = re.compile(r"^honk:")
+
+
+class Inside(Protocol):
+    """What Bolt's listeners hand on."""
+
+    bot: Bot
+
+    async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
+        """Keeps a delivery. Raises NotKept: then it is not acknowledged."""
+
+    def ours(self, body: Body) -> bool:
+        """Whether it is of the workspace that this door is for."""
+
+    def opens(self, interaction: Interaction) -> bool:
+        """Whether the press opens a modal."""
+
+    async def open(self, interaction: Interaction) -> None:
+        """Opens it."""
+
+    async def submit(self, interaction: Interaction) -> Body:
+        """What Slack is answered to a modal that was sent."""
+
+    async def offer(self, user: str, typed: str) -> Body:
+        """What a search field offers."""
+
+    async def home(self, user: str) -> None:
+        """Somebody looks at the home tab."""
+
+    async def began(self, channel: str, thread: str) -> None:
+        """Somebody began a conversation with the assistant."""
+
+    async def place(self, kind: str, channel: str, user: str) -> None:
+        """Something happened to a channel."""
+
+    async def revoked(self, kind: str) -> None:
+        """The token, or the app, is gone."""
+
+
+def bolt_app(client: AsyncWebClient, signing_secret: str, inside: Inside) -> AsyncApp:
+    """The app; requests over HTTP are verified with the secret, those of a socket come from Slack itself."""
+    log = logging.getLogger("honk.slack")
+    log.setLevel(logging.WARNING)
+
+    async def authorize(**_: Any) -> AuthorizeResult:
+        """Known since the door opened: nothing is asked of Slack for each delivery."""
+        bot = inside.bot
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=bot.team,
+            bot_user_id=bot.user,
+            bot_id=bot.bot,
+            bot_token=client.token,
+        )
+
+    app = AsyncApp(
+        client=client,
+        authorize=authorize,
+        signing_secret=signing_secret or "none: requests over HTTP are not served",
+        process_before_response=True,
+        attaching_function_token_enabled=False,
+        logger=log,
+    )
+    _Events(inside).listen(app)
+    _Interactions(inside).listen(app)
+    app.error(_not_acknowledged)
+    return app
+
+
+async def _not_acknowledged(error: Exception) -> None:
+    """Slack delivers it again, or shows the person that it was not taken."""
+    if isinstance(error, NotKept | HonkError):
+        _log.warning("a delivery of Slack was not acknowledged", reason=str(error))
+    else:
+        _log.error("a delivery of Slack was not acknowledged", exc_info=error)
+
+
+class _Events:
+    """What happened in the workspace."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+
+    def listen(self, app: AsyncApp) -> None:
+        app.event("message")(self.message)
+        app.event("app_mention")(self.message)
+        app.event("reaction_added")(self.reaction)
+        app.event("app_home_opened")(self.home)
+        app.event("assistant_thread_started")(self.began)
+        for name in (*LOST, *FOUND):
+            app.event(name)(self.place)
+        for name in ("tokens_revoked", "app_uninstalled"):
+            app.event(name)(self.revoked)
+        app.event(re.compile(".*"))(self.nothing)
+
+    async def message(self, body: Body) -> None:
+        event = body.get("event") or {}
+        if not self._inside.ours(body):
+            return
+        if event.get("subtype") in {"message_changed", "message_deleted"}:
+            await _keep_changed(self._inside, event)
+        else:
+            await _keep_said(self._inside, event)
+
+    async def reaction(self, body: Body) -> None:
+        if self._inside.ours(body):
+            one = Reaction.model_validate(body.get("event") or {})
+            parts = (self._inside.bot.team, one.item.channel, one.item.ts, one.reaction, one.user)
+            id = delivery_id("reaction", *parts)
+            await self._inside.accept("reaction", id, one.model_dump_json(), lane=id)
+
+    async def home(self, event: Body) -> None:
+        if event.get("tab") == "home":
+            await self._inside.home(str(event.get("user", "")))
+
+    async def began(self, event: Body) -> None:
+        thread = event.get("assistant_thread") or {}
+        await self._inside.began(str(thread.get("channel_id", "")), str(thread.get("thread_ts", "")))
+
+    async def place(self, event: Body) -> None:
+        channel = event.get("channel")
+        id = channel.get("id") if isinstance(channel, dict) else channel
+        await self._inside.place(str(event.get("type", "")), str(id or ""), str(event.get("user", "")))
+
+    async def revoked(self, event: Body) -> None:
+        await self._inside.revoked(str(event.get("type", "")))
+
+    async def nothing(self) -> None:
+        """Events that come along and mean nothing here."""
+
+
+async def _keep_said(inside: Inside, event: Body) -> None:
+    said = Said.model_validate(event)
+    if not said.ts or not said.channel:
+        return
+    id = delivery_id("message", inside.bot.team, said.channel, said.ts)
+    await inside.accept("message", id, said.model_dump_json(), lane=f"{said.channel}/{said.root}")
+
+
+async def _keep_changed(inside: Inside, event: Body) -> None:
+    one = Changed.model_validate(event)
+    of = one.message or one.previous_message or Said()
+    ts = of.ts or one.deleted_ts
+    stamp = (one.message.edited.ts if one.message and one.message.edited else "") or one.event_ts or one.subtype
+    id = delivery_id("edited", inside.bot.team, one.channel, ts, stamp)
+    await inside.accept("edited", id, one.model_dump_json(), lane=f"{one.channel}/{of.thread_ts or ts}")
+
+
+class _Interactions:
+    """What somebody pressed, chose, sent or typed."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+
+    def listen(self, app: AsyncApp) -> None:
+        app.action(_HONKS)(self.press)
+        app.shortcut("ask_honk")(self.shortcut)
+        app.view(_HONKS)(self.submitted)
+        app.options(_HONKS)(self.options)
+        app.command("/honk")(self.command)
+
+    async def press(self, ack: AsyncAck, body: Body) -> None:
+        interaction = Interaction.model_validate(body)
+        if self._inside.ours(body) and interaction.actions:
+            if self._inside.opens(interaction):
+                await self._inside.open(interaction)
+            else:
+                one = interaction.actions[0]
+                id = delivery_id("press", interaction.user.id, one.action_id, one.action_ts or interaction.trigger_id)
+                await self._inside.accept("press", id, interaction.model_dump_json(), lane=id)
+        await ack()
+
+    async def shortcut(self, ack: AsyncAck, body: Body) -> None:
+        if self._inside.ours(body):
+            await self._inside.open(Interaction.model_validate(body))
+        await ack()
+
+    async def submitted(self, ack: AsyncAck, body: Body) -> None:
+        answer = await self._inside.submit(Interaction.model_validate(body)) if self._inside.ours(body) else {}
+        await ack(**answer)
+
+    async def options(self, ack: AsyncAck, body: Body) -> None:
+        interaction = Interaction.model_validate(body)
+        await ack(**(await self._inside.offer(interaction.user.id, interaction.value)))
+
+    async def command(self, ack: AsyncAck, body: Body) -> None:
+        one = Command.model_validate(body)
+        if self._inside.ours(body):
+            id = delivery_id("command", one.trigger_id or f"{one.user_id}/{one.channel_id}/{one.text}")
+            await self._inside.accept("command", id, one.model_dump_json(), lane=id)
+        await ack()

@@ -1,0 +1,191 @@
+"""The one card of a task: what was asked, how it stands, what is being done now, and what can be done."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from honk.domain.person import PersonId
+from honk.domain.task import BUSY, State
+from honk.domain.text import one_line, shortened
+from honk.domain.thread import Thread
+from honk.domain.verdict import Answer, Finding, Verdict
+from honk.doors.slack import writing as w
+from honk.doors.slack.writing import Block
+from honk.views import Card
+from honk.views.moves import Move, moves
+
+#: What stands before the instruction, and in notifications.
+EMOJI = {
+    State.ACCEPTED: "inbox_tray",
+    State.QUEUED: "hourglass",
+    State.PREPARING: "package",
+    State.CODING: "hammer_and_wrench",
+    State.VERIFYING: "mag",
+    State.PROPOSED: "white_check_mark",
+    State.DRAFT: "warning",
+    State.WAITING: "raising_hand",
+    State.MERGING: "twisted_rightwards_arrows",
+    State.MERGED: "twisted_rightwards_arrows",
+    State.DEPLOYING: "rocket",
+    State.DEPLOYED: "rocket",
+    State.STOPPED: "octagonal_sign",
+    State.FAILED: "x",
+}
+#: What each state means to somebody who reads it on a phone.
+SAYS = {
+    State.ACCEPTED: "Accepted",
+    State.QUEUED: "In line",
+    State.PREPARING: "Preparing",
+    State.CODING: "At work",
+    State.VERIFYING: "Verifying",
+    State.PROPOSED: "Ready to merge",
+    State.DRAFT: "Draft: not everything is proven",
+    State.WAITING: "Waits for a person",
+    State.MERGING: "Merging",
+    State.MERGED: "Merged",
+    State.DEPLOYING: "Deploying",
+    State.DEPLOYED: "Deployed",
+    State.STOPPED: "Stopped",
+    State.FAILED: "Failed: nothing to show",
+}
+#: Label and style of a button. What is not here is behind the three dots.
+_BUTTONS = {
+    Move.GO: ("Go", "primary"),
+    Move.CHANGE: ("Change…", ""),
+    Move.CANCEL: ("Cancel", "danger"),
+    Move.ANSWER: ("Answer…", "primary"),
+    Move.STOP: ("Stop", "danger"),
+    Move.INTERRUPT: ("Interrupt…", ""),
+    Move.MERGE: ("Merge…", "primary"),
+    Move.REVIEW: ("Review", ""),
+    Move.DEPLOY: ("Deploy", "primary"),
+    Move.UNDO: ("Undo…", "danger"),
+    Move.RETRY: ("Retry", ""),
+}
+_MENU = {Move.BRANCH: "Give me the branch", Move.HAND_OVER: "Hand over to…", Move.APPROVE: "Approve"}
+_MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.UNSURE: "?"}
+_CHECKS = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A message as it is to be seen."""
+
+    text: str
+    blocks: Sequence[Block]
+
+    @property
+    def digest(self) -> str:
+        """The same for what looks the same."""
+        return hashlib.sha256(json.dumps([self.text, list(self.blocks)]).encode()).hexdigest()[:32]
+
+
+def marker(task: str, key: str) -> str:
+    """The name of a block by which a message of Honk's is found again."""
+    return f"honk/{task}/{key}"[:255]
+
+
+def card_of(card: Card, thread: Thread, *, doing: str = "", mentions: Mapping[PersonId, str] | None = None) -> Shown:
+    """The card; `doing` is what is being done now, `mentions` are users by person."""
+    task = card.task
+    heading = w.line(w.emoji(EMOJI[task.state]), " ", w.bold(shortened(task.instruction, 200)))
+    lines = [heading, w.line(*_standing(card, doing))]
+    if card.verdict is not None:
+        lines.append(w.line(*_checks(card.verdict)))
+    blocks = [w.rich(*lines, id=marker(task.id, "card"))]
+    if task.state is State.WAITING and not card.plan and task.reason:
+        blocks.append(w.rich(w.quote(shortened(task.reason, 1000))))
+    blocks.append(w.small(*_small(card)))
+    if notes := [shortened(one, 300) for one in card.notes[-2:]]:
+        blocks.append(w.small(*(w.escaped(one) for one in notes)))
+    if row := _row(card, thread):
+        blocks.append(row)
+    said = f"{SAYS[task.state]}: {shortened(task.instruction, 200)}"
+    return Shown(text=w.notice(said), blocks=blocks)
+
+
+def _standing(card: Card, doing: str) -> list[w.Part]:
+    task = card.task
+    parts: list[w.Part] = [SAYS[task.state]]
+    if task.state is State.WAITING and card.plan:
+        parts = ["The plan waits for a Go"]
+    if doing and task.state in BUSY:
+        parts += [" · ", w.code(shortened(doing, 120))]
+    elif task.reason and task.state is not State.WAITING:
+        parts += [": " if task.state not in {State.DRAFT, State.FAILED} else ". ", shortened(task.reason, 250)]
+    if task.state is State.DEPLOYED and card.production:
+        parts += [" · ", w.link(card.production, "open it")]
+    return parts
+
+
+def _checks(verdict: Verdict) -> list[w.Part]:
+    """The verifiers and what each said, then whether the defect was shown."""
+    counted = [one for one in verdict.findings if one.counts]
+    order = {Answer.FAIL: 0, Answer.UNSURE: 1, Answer.PASS: 2}
+    shown: list[Finding] = sorted(counted, key=lambda one: order[one.answer])[:_CHECKS]
+    parts: list[w.Part] = [" · ".join(f"{_MARKS[one.answer]} {shortened(one.verifier, 40)}" for one in shown)]
+    if more := len(counted) - len(shown):
+        parts.append(f" and {more} more")
+    if verdict.proof:
+        parts.append(f" · red without the change, green with it: {shortened(', '.join(verdict.proof.tests), 120)}")
+    return [part for part in parts if part] or [f"verdict: {verdict.answer}"]
+
+
+def _small(card: Card) -> list[str]:
+    task = card.task
+    where = w.escaped(f"{task.repository.name}" + (f" @ {card.base.branch}" if card.base else ""))
+    limit = task.options.limits.usd
+    money = f"${card.spent.usd:.2f}" + (f" of ${limit:.2f}" if limit is not None else "")
+    parts = [where, w.escaped(f"for {card.requested_by}"), money, _since(card)]
+    if card.pull_request is not None:
+        number, url = f"pull request {card.pull_request.number}", card.pull_request.url
+        parts.append(w.anchor(url, number) if url and _open(card, url) else number)
+    if card.page and _open(card, card.page):
+        parts.append(w.anchor(card.page, "details"))
+    elif card.hint:
+        parts.append(w.escaped(shortened(card.hint, 200)))
+    return parts
+
+
+def _open(card: Card, address: str) -> bool:
+    """Whether a phone can follow the link, as far as is known: one of Honk's own, or of somebody else's."""
+    return not card.hint or not address.startswith((card.page or "-").partition("/tasks/")[0])
+
+
+def _since(card: Card) -> str:
+    """Slack shows how long ago it was, and keeps it right by itself."""
+    if card.settled is not None and card.task.state not in BUSY:
+        minutes = card.settled.seconds / 60
+        return f"{card.settled.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+    born = int(card.task.created_at.timestamp())
+    return f"<!date^{born}^{{ago}}|{card.task.created_at:%H:%M} UTC>"
+
+
+def _row(card: Card, thread: Thread) -> Block | None:
+    now = moves(card)
+    elements = [_button(one, card) for one in now if one in _BUTTONS]
+    rest = [(_MENU[one], f"{one}:{card.task.id}") for one in now if one in _MENU]
+    rest.append(("Unmute" if thread.muted else "Mute", f"{'unmute' if thread.muted else 'mute'}:{card.task.id}"))
+    listens = "Hear only what names me" if thread.listens else "Hear every reply"
+    rest.append((listens, f"{'unlisten' if thread.listens else 'listen'}:{card.task.id}"))
+    elements.append(w.menu("honk:menu", rest))
+    return w.row(*elements)
+
+
+def _button(move: Move, card: Card) -> Block:
+    label, style = _BUTTONS[move]
+    made = w.button(label, f"honk:{move}", _value(move, card), style=style)
+    if move is Move.CANCEL:
+        return w.sure(made, "Give the plan up?", "The task is stopped. What was read and planned is kept.", "Cancel it")
+    return made
+
+
+def _value(move: Move, card: Card) -> str:
+    """What the press is about: the task, and for a Go the plan that was read."""
+    return f"{card.task.id} {card.plan.name}" if move is Move.GO and card.plan else card.task.id
+
+
+def summary_line(card: Card) -> str:
+    """One line about a task, for lists."""
+    return one_line(f"{SAYS[card.task.state]}: {card.task.instruction}")

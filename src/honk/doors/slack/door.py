@@ -1,0 +1,238 @@
+"""The Slack door as a whole: opened with the server, and closed with it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import aiohttp
+import anyio
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from honk.domain.text import Secret
+from honk.domain.thread import Delivery
+from honk.doors.slack import writing as w
+from honk.doors.slack.api import Api, Bot
+from honk.doors.slack.asking import Asked, Asking
+from honk.doors.slack.assistant import Assistant
+from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.bolt import LOST, bolt_app
+from honk.doors.slack.commands import Commands
+from honk.doors.slack.hearing import Hearing
+from honk.doors.slack.home import Home
+from honk.doors.slack.intake import ANSWER, Intake, NotKept
+from honk.doors.slack.opening import Opening
+from honk.doors.slack.pacing import Pace
+from honk.doors.slack.payloads import Command, Interaction, Reaction, Said
+from honk.doors.slack.people import People
+from honk.doors.slack.presses import Presses
+from honk.doors.slack.submitting import Answer, Submitting
+from honk.doors.slack.telling import Telling
+from honk.errors import HonkError, Usage
+
+_log = structlog.get_logger()
+
+#: A request larger than this is not Slack's.
+_BODY = 2 << 20
+#: seconds between two tries to reach Slack at the beginning
+_AGAIN = 10.0
+_TRIES = 10_000
+
+
+class SlackDoor:
+    """Implements what Bolt's listeners hand on (honk.doors.slack.bolt.Inside)."""
+
+    def __init__(
+        self, backstage: Backstage, *, token: Secret, app_token: Secret, signing_secret: Secret, api_url: str
+    ) -> None:
+        self._stage = backstage
+        self._token = token
+        self._app_token = app_token
+        self._signing_secret = signing_secret
+        self._api_url = api_url
+        self.bot = Bot(team="", team_name="", user="", bot="", url="", scopes=frozenset())
+        self._app: AsyncApp | None = None
+        #: true from the moment at which deliveries are taken
+        self.open_ = False
+
+    # ── opened ─────────────────────────────────────────────────────────────────────────────────
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Takes deliveries while the context is open. A Slack that cannot be reached is tried until it can."""
+        async with aiohttp.ClientSession() as session:
+            client = AsyncWebClient(self._token.reveal(), base_url=self._api_url, session=session, retry_handlers=[])
+            api = Api(client, Pace())
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._begin, client, api)
+                try:
+                    yield
+                finally:
+                    self.open_ = False
+                    group.cancel_scope.cancel()
+
+    async def _begin(self, client: AsyncWebClient, api: Api) -> None:
+        """Finds out who this is, then hears and tells."""
+        for _ in range(_TRIES):
+            try:
+                self.bot = await api.bot()
+                break
+            except HonkError as error:
+                _log.error("the Slack door cannot open", reason=str(error))
+                await self._note(error.message)
+                await anyio.sleep(_AGAIN)
+        await self._note("")
+        self._furnish(api)
+        self._app = bolt_app(client, self._signing_secret.reveal(), self)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._intake.keep)
+            group.start_soon(self._telling.keep)
+            self._stage.listen(self._telling.heard)
+            self.open_ = True
+            if self._stage.choices.mode == "socket":
+                group.start_soon(self._socket, self._app)
+            _log.info("the Slack door is open", workspace=self.bot.team_name, mode=self._stage.choices.mode)
+
+    def _furnish(self, api: Api) -> None:
+        """Everything within, once it is known who this is."""
+        stage, bot = self._stage, self.bot
+        self._api = api
+        self._assistant = Assistant(stage, api)
+        self._telling = Telling(stage, api, self._assistant)
+        self._people = People(stage, api, bot)
+        asking = Asking(stage, api, bot, self._people, self._telling)
+        hearing = Hearing(stage, api, bot, self._people, asking)
+        presses = Presses(stage, api, self._people, asking, hearing, self._telling)
+        commands = Commands(stage, api, bot, self._people, hearing)
+        handlers = {
+            "message": hearing.said,
+            "edited": hearing.changed,
+            "reaction": hearing.reacted,
+            "ask": asking.ask,
+            "press": presses.pressed,
+            "command": commands.typed,
+        }
+        self._intake = Intake(stage, handlers, self._gave_up)
+        hearing.accept = self._intake.accept
+        self._presses, self._commands = presses, commands
+        self._opening = Opening(api, self._people, bot.team)
+        self._submitting = Submitting(stage, api, self._people, asking, hearing)
+        self._home = Home(stage, api, bot, self._people)
+
+    async def _socket(self, app: AsyncApp) -> None:
+        """Slack's own client connects again by itself, and asks for what was not acknowledged."""
+        web = AsyncWebClient(self._app_token.reveal(), base_url=self._api_url)
+        handler = AsyncSocketModeHandler(app, self._app_token.reveal(), web_client=web)
+        try:
+            await handler.connect_async()  # type: ignore[no-untyped-call]
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(5), suppress(Exception):
+                await handler.close_async()  # type: ignore[no-untyped-call]
+
+    # ── over HTTP ──────────────────────────────────────────────────────────────────────────────
+    def routes(self) -> Sequence[BaseRoute]:
+        """Where Slack delivers, when it does so over HTTP; verified by Bolt."""
+        if self._stage.choices.mode != "http":
+            return ()
+        return (Route("/slack/events", self._request, methods=["POST"]),)
+
+    async def _request(self, request: Request) -> Response:
+        if self._app is None or not self.open_:
+            return PlainTextResponse("not yet", status_code=503)
+        size = 0
+        chunks = []
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _BODY:
+                return PlainTextResponse("too large", status_code=413)
+            chunks.append(chunk)
+        request._body = b"".join(chunks)  # what was read is read again by the library
+        try:
+            return await AsyncSlackRequestHandler(self._app).handle(request)
+        except UnicodeDecodeError:
+            return PlainTextResponse("no UTF-8", status_code=400)
+
+    # ── what Bolt's listeners hand on ──────────────────────────────────────────────────────────
+    async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
+        return await self._intake.accept(kind, id, body, lane=lane)
+
+    def ours(self, body: dict[str, Any]) -> bool:
+        """Of the one workspace; a shared channel delivers under both, and only ours is answered."""
+        team = body.get("team_id") or (body.get("team") or {}).get("id") or ""
+        return team in {"", self.bot.team}
+
+    def opens(self, interaction: Interaction) -> bool:
+        return bool(interaction.actions) and self._opening.opens(interaction.actions[0])
+
+    async def open(self, interaction: Interaction) -> None:
+        try:
+            with anyio.fail_after(ANSWER):
+                if interaction.type == "message_action":
+                    await self._opening.shortcut(interaction)
+                else:
+                    await self._opening.pressed(interaction)
+        except TimeoutError:
+            raise NotKept("a modal") from None
+        except Usage as error:
+            await self._presses.tell(interaction, error)
+
+    async def submit(self, interaction: Interaction) -> Answer:
+        return await self._submitting.submitted(interaction)
+
+    async def offer(self, user: str, typed: str) -> dict[str, Any]:
+        try:
+            found = await (await self._people.caller(user)).service.repositories(typed, limit=50)
+        except HonkError:
+            return w.offered(())
+        return w.offered((f"{one.name} · {one.address}", one.address) for one in found if len(one.address) <= 150)
+
+    async def home(self, user: str) -> None:
+        with suppress(HonkError):
+            await self._home.opened(user)
+
+    async def began(self, channel: str, thread: str) -> None:
+        with suppress(HonkError):
+            await self._assistant.opened(channel, thread)
+
+    async def place(self, kind: str, channel: str, user: str) -> None:
+        """A channel that is gone is not written to; one that is there again is told what it missed."""
+        self._api.forget_channel(channel)
+        if kind in LOST:
+            reason = kind.partition("_")[2].replace("_", " ")
+            for thread in await self._stage.chats.threads.in_channel(DOOR, self.bot.team, channel):
+                await self._stage.chats.threads.change(thread.task, broken=f"the channel: {reason}")
+        elif kind != "member_joined_channel" or user == self.bot.user:
+            await self._stage.chats.threads.mend(DOOR, channel)
+
+    async def revoked(self, kind: str) -> None:
+        _log.error("Slack has revoked the token", event=kind)
+        await self._note("the app was removed from the workspace, or its token revoked")
+
+    async def _note(self, trouble: str) -> None:
+        """What `honk doctor` says of the running door."""
+        since = self._stage.ports.clock().isoformat() if trouble else ""
+        await self._stage.chats.preferences.write(f"{DOOR}/door", {"trouble": trouble, "since": since})
+
+    async def _gave_up(self, delivery: Delivery, reason: str) -> None:
+        """Says to whoever delivered it that it will not be done."""
+        words = [w.text(reason[:2900])]
+        if delivery.kind == "press":
+            await self._presses.tell(Interaction.model_validate_json(delivery.body), Usage(reason))
+        elif delivery.kind == "command":
+            await self._commands.answer(Command.model_validate_json(delivery.body), reason, words)
+        elif delivery.kind == "ask":
+            asked = Asked.model_validate_json(delivery.body)
+            thread = asked.root if asked.root != asked.ts else ""
+            await self._api.whisper(asked.channel, asked.user, w.notice(reason), words, thread=thread)
+        elif delivery.kind == "message":
+            said = Said.model_validate_json(delivery.body)
+            await self._api.whisper(said.channel, said.user, w.notice(reason), words, thread=said.thread_ts)
+        elif delivery.kind == "reaction":
+            reaction = Reaction.model_validate_json(delivery.body)
+            await self._api.whisper(reaction.item.channel, reaction.user, w.notice(reason), words)

@@ -1,0 +1,214 @@
+"""Messages: which are for Honk, and what they mean where they stand.
+
+For Honk is what names it, what is said to it alone, what is said in a thread that it began or that listens to
+everything, and the requester's answer while a question or a plan of its waits. Everything else is people talking to
+each other, and is left alone.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from honk.domain.message import Handling, MessageId
+from honk.domain.task import LANDING, State, TaskId
+from honk.domain.thread import Delivery, Place, Thread
+from honk.doors.slack import writing as w
+from honk.doors.slack.api import Api, Bot
+from honk.doors.slack.asking import Asked, Asking
+from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.context import Context, gather
+from honk.doors.slack.names import delivery_id, message_id
+from honk.doors.slack.payloads import Changed, Reaction, Said
+from honk.doors.slack.people import Caller, People
+from honk.doors.slack.plain_words import mentions, plain_words, without_mention
+from honk.errors import NotNow, Unknown
+from honk.service import Reply
+
+_log = structlog.get_logger()
+
+Accept = Callable[..., Awaitable[bool]]
+_NOW = "now:"
+
+
+class Hearing:
+    """Handles what was said, changed, taken back, and reacted to."""
+
+    def __init__(self, backstage: Backstage, api: Api, bot: Bot, people: People, asking: Asking) -> None:
+        self._stage = backstage
+        self._api = api
+        self._bot = bot
+        self._people = people
+        self._asking = asking
+        #: how a request is kept; set by whoever has the intake
+        self.accept: Accept
+
+    # ── said ───────────────────────────────────────────────────────────────────────────────────
+    async def said(self, delivery: Delivery) -> None:
+        """A message, by whichever event it came."""
+        one = await self._as_it_is_now(Said.model_validate_json(delivery.body))
+        if one is None or not one.by_a_person or one.user == self._bot.user:
+            return
+        thread = await self._thread(one)
+        if not await self._is_for_honk(one, thread):
+            return
+        if thread is None or await self._has_landed(thread):
+            await self.ask(one, one.user, self._words(one))
+        else:
+            await self._reply(one, thread)
+
+    async def _as_it_is_now(self, one: Said) -> Said | None:
+        """With the words of the latest change, which may have been delivered before it; None once it was deleted."""
+        found = await self._stage.chats.deliveries.beginning(delivery_id("edited", self._bot.team, one.channel, one.ts))
+        for delivery in found:
+            changed = Changed.model_validate_json(delivery.body)
+            if changed.subtype == "message_deleted":
+                return None
+            if changed.message is not None:
+                one = one.model_copy(update={"text": changed.message.text})
+        return one
+
+    async def _thread(self, one: Said) -> Thread | None:
+        if not one.thread_ts:
+            return None
+        return await self._stage.chats.threads.at(self._place(one.channel, one.thread_ts))
+
+    async def _is_for_honk(self, one: Said, thread: Thread | None) -> bool:
+        if self._bot.user in mentions(one.text) or one.channel_type == "im":
+            return True
+        if thread is None:
+            return False
+        if thread.listens:
+            return True
+        if one.text.lstrip().startswith("<@"):
+            return False  # it begins with somebody else's name
+        return await self._answers(one, thread)
+
+    async def _answers(self, one: Said, thread: Thread) -> bool:
+        """Whether it is the requester's answer to what waits."""
+        task = await self._stage.ports.tasks.get(thread.task)
+        return task.state is State.WAITING and one.user == thread.asked_by
+
+    async def _has_landed(self, thread: Thread) -> bool:
+        """Then words begin something new, in the same repository."""
+        return (await self._stage.ports.tasks.get(thread.task)).state in LANDING - {State.MERGING, State.DEPLOYING}
+
+    def _words(self, one: Said) -> str:
+        return plain_words(without_mention(one.text, self._bot.user))
+
+    async def ask(self, one: Said, user: str, text: str) -> None:
+        """Keeps the request; it is worked on by itself."""
+        more = bool(one.thread_ts or one.files or one.attachments)
+        asked = Asked(
+            id=message_id(self._bot.team, one.channel, one.ts),
+            team=self._bot.team,
+            channel=one.channel,
+            root=one.root,
+            ts=one.ts,
+            user=user,
+            text=text,
+            more=more,
+        )
+        await self.keep(asked)
+
+    async def keep(self, asked: Asked) -> None:
+        """The same, for a request that came in another way."""
+        await self.accept("ask", delivery_id("ask", asked.id), asked.model_dump_json(), lane=f"ask/{asked.id}")
+
+    async def keep_chosen(self, asked: Asked) -> None:
+        """A request whose repository was in doubt; whichever is chosen first, it is one task."""
+        id = delivery_id("ask", asked.id, asked.repository)
+        await self.accept("ask", id, asked.model_dump_json(), lane=f"ask/{asked.id}")
+
+    async def _reply(self, one: Said, thread: Thread) -> None:
+        caller = await self._people.caller(one.user)
+        text = self._words(one)
+        if text.lower().rstrip(" .!") == "stop":
+            await caller.service.stop(thread.task)
+            return
+        handling = Handling.STEER
+        if text.lower().startswith(_NOW):
+            text, handling = text[len(_NOW) :].strip(), Handling.INTERRUPT
+        context = await self._with_it(one, caller)
+        reply = Reply(
+            text=text or "See what is attached.",
+            images=tuple(context.images),
+            files=tuple(context.files),
+            context=context.text,
+            handling=handling,
+        )
+        await caller.service.reply(thread.task, reply, id=message_id(self._bot.team, one.channel, one.ts))
+
+    async def _with_it(self, one: Said, caller: Caller) -> Context:
+        """Files and quotations of this one message: the agent has had what was said before."""
+        if not one.files and not one.attachments:
+            return Context()
+        return await gather(self._api, caller.service, one.channel, (one,), one.ts)
+
+    # ── changed ────────────────────────────────────────────────────────────────────────────────
+    async def changed(self, delivery: Delivery) -> None:
+        """Other words, or none any more: honoured while the message waits."""
+        one = Changed.model_validate_json(delivery.body)
+        before = one.previous_message
+        now = one.message
+        ts = (now.ts if now else "") or one.deleted_ts or (before.ts if before else "")
+        if one.subtype == "message_changed" and now is not None and before is not None and now.text == before.text:
+            return  # a link was unrolled
+        by = (now or before or Said()).user
+        if not ts or not by or by == self._bot.user:
+            return
+        root = (now.thread_ts if now else "") or (before.thread_ts if before else "") or ts
+        thread = await self._stage.chats.threads.at(self._place(one.channel, root))
+        if thread is None:
+            await self._maybe_named_now(one, now, before)
+            return
+        await self._change(one, thread, MessageId(message_id(self._bot.team, one.channel, ts)), by)
+
+    async def _maybe_named_now(self, one: Changed, now: Said | None, before: Said | None) -> None:
+        """Somebody put Honk's name into a message that was there already."""
+        if (
+            now is None
+            or self._bot.user not in mentions(now.text)
+            or (before and self._bot.user in mentions(before.text))
+        ):
+            return
+        said = now.model_copy(update={"channel": one.channel, "channel_type": one.channel_type})
+        id = delivery_id("message", self._bot.team, one.channel, now.ts, "named")
+        await self.accept("message", id, said.model_dump_json(), lane=f"{one.channel}/{said.root}")
+
+    async def _change(self, one: Changed, thread: Thread, id: MessageId, by: str) -> None:
+        caller = await self._people.caller(by)
+        waiting = {each.message.id for each in await caller.service.messages(thread.task)}
+        try:
+            if one.subtype == "message_deleted":
+                if id in waiting:
+                    await caller.service.withdraw(thread.task, id)
+            elif one.message is not None and id in waiting:
+                await caller.service.edit(thread.task, id, self._words(one.message))
+            elif one.message is not None and await self._was_for_honk(thread.task, id):
+                raise NotNow("the agent has that message already", "say in a new one what should be different")
+        except (NotNow, Unknown) as error:
+            words = f"{error.message}. {error.remedy}".strip()
+            await self._api.whisper(
+                thread.place.channel, by, w.notice(words), [w.text(words)], thread=thread.place.root
+            )
+
+    async def _was_for_honk(self, task: TaskId, id: MessageId) -> bool:
+        latest = (await self._stage.ports.tasks.get(task)).turn
+        return id in {message.id for message in await self._stage.ports.tasks.said(task, latest)}
+
+    # ── reacted ────────────────────────────────────────────────────────────────────────────────
+    async def reacted(self, delivery: Delivery) -> None:
+        """The emoji that asks, on somebody's message: it is asked for by whoever reacted."""
+        one = Reaction.model_validate_json(delivery.body)
+        if not self._stage.choices.reaction or one.reaction.partition("::")[0] != self._stage.choices.reaction:
+            return
+        if one.user == self._bot.user or one.item.type != "message":
+            return
+        found = await self._api.message(one.item.channel, one.item.ts)
+        if found is None or (found.user == self._bot.user and not found.text):
+            return
+        said = found.model_copy(update={"channel": one.item.channel})
+        await self.ask(said, one.user, self._words(said))
+
+    def _place(self, channel: str, root: str) -> Place:
+        return Place(door=DOOR, team=self._bot.team, channel=channel, root=root)

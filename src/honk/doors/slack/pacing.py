@@ -1,0 +1,116 @@
+"""How fast Slack may be asked: its own limits a method, and whatever it says in Retry-After.
+
+The rates are those of Slack's tiers (https://docs.slack.dev/apis/web-api/rate-limits), a little below them, so that
+a 429 is the exception. Posting is bounded by the channel besides.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """So many calls a minute in the long run, and so many at once after a rest."""
+
+    a_minute: float
+    at_once: int
+
+
+TIER_2 = Rate(a_minute=18, at_once=8)
+TIER_3 = Rate(a_minute=48, at_once=20)
+TIER_4 = Rate(a_minute=95, at_once=40)
+#: a channel takes one message a second, in short bursts more
+CHANNEL = Rate(a_minute=58, at_once=4)
+#: all channels of a workspace together take several hundred messages a minute
+WORKSPACE = Rate(a_minute=280, at_once=60)
+
+RATES = {
+    "chat.postMessage": WORKSPACE,
+    "chat.postEphemeral": TIER_4,
+    "chat.update": TIER_3,
+    "chat.getPermalink": WORKSPACE,
+    "reactions.add": TIER_3,
+    "reactions.remove": TIER_2,
+    "conversations.replies": TIER_3,
+    "conversations.history": TIER_3,
+    "conversations.info": TIER_3,
+    "conversations.open": TIER_3,
+    "users.info": TIER_4,
+    "views.open": TIER_4,
+    "views.update": TIER_4,
+    "views.publish": TIER_4,
+    "files.getUploadURLExternal": TIER_4,
+    "files.completeUploadExternal": TIER_4,
+    "chat.startStream": TIER_2,
+    "chat.appendStream": TIER_4,
+    "chat.stopStream": TIER_2,
+}
+_OTHERWISE = TIER_3
+
+
+class _Bucket:
+    """Permits that come back with time."""
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self.rate = rate
+        self._left = float(rate.at_once)
+        self._at = now
+        #: nothing is permitted before: Slack said so
+        self.not_before = now
+
+    def left(self, now: float) -> float:
+        self._left = min(self._left + (now - self._at) * self.rate.a_minute / 60, float(self.rate.at_once))
+        self._at = now
+        return self._left
+
+    def wait(self, now: float) -> float:
+        """Seconds until one is permitted."""
+        missing = max(1.0 - self.left(now), 0.0) * 60 / self.rate.a_minute
+        return max(missing, self.not_before - now, 0.0)
+
+    def take(self, now: float) -> None:
+        self._left = self.left(now) - 1.0
+
+
+class Pace:
+    """Gives permits. Whoever asks first is served first."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._now = now
+        self._sleep = sleep
+        self._buckets: dict[str, _Bucket] = {}
+        self._lines: dict[str, anyio.Lock] = {}
+
+    async def permit(self, method: str, channel: str = "") -> None:
+        """Returns when the method may be called, and counts the call."""
+        names = [method, f"{method} {channel}"] if channel and method == "chat.postMessage" else [method]
+        # one line for a channel: the others need not wait behind a full one
+        async with self._lines.setdefault(names[-1], anyio.Lock()):
+            while (wait := max(self._bucket(name).wait(self._now()) for name in names)) > 0:
+                await self._sleep(wait)
+            for name in names:
+                self._bucket(name).take(self._now())
+
+    def hold(self, method: str, seconds: float) -> None:
+        """Slack wants that long a pause."""
+        bucket = self._bucket(method)
+        bucket.not_before = max(bucket.not_before, self._now() + seconds)
+
+    def scarce(self, method: str) -> bool:
+        """Whether what is not urgent had better wait: most of the permits are used up, or Slack wants a pause."""
+        bucket, now = self._bucket(method), self._now()
+        return bucket.not_before > now or bucket.left(now) < bucket.rate.at_once / 3
+
+    def _bucket(self, name: str) -> _Bucket:
+        if name not in self._buckets:
+            rate = CHANNEL if " " in name else RATES.get(name, _OTHERWISE)
+            self._buckets[name] = _Bucket(rate, self._now())
+        return self._buckets[name]

@@ -1,0 +1,112 @@
+"""Buttons and menus that do something. Each press was kept before it was acknowledged, and counts once."""
+
+from collections.abc import Awaitable, Callable
+
+from honk.domain.event import QuestionAsked
+from honk.domain.policy import Act
+from honk.domain.thread import Delivery
+from honk.doors.slack import writing as w
+from honk.doors.slack.api import Api
+from honk.doors.slack.asking import Asking
+from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.hearing import Hearing
+from honk.doors.slack.opening import verb_of
+from honk.doors.slack.payloads import Interaction
+from honk.doors.slack.people import Caller, People, identity
+from honk.doors.slack.telling import Telling
+from honk.errors import HonkError, NotNow, Usage
+from honk.service import Go, Reply
+
+Does = Callable[[Interaction, Caller, str, str], Awaitable[None]]
+
+
+class Presses:
+    """What happens when somebody presses."""
+
+    def __init__(
+        self, backstage: Backstage, api: Api, people: People, asking: Asking, hearing: Hearing, telling: Telling
+    ) -> None:
+        self._stage = backstage
+        self._api = api
+        self._people = people
+        self._asking = asking
+        self._hearing = hearing
+        self._telling = telling
+        self._does: dict[str, Does] = {
+            "stop": self._stop,
+            "cancel": self._stop,
+            "retry": self._retry,
+            "go": self._go,
+            "choice": self._choice,
+            "deploy": self._deploy,
+            "repository": self._repository,
+            "unlink": self._unlink,
+            **dict.fromkeys(("mute", "unmute", "listen", "unlisten"), self._thread),
+        }
+
+    async def pressed(self, delivery: Delivery) -> None:
+        """One press. What is refused is said to whoever pressed."""
+        interaction = Interaction.model_validate_json(delivery.body)
+        for pressed in interaction.actions:
+            verb, value = verb_of(pressed)
+            if (does := self._does.get(verb)) is None:
+                continue  # a link, or a field whose value counts when its form is sent
+            try:
+                await does(interaction, await self._people.caller(interaction.user.id), value, delivery.id)
+            except Usage as error:
+                await self.tell(interaction, error)
+
+    async def tell(self, interaction: Interaction, error: HonkError) -> None:
+        """Says to the person why it was not done, where they pressed."""
+        words = f"{error.message}. {error.remedy}".strip(" .") + "."
+        channel = interaction.where or await self._api.direct(interaction.user.id)
+        root = interaction.container.thread_ts or (interaction.message.thread_ts if interaction.message else "")
+        await self._api.whisper(channel, interaction.user.id, w.notice(words), [w.text(words[:2900])], thread=root)
+
+    async def _stop(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
+        await caller.service.stop(task)
+
+    async def _retry(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
+        await caller.service.retry(task)
+
+    async def _go(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        task, *plans = value.split(" ", 1)
+        await caller.service.approve_plan(task, Go(plan=plans[0] if plans else ""), id=id)
+
+    async def _choice(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        """One of the answers that the agent proposed, to the question that it stood below."""
+        task, seq, number = value.split(" ")
+        events = await caller.service.events(task, after=int(seq) - 1, limit=1)
+        asked = events[0].data if events else None
+        if not isinstance(asked, QuestionAsked) or not 1 <= int(number) <= len(asked.choices):
+            raise NotNow("this question is not there any more")
+        found = await caller.service.find(task)
+        if found.turn != events[0].turn:
+            raise NotNow("this question was answered already", "say something new in the thread")
+        await caller.service.reply(task, Reply(text=asked.choices[int(number) - 1]), id=id)
+
+    async def _deploy(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
+        caller = await self._people.linked(caller.user)
+        await caller.service.retry(task, point="deploy")
+
+    async def _repository(self, interaction: Interaction, caller: Caller, value: str, _: str) -> None:
+        """The repository that was in doubt; the one who asked may say, nobody else for them."""
+        id, _, address = value.partition(" ")
+        asked = await self._asking.chosen(id, address)
+        if asked.user != caller.user:
+            raise Usage("somebody else asked for this", "ask for it yourself")
+        await self._hearing.keep_chosen(asked)
+
+    async def _thread(self, interaction: Interaction, caller: Caller, task: str, _: str) -> None:
+        verb = verb_of(interaction.actions[0])[0]
+        found = await caller.service.find(task)
+        await caller.service.app.allow(caller.person, Act.STEER, found)
+        threads = self._stage.chats.threads
+        if verb in {"mute", "unmute"}:
+            await threads.change(found.id, muted=verb == "mute")
+        else:
+            await threads.change(found.id, listens=verb == "listen")
+        self._telling.added(found.id)
+
+    async def _unlink(self, interaction: Interaction, caller: Caller, _: str, __: str) -> None:
+        await self._stage.linking.undo(identity(caller.user))

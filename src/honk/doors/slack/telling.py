@@ -1,0 +1,267 @@
+"""What is new is said where the task is talked about: the card first, then what people must know, each once.
+
+A place is *behind* while its task has events of which it was not told. How far it was told, and which messages were
+sent, is in the store, so that a restart goes on there and two servers never say the same thing twice: whoever writes
+in a place holds it meanwhile. What the card shows is made after Slack has given the permit to change it, so however
+many events come meanwhile, one change shows them all.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+import anyio
+import structlog
+
+from honk.domain.event import (
+    AgentCalledTool,
+    AgentToolAnswered,
+    AgentWrote,
+    Event,
+    ModelCalled,
+    SnapshotTaken,
+)
+from honk.domain.task import TaskId
+from honk.domain.thread import Thread
+from honk.doors.slack.announcing import announcements
+from honk.doors.slack.api import Api
+from honk.doors.slack.assistant import Assistant
+from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.card import Shown, card_of, marker
+from honk.doors.slack.marks import show_marks
+from honk.doors.slack.quiet import held_back
+from honk.doors.slack.trouble import SlackDown, SlackGone, SlackRefused, SlackRevoked
+from honk.doors.slack.writing import Block, text
+from honk.errors import Defect, HonkError
+from honk.views import Card
+from honk.views.moves import activity
+
+_log = structlog.get_logger()
+
+#: seconds between two looks for what other processes stored
+_LOOK = 1.0
+#: seconds in which further events are waited for, so that one change shows them
+_GATHER = 0.2
+#: seconds between two changes of a card that show nothing but what the agent is doing
+_LEISURELY, _SCARCE = 2.5, 20.0
+#: for how long a place is held at a time
+_HELD = timedelta(seconds=90)
+_AT_ONCE = 8
+#: Events that are no reason to hurry.
+_SMALL = (AgentCalledTool, AgentToolAnswered, AgentWrote, ModelCalled, SnapshotTaken)
+
+
+class Telling:
+    """Writes in the places of tasks. `keep` runs for as long as the door is open."""
+
+    def __init__(self, backstage: Backstage, api: Api, assistant: Assistant) -> None:
+        self._stage = backstage
+        self._api = api
+        self._assistant = assistant
+        self._holder = uuid.uuid4().hex
+        #: tasks that are talked about, as far as this process knows
+        self._known: set[TaskId] = set()
+        #: when each of them is due, by the event loop's clock
+        self._due: dict[TaskId, float] = {}
+        self._busy: set[TaskId] = set()
+        #: when a card was changed last
+        self._changed: dict[TaskId, float] = {}
+        self._news = anyio.Event()
+        self._free = anyio.Semaphore(_AT_ONCE)
+        #: told of what ends the door's work: a token that was revoked
+        self.trouble: HonkError | None = None
+
+    def heard(self, event: Event) -> None:
+        """Is told each event that this process stored."""
+        if event.task in self._known:
+            self._want(event.task, small=isinstance(event.data, _SMALL))
+
+    def added(self, task: TaskId) -> None:
+        """The task is talked about from now on; its place is told at once."""
+        self._known.add(task)
+        self._want(task, within=0.0)
+
+    def _want(self, task: TaskId, *, small: bool = False, within: float = _GATHER) -> None:
+        now = anyio.current_time()
+        due = now + within
+        if small:
+            rest = _SCARCE if self._api.pace.scarce("chat.update") else _LEISURELY
+            due = max(due, self._changed.get(task, 0.0) + rest)
+        if due < self._due.get(task, due + 1):
+            self._due[task] = due
+            self._news.set()
+
+    async def keep(self) -> None:
+        """Goes on until it is cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._look)
+            while True:
+                self._news = anyio.Event()
+                now = anyio.current_time()
+                for task in [one for one, due in self._due.items() if due <= now and one not in self._busy]:
+                    del self._due[task]
+                    self._busy.add(task)
+                    group.start_soon(self._tell, task)
+                wait = min((due for one, due in self._due.items() if one not in self._busy), default=now + 60) - now
+                with anyio.move_on_after(max(wait, 0.0)):
+                    await self._news.wait()
+
+    async def _look(self) -> None:
+        """Finds what other processes stored, and what was left when the last one ended."""
+        seen: object | None = None
+        every = 0
+        while True:
+            stamp = self._stage.stamp()
+            if stamp is None or stamp != seen or every % 10 == 0:
+                seen = stamp
+                try:
+                    for task in await self._stage.chats.threads.behind(DOOR):
+                        self._known.add(task)
+                        self._want(task, small=task in self._due or task in self._busy or task in self._changed)
+                except Exception as error:  # noqa: BLE001 - a store in trouble must not end the telling
+                    _log.warning("places that are behind could not be looked for", error=str(error))
+            every += 1
+            await (self._stage.sleep or anyio.sleep)(_LOOK)
+
+    async def _tell(self, task: TaskId) -> None:
+        """One place, with whatever may go wrong there."""
+        again = None
+        try:
+            async with self._free:
+                again = await self._bring_up(task)
+        except SlackGone as error:
+            await self._stage.chats.threads.change(task, broken=error.message)
+            _log.warning("a thread cannot be written to any more", task=task, reason=error.message)
+        except SlackRevoked as error:
+            self.trouble, again = error, 60.0
+            _log.error("Slack refuses the token", reason=error.message)
+        except SlackDown as error:
+            again = 5.0
+            _log.warning("Slack was not told", task=task, reason=error.message)
+        except HonkError as error:
+            again = 30.0
+            _log.warning("a thread was not told", task=task, reason=str(error))
+        except Exception:  # noqa: BLE001 - the boundary of a door: one place must not end the telling of all others
+            again = 60.0
+            _log.exception("a thread was not told", task=task)
+        finally:
+            self._busy.discard(task)
+            if again is not None:
+                self._want(task, within=again)
+            self._news.set()
+
+    async def _bring_up(self, task: TaskId) -> float | None:
+        """Tells the place everything that is new; seconds after which it is to be looked at again, or None."""
+        threads, now = self._stage.chats.threads, self._stage.ports.clock()
+        thread = await threads.claim(task, self._holder, now + _HELD)
+        if thread is None:
+            if await threads.of(task) is None:
+                self._known.discard(task)
+                return None
+            return 1.0
+        try:
+            log = await self._stage.ports.events.read(task, limit=100_000)
+            if not thread.card:
+                thread = await self._put_up(thread, log)
+            told, again = await self._announce(thread, log)
+            await show_marks(thread, log, self._api, self._stage.ports)
+            fresh = [event for event in log if event.seq > thread.told]
+            await self._assistant.follow(thread, await self._stage.ports.tasks.get(task), activity(log), fresh)
+            shown = await self._change_card(thread)
+            await threads.told(task, told, shown)
+            self._changed[task] = anyio.current_time()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await threads.release(task, self._holder)
+        self.trouble = None
+        return again
+
+    async def _look_at(self, thread: Thread) -> tuple[Card, Shown]:
+        """The task as it is, and its card."""
+        ports = self._stage.ports
+        task = await ports.tasks.get(thread.task)
+        card = await self._stage.service(await ports.tasks.get_person(task.requested_by)).card(task.id)
+        log = await ports.events.read(task.id, limit=100_000)
+        return card, card_of(card, thread, doing=activity(log))
+
+    async def _put_up(self, thread: Thread, log: Sequence[Event]) -> Thread:
+        _, shown = await self._look_at(thread)
+        ts = await self.say(thread, "card", shown)
+        await self._stage.chats.threads.told(thread.task, thread.told, shown.digest)
+        return await self._stage.chats.threads.change(thread.task, card=ts)
+
+    async def _change_card(self, thread: Thread) -> str:
+        """The card as it is now; the digest of what it shows."""
+        _, shown = await self._look_at(thread)
+        thread = await self._stage.chats.threads.of(thread.task) or thread
+        if shown.digest == thread.shown:
+            return thread.shown
+        await self._api.pace.permit("chat.update")
+        _, shown = await self._look_at(thread)
+        try:
+            await self._api.update(thread.place.channel, thread.card, shown.text, shown.blocks)
+        except SlackRefused as error:
+            if error.error not in {"message_not_found", "cant_update_message", "edit_window_closed"}:
+                raise
+            # somebody deleted it: a new one takes its place
+            key = f"card/{thread.card}"
+            ts = await self.say(thread, key, shown)
+            await self._stage.chats.threads.change(thread.task, card=ts)
+        return shown.digest
+
+    async def _announce(self, thread: Thread, log: Sequence[Event]) -> tuple[int, float | None]:
+        """Says what people must know; how far the place is told then, and when what was held back is due."""
+        last = log[-1].seq if log else thread.told
+        fresh = [event for event in log if event.seq > thread.told]
+        if thread.muted or not fresh:
+            return last, None
+        card, _ = await self._look_at(thread)
+        for one in announcements(fresh, log, card, thread):
+            if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
+                return one.seq - 1, min(wait, 3600.0)
+            await self.say(thread, one.key, one.shown)
+            if one.pictures:
+                await self._picture(thread, one.key, one.pictures)
+        return last, None
+
+    async def say(self, thread: Thread, key: str, shown: Shown) -> str:
+        """Sends a message once, however often this is called; its ts. In doubt it is looked for first."""
+        threads, place = self._stage.chats.threads, thread.place
+        saying = await threads.saying(thread.task, key)
+        if saying.message:
+            return saying.message
+        name = marker(thread.task, key)
+        ts = await self._api.find(place.channel, place.root, name) if saying.begun_before else ""
+        if not ts:
+            ts = await self._send(thread, shown, name)
+        await threads.said(thread.task, key, ts)
+        return ts
+
+    async def _send(self, thread: Thread, shown: Shown, name: str) -> str:
+        channel, root = thread.place.channel, thread.place.root
+        try:
+            return await self._api.post(channel, shown.text, _named(shown.blocks, name), thread=root)
+        except Defect as error:
+            # what people must know is said in plain words rather than not at all
+            _log.exception("a message was not as Slack wants it", task=thread.task, error=str(error))
+            return await self._api.post(channel, shown.text, [text(shown.text[:2900], id=name)], thread=root)
+
+    async def _picture(self, thread: Thread, key: str, pictures: Sequence[tuple[str, str, str]]) -> None:
+        """Uploads pictures once; without the scope for it they are left out."""
+        saying = await self._stage.chats.threads.saying(thread.task, f"{key}/pictures")
+        if saying.begun_before:
+            return
+        paths = [(name, title, self._stage.ports.artifacts.path(digest)) for name, title, digest in pictures]
+        there = [one for one in paths if one[2].is_file()]
+        try:
+            if there:
+                await self._api.upload(thread.place.channel, thread.place.root, there, "")
+        except HonkError as error:
+            _log.warning("pictures were not uploaded", task=thread.task, reason=error.message)
+        await self._stage.chats.threads.said(thread.task, f"{key}/pictures", "uploaded")
+
+
+def _named(blocks: Sequence[Block], name: str) -> list[Block]:
+    """The first block carries the name by which the message is found again."""
+    first, *rest = blocks
+    return [{**first, "block_id": name}, *rest]

@@ -1,0 +1,238 @@
+"""Block Kit: the pieces of which this door's messages are made, each within Slack's limits.
+
+Words that somebody outside wrote are never given to Slack as mrkdwn. They go into elements that show characters as
+they are (rich text, plain text), so that nothing in them is a mention, a link, a format or an emoji. Where mrkdwn
+cannot be avoided (notifications, small print), `escaped` takes the meaning out of every character.
+Limits: https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from honk.domain.text import shortened, visible
+
+Block = dict[str, Any]
+#: A piece of a line: words as they are, or an element.
+Part = str | Block
+
+BLOCKS, SECTION, HEADER, BUTTON, VALUE, ALT = 50, 3000, 150, 75, 2000, 2000
+#: Slack cuts a message's text off here
+MESSAGE = 40_000
+_TITLE, _OPTION, _PLACEHOLDER, _INPUT_LABEL = 24, 75, 150, 2000
+
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+#: looks like it, means nothing
+_LOOKALIKES = str.maketrans({"*": "\u2217", "`": "\u02cb", "~": "\u223c"})
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+
+
+def escaped(text: str) -> str:
+    """As mrkdwn in which nothing has a meaning."""
+    inner = visible(text).translate(_LOOKALIKES)
+    inner = _UNDERSCORE.sub("\u02cd", inner).replace(":", ":\u2060").replace("@", "@\u2060").replace("#", "#\u2060")
+    return inner.translate(_ENTITIES)
+
+
+def notice(text: str) -> str:
+    """The text of a notification, which Slack reads as mrkdwn."""
+    return escaped(shortened(text, 3000))
+
+
+# ── rich text ──────────────────────────────────────────────────────────────────────────────────
+def bold(text: str) -> Block:
+    return {"type": "text", "text": _some(visible(text)), "style": {"bold": True}}
+
+
+def code(text: str) -> Block:
+    return {"type": "text", "text": _some(visible(text)), "style": {"code": True}}
+
+
+def faint(text: str) -> Block:
+    return {"type": "text", "text": _some(visible(text)), "style": {"italic": True}}
+
+
+def emoji(name: str) -> Block:
+    return {"type": "emoji", "name": name}
+
+
+def person(user: str) -> Block:
+    """A mention: that user is notified."""
+    return {"type": "user", "user_id": user}
+
+
+def link(url: str, text: str) -> Block:
+    return {"type": "link", "url": url, "text": _some(visible(text))}
+
+
+def _element(part: Part) -> Block:
+    return {"type": "text", "text": visible(part)} if isinstance(part, str) else part
+
+
+def _some(text: str) -> str:
+    return text or " "
+
+
+def line(*parts: Part) -> Block:
+    return {"type": "rich_text_section", "elements": [_element(one) for one in parts if one]}
+
+
+def quote(*parts: Part) -> Block:
+    return {"type": "rich_text_quote", "elements": [_element(one) for one in parts if one]}
+
+
+def pre(text: str) -> Block:
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": _some(visible(text))}]}
+
+
+def points(*lines: Block) -> Block:
+    return {"type": "rich_text_list", "style": "bullet", "elements": list(lines)}
+
+
+def rich(*elements: Block, id: str = "") -> Block:
+    """A block of lines, quotes and lists; each line stands by itself."""
+    made: Block = {"type": "rich_text", "elements": _joined(elements)}
+    return made | ({"block_id": id} if id else {})
+
+
+def _joined(elements: Iterable[Block]) -> list[Block]:
+    """Lines that follow one another are one element with breaks: clients do not agree about what is between two."""
+    made: list[Block] = []
+    for one in elements:
+        if made and one["type"] == made[-1]["type"] == "rich_text_section":
+            made[-1] = {**one, "elements": [*made[-1]["elements"], _element("\n"), *one["elements"]]}
+        else:
+            made.append(one)
+    return made
+
+
+def text(*parts: Part, id: str = "") -> Block:
+    """A block of one line."""
+    return rich(line(*parts), id=id)
+
+
+# ── other blocks ───────────────────────────────────────────────────────────────────────────────
+def header(words: str) -> Block:
+    return {"type": "header", "text": _plain(shortened(visible(words), HEADER))}
+
+
+def small(*parts: str) -> Block:
+    """Small print. The parts are mrkdwn: `escaped` words and `anchor`s."""
+    return {
+        "type": "context",
+        "elements": [{"type": "mrkdwn", "text": one[:SECTION], "verbatim": True} for one in parts[:10] if one],
+    }
+
+
+def anchor(url: str, words: str) -> str:
+    """A link as mrkdwn, to one of Honk's own addresses."""
+    return f"<{url}|{escaped(words)}>"
+
+
+def rule() -> Block:
+    return {"type": "divider"}
+
+
+def picture(url: str, alt: str) -> Block:
+    return {"type": "image", "image_url": url, "alt_text": shortened(visible(alt), ALT) or "picture"}
+
+
+def row(*elements: Block, id: str = "") -> Block:
+    """Buttons and menus, side by side; a phone shows five at most."""
+    made: Block = {"type": "actions", "elements": list(elements[:25])}
+    return made | ({"block_id": id} if id else {})
+
+
+def button(label: str, action: str, value: str = "", *, style: str = "", url: str = "") -> Block:
+    made: Block = {"type": "button", "action_id": action, "text": _plain(shortened(label, BUTTON))}
+    if value:
+        made["value"] = value[:VALUE]
+    if style:
+        made["style"] = style
+    if url:
+        made["url"] = url
+    return made
+
+
+def sure(made: Block, title: str, question: str, yes: str) -> Block:
+    """The same button, which asks before it counts."""
+    asked = {
+        "title": _plain(shortened(title, 100)),
+        "text": _plain(shortened(question, 300)),
+        "confirm": _plain(shortened(yes, 30)),
+        "deny": _plain("Leave it"),
+    }
+    return made | {"confirm": asked}
+
+
+def menu(action: str, options: Sequence[tuple[str, str]]) -> Block:
+    """The rest, behind three dots: labels and values."""
+    return {"type": "overflow", "action_id": action, "options": [_option(*one) for one in options[:5]]}
+
+
+# ── modals ─────────────────────────────────────────────────────────────────────────────────────
+def modal(callback: str, title: str, blocks: Iterable[Block], *, submit: str = "", metadata: str = "") -> Block:
+    made: Block = {
+        "type": "modal",
+        "callback_id": callback,
+        "title": _plain(shortened(title, _TITLE)),
+        "close": _plain("Close" if not submit else "Cancel"),
+        "blocks": list(blocks)[:100],
+        "private_metadata": metadata,
+    }
+    return made | ({"submit": _plain(shortened(submit, _TITLE))} if submit else {})
+
+
+def field(
+    id: str, label: str, *, hint: str = "", initial: str = "", long: bool = False, optional: bool = False
+) -> Block:
+    """A field for text; what is put in is read by its id."""
+    element: Block = {"type": "plain_text_input", "action_id": "value", "multiline": long, "max_length": SECTION}
+    if hint:
+        element["placeholder"] = _plain(shortened(hint, _PLACEHOLDER))
+    if initial:
+        element["initial_value"] = initial[:SECTION]
+    return _input(id, label, element, optional)
+
+
+def choice(id: str, label: str, options: Sequence[tuple[str, str]], *, initial: str = "") -> Block:
+    """One of several, by radio buttons."""
+    made = [_option(*one) for one in options[:10]]
+    element: Block = {"type": "radio_buttons", "action_id": "value", "options": made}
+    chosen = [one for one in made if one["value"] == initial]
+    return _input(id, label, element | ({"initial_option": chosen[0]} if chosen else {}), optional=False)
+
+
+def boxes(id: str, label: str, options: Sequence[tuple[str, str]]) -> Block:
+    """Boxes to check."""
+    element: Block = {"type": "checkboxes", "action_id": "value", "options": [_option(*one) for one in options[:10]]}
+    return _input(id, label, element, optional=True)
+
+
+def search(id: str, label: str, action: str, hint: str) -> Block:
+    """A field that offers what fits while one types; the action is asked for it."""
+    element: Block = {
+        "type": "external_select",
+        "action_id": action,
+        "min_query_length": 0,
+        "placeholder": _plain(shortened(hint, _PLACEHOLDER)),
+    }
+    return _input(id, label, element, optional=False)
+
+
+def offered(options: Iterable[tuple[str, str]]) -> Block:
+    """What a search field offers: a hundred at most."""
+    return {"options": [_option(*one) for one in options][:100]}
+
+
+def _input(id: str, label: str, element: Block, optional: bool) -> Block:
+    made = {"type": "input", "block_id": id, "label": _plain(shortened(label, _INPUT_LABEL)), "element": element}
+    return made | ({"optional": True} if optional else {})
+
+
+def _option(label: str, value: str) -> Block:
+    return {"text": _plain(shortened(label, _OPTION)), "value": value[:150]}
+
+
+def _plain(words: str) -> Block:
+    return {"type": "plain_text", "text": _some(visible(words)), "emoji": False}
