@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 from honk.domain.text import Secret
 from honk.settings.file import File, Section, address_of, read
 from honk.settings.secrets import with_files
+from honk.settings.slack import SlackTokens
 from honk.settings.telemetry import headers, with_environment
 
 #: Variables that git, ssh and their credential helpers need to reach a remote as the operator would.
@@ -53,11 +54,31 @@ class Settings(Section):
     ca_bundle: Path | None = None
     #: what goes along with every request to the collector of traces
     otlp_headers: dict[str, Secret] = Field(default_factory=dict)
+    #: "xoxb-…": what Honk does in Slack
+    slack_bot_token: Secret = Secret("")
+    #: "xapp-…": opens the connection in mode "socket"
+    slack_app_token: Secret = Secret("")
+    #: what Slack signs its requests with in mode "http"
+    slack_signing_secret: Secret = Secret("")
 
     @property
     def has_key(self) -> bool:
         """Whether the real model can be called."""
         return bool(self.api_key) or bool(self.auth_token)
+
+    @property
+    def has_slack(self) -> bool:
+        """Whether everything is set that opens Slack."""
+        return self.file.slack.enabled and not self.slack_missing
+
+    @property
+    def slack_missing(self) -> tuple[str, ...]:
+        """The variables that Slack needs in its mode and that are not set."""
+        if self.file.slack.mode == "socket":
+            second = ("SLACK_APP_TOKEN", self.slack_app_token)
+        else:
+            second = ("SLACK_SIGNING_SECRET", self.slack_signing_secret)
+        return tuple(name for name, value in (("SLACK_BOT_TOKEN", self.slack_bot_token), second) if not value)
 
     @property
     def database(self) -> str:
@@ -89,6 +110,7 @@ class Settings(Section):
         if env.get("HONK_DATABASE"):
             file = file.model_copy(update={"database": address_of(env["HONK_DATABASE"])})
         file = file.model_copy(update={"telemetry": with_environment(file.telemetry, env)})
+        slack = SlackTokens.of(env, file.slack)
         return Settings(
             home=home,
             path=path,
@@ -101,6 +123,9 @@ class Settings(Section):
             model_proxy=Secret(_proxy(env, file.model.base_url)),
             ca_bundle=_ca_bundle(env),
             otlp_headers=headers(env),
+            slack_bot_token=slack.bot,
+            slack_app_token=slack.app,
+            slack_signing_secret=slack.signing,
         )
 
 

@@ -12,6 +12,7 @@ from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
+from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
 
 
@@ -130,6 +131,7 @@ class File(Section):
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    slack: SlackSettings = SlackSettings()
     roles: tuple[RoleSettings, ...] = ()
     merging: MergingSettings = MergingSettings()
     budgets: BudgetSettings = BudgetSettings()

@@ -10,7 +10,10 @@ from pathlib import Path
 from honk.errors import SettingsWrong, Usage
 
 #: Variables that may come from a file.
-SECRETS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HONK_TOKEN", "HONK_DATABASE")
+SECRETS = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HONK_TOKEN", "HONK_DATABASE"),
+    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+)
 #: A secret longer than this is some other file, named by mistake.
 _LIMIT = 64 * 1024
 

@@ -155,6 +155,7 @@ def secrets_of(settings: Settings) -> tuple[Secret, ...]:
         settings.auth_token,
         settings.model_proxy,
         *settings.otlp_headers.values(),
+        *(settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret),
         Secret(settings.file.database),
     )
 
