@@ -24,7 +24,7 @@ person may do this now. There are no cookies here and no CORS: a page in a brows
 ## What comes back
 
 JSON, as the [codec](events.md) writes it. Times are UTC in ISO 8601. Ignore fields that you do not know: a release may
-add some. Every answer has a header `Honk-Version`. A body may have 8 MiB at most.
+add some. Every answer has a header `Honk-Version`. A body may have 8 MiB at most, that of `POST /files` 100 MiB.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type` (such as `urn:honk:error:not-now`), `title`,
 `status`, `detail` (what went wrong, for a person) and `remedy` (what to do next).

@@ -87,6 +87,7 @@ async def test_a_revoked_token_opens_nothing(door: ApiWorld) -> None:
         (Scope.READ, "GET", "/tasks/x/events"),
         (Scope.ASK, "POST", "/tasks"),
         (Scope.ASK, "POST", "/images"),
+        (Scope.ASK, "POST", "/files"),
         (Scope.STEER, "POST", "/tasks/x/messages"),
         (Scope.STEER, "POST", "/tasks/x/go"),
         (Scope.STEER, "POST", "/tasks/x/stop"),
@@ -276,6 +277,36 @@ async def test_pictures_are_checked_and_nothing_else_goes_with_words(door: ApiWo
         digest = await door.world.app.ports.artifacts.put(b"a build")
         other = {"name": "x", "media_type": "image/png", "digest": digest}
         await problem(await client.post("/tasks", json={**FIX, "images": [other]}), 400)
+
+
+async def test_files_go_with_words_when_somebody_uploaded_them(door: ApiWorld) -> None:
+    async with door.client() as client:
+        content = b"\0x" * (5 << 20)  # more than any other body may have
+        sent = await client.post("/files", params={"name": "../../\u202ecore\n.dump"}, content=content)
+        assert sent.status_code == 201
+        file = sent.json()
+        assert (file["name"], file["size"]) == ("core.dump", len(content))
+        assert file["media_type"] == "application/octet-stream"
+        # what a client makes of it afterwards is not believed
+        lying = {**file, "name": "/etc/x.png", "media_type": "image/png", "size": 1}
+        id = await submitted(client, files=[lying], context="Ada: it dies\0")
+        turn = (await client.get(f"/tasks/{id}/turns/1")).json()
+        assert turn["message"]["files"] == [{**file, "name": "x.png"}]
+        assert turn["message"]["context"] == "Ada: it dies"
+        await problem(await client.post("/tasks", json={**FIX, "files": [file] * 10_000}), 400)
+        digest = await door.world.app.ports.artifacts.put(b"the build of somebody's task")
+        await problem(await client.post("/tasks", json={**FIX, "files": [{**file, "digest": digest}]}), 400)
+        await problem(await client.post("/tasks", json={**FIX, "files": [{**file, "digest": "../x"}]}), 400)
+
+
+async def test_a_file_that_is_too_large_is_not_read(door: ApiWorld) -> None:
+    async def of_unknown_length() -> AsyncIterator[bytes]:
+        for _ in range(101):
+            yield b"x" * (1 << 20)
+
+    async with door.client() as client:
+        await problem(await client.post("/files", content=of_unknown_length()), 413)
+    assert not list((door.world.home / "artifacts").rglob("*"))
 
 
 async def test_artifacts_are_files_without_rights(door: ApiWorld) -> None:

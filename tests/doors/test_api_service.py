@@ -109,6 +109,21 @@ async def test_a_picture_goes_with_the_words(door: ApiWorld, service: Service) -
         await service.add_image("x.svg", b"<svg>")
 
 
+async def test_files_and_a_conversation_go_with_the_words(door: ApiWorld, service: Service, tmp_path: Path) -> None:
+    (tmp_path / "here").write_bytes(b"%PDF-1.7")
+    file = await service.add_file("a b.pdf", tmp_path / "here")
+    assert (file.name, file.media_type, file.size) == ("a b.pdf", "application/pdf", 8)
+    log = await service.add_file("crash.log", b"IndexError")
+    id = await proposed(door, service, replace(FIX, files=(file, log), context="Ada: it dies"))
+    message = (await service.turn(id, 1)).message
+    assert (message.files, message.context) == ((file, log), "Ada: it dies")
+    kinds = {one.name: one.kind for one in await service.artifacts(id)}
+    assert (kinds["a b.pdf"], kinds["crash.log"]) == ("file", "file")
+    said = await service.reply(id, Reply(text="friendlier", files=(log,), context="Bo: please"))
+    assert said.turn is not None
+    assert (said.turn.message.files, said.turn.message.context) == ((log,), "Bo: please")
+
+
 async def test_it_lands_and_comes_back(door: ApiWorld, service: Service) -> None:
     id = await proposed(door, service)
     pressed = await service.merge(id, Approval(), id="press")
