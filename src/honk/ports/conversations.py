@@ -33,7 +33,7 @@ class Threads(Protocol):
     async def release(self, task: TaskId, holder: str) -> None: ...
 
     async def told(self, task: TaskId, seq: int, shown: str) -> None:
-        """The place knows everything up to that event, and the card shows that."""
+        """The place knows everything up to that event, and the card shows that. No effect once it knows more."""
 
     async def change(
         self,

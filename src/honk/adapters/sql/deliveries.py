@@ -45,7 +45,10 @@ class SqlDeliveries:
         now = self._clock()
         earlier = deliveries.alias()
         before = sa.exists().where(
-            earlier.c.open.is_(sa.true()), earlier.c.lane == deliveries.c.lane, earlier.c.number < deliveries.c.number
+            earlier.c.open.is_(sa.true()),
+            earlier.c.door == deliveries.c.door,
+            earlier.c.lane == deliveries.c.lane,
+            earlier.c.number < deliveries.c.number,
         )
         free = sa.or_(deliveries.c.held_until.is_(None), deliveries.c.held_until < now)
         query = (

@@ -115,7 +115,8 @@ class SqlThreads:
         await self._database.write(lambda connection: connection.execute(mine.values(holder="", held_until=None)))
 
     async def told(self, task: TaskId, seq: int, shown: str) -> None:
-        change = threads.update().where(threads.c.task == task).values(told=seq, shown=shown)
+        # Whoever lost the thread meanwhile, and is late, must not take back what was told.
+        change = threads.update().where(threads.c.task == task, threads.c.told <= seq).values(told=seq, shown=shown)
         await self._database.write(lambda connection: connection.execute(change))
 
     async def change(
