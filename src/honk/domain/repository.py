@@ -1,6 +1,7 @@
 """A repository as its owner names it, and one point in its history."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NewType
 
 #: A full hexadecimal git object name.
@@ -15,6 +16,25 @@ class Repository:
     name: str
     #: names the mirror's folder; the same url always gives the same key
     key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """A repository under the names that people use for it."""
+
+    name: str
+    #: as `Repository.url`, or as a person types it
+    address: str
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Used:
+    """A repository of earlier tasks, and when the latest of them was asked for."""
+
+    repository: Repository
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -84,6 +84,8 @@ class Options:
     deploys: bool = True
     #: a plan first, and no change before a person says Go
     plan: bool = False
+    #: make the app's new version, for people to look at
+    builds: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

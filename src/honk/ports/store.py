@@ -12,7 +12,7 @@ from honk.domain.limits import Spending
 from honk.domain.message import Handling, Message, MessageId, Waiting
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.pull_request import Comment, PullRequest
-from honk.domain.repository import Sha
+from honk.domain.repository import Sha, Used
 from honk.domain.task import Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.domain.verdict import Verdict
@@ -98,6 +98,9 @@ class Tasks(Mailbox, Plans, Protocol):
         before: TaskId | None = None,
     ) -> tuple[Task, ...]:
         """Newest first. `repository` is a name or a key; `before` asks for those older than that task."""
+
+    async def repositories(self, limit: int = 100) -> tuple[Used, ...]:
+        """Those of all tasks, each once, the most recently used first; it costs a look a repository, not a task."""
 
     async def unsettled(self) -> tuple[TaskId, ...]:
         """Tasks on which somebody must be at work by their state, or for which a message waits; oldest first."""

@@ -12,6 +12,7 @@ from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
+from honk.settings.repositories import Repositories, wrong_repositories
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
 
@@ -67,6 +68,8 @@ class WorkSettings(Section):
     merge: Literal["merge", "squash"] = "merge"
     #: a plan before any change, unless the person says otherwise
     plan: bool = False
+    #: screenshots of web builds, where Chromium is installed
+    screenshots: bool = True
     #: hours after which people are reminded of a question, three times at most
     remind_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
     #: agents that a server keeps started and waiting; each needs about 200 MB of memory
@@ -128,13 +131,14 @@ class File(Section):
     pages: PageSettings = PageSettings()
     retention: RetentionSettings = RetentionSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    slack: SlackSettings = SlackSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    slack: SlackSettings = SlackSettings()
     roles: tuple[RoleSettings, ...] = ()
     merging: MergingSettings = MergingSettings()
     budgets: BudgetSettings = BudgetSettings()
+    repositories: Repositories = Field(default_factory=dict)
 
 
 def read(path: Path, *, wanted: bool) -> File:
@@ -160,7 +164,7 @@ def parse(path: Path, content: bytes) -> File:
         raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
     except ValidationError as exc:
         raise _wrong(path, text, [(e["loc"], e["msg"]) for e in exc.errors()]) from exc
-    if wrong := list(wrong_names(file.people, file.teams, file.roles)):
+    if wrong := [*wrong_names(file.people, file.teams, file.roles), *wrong_repositories(file.repositories)]:
         raise _wrong(path, text, wrong)
     return file
 

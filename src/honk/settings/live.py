@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from honk.domain.budget import Budget
+from honk.domain.repository import Named
 from honk.domain.rules import Rules
 from honk.errors import SettingsWrong, Usage
 from honk.settings.file import File, parse
 from honk.settings.policy import budget_of, rules_of
+from honk.settings.repositories import named
 
 
 class Live:
@@ -40,6 +42,11 @@ class Live:
         """The budgets now; the last good ones while the file is wrong."""
         self._look()
         return budget_of(self._good.budgets)
+
+    def repositories(self) -> tuple[Named, ...]:
+        """What the file lists now; the last good ones while it is wrong."""
+        self._look()
+        return named(self._good.repositories)
 
     def _look(self) -> None:
         content = _content(self._path)

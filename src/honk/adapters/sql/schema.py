@@ -84,7 +84,7 @@ tasks = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Column("requested_by", sa.Text, sa.ForeignKey("people.id"), nullable=False),
-    sa.Column("repository_key", sa.Text, nullable=False, index=True),
+    sa.Column("repository_key", sa.Text, nullable=False),
     sa.Column("repository", sa.Text, nullable=False),
     sa.Column("instruction", Words, nullable=False),
     sa.Column("options", sa.Text, nullable=False),
@@ -96,6 +96,7 @@ tasks = sa.Table(
     sa.Column("stop_after", sa.Integer),
     # the seq of the latest event; raised and used in one transaction, so that there is never a gap
     sa.Column("events", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("ix_tasks_repository_used", "repository_key", "created_at"),
 )
 
 turns = sa.Table(

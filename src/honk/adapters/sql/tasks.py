@@ -16,7 +16,7 @@ from honk.domain.codec import dump, load
 from honk.domain.event import Event, TaskMoved
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Identity, Person, PersonId
-from honk.domain.repository import Repository
+from honk.domain.repository import Repository, Used
 from honk.domain.task import BUSY, LANDING, Options, State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import Defect, Unknown, Usage
@@ -156,6 +156,21 @@ class SqlTasks(SqlPlans):
         return tuple(
             _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )
+
+    async def repositories(self, limit: int = 100) -> tuple[Used, ...]:
+        # from key to key by the index: a question about distinct keys would look at every task
+        key = tasks.c.repository_key
+        keys = sa.select(sa.func.min(key).label("key")).cte("keys", recursive=True)
+        following = sa.select(sa.func.min(key)).where(key > keys.c.key).scalar_subquery()
+        keys = keys.union_all(sa.select(following).where(keys.c.key.is_not(None)))
+        at = sa.select(sa.func.max(tasks.c.created_at)).where(key == keys.c.key).scalar_subquery()
+        last = sa.select(keys.c.key, at.label("at")).where(keys.c.key.is_not(None)).subquery()
+        newest = sa.select(last.c.key, last.c.at).order_by(last.c.at.desc(), last.c.key).limit(limit).subquery()
+        one = sa.select(sa.func.min(tasks.c.repository)).where(key == newest.c.key, tasks.c.created_at == newest.c.at)
+        query = sa.select(newest.c.at, one.scalar_subquery().label("repository"))
+        query = query.order_by(newest.c.at.desc(), newest.c.key)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(Used(repository=load(Repository, row.repository), at=row.at) for row in rows)
 
     async def unsettled(self) -> tuple[TaskId, ...]:
         # two questions, each with an index, cost the same however many tasks rest

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from honk.domain.codec import jsonable
 from honk.domain.event import Event, TaskSettled
 from honk.domain.task import BUSY, State, Task
 from honk.domain.turn import Outcome
@@ -22,6 +23,7 @@ from honk.views import EXITS, as_json, elapsed
 def add_looking_commands(cli: typer.Typer, open_house: Open) -> None:
     """Adds the commands of this module to the command line."""
     _add_tasks(cli, open_house)
+    _add_repositories(cli, open_house)
     _add_show(cli, open_house)
     _add_log(cli, open_house)
     _add_diff(cli, open_house)
@@ -58,6 +60,39 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
                 out.line('no tasks yet. Begin with: honk run REPO "what should be different"')
             else:
                 out.table(("task", "state", "repository", "age", "instruction"), rows)
+            return 0
+
+        run(open_house, out, command)
+
+
+def _add_repositories(cli: typer.Typer, open_house: Open) -> None:
+    @cli.command(epilog="Example: honk repositories player")
+    def repositories(
+        search: Annotated[str, typer.Argument(help="Only those that have all of these words.", metavar="SEARCH")] = "",
+        limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many.")] = 100,
+        json: Json = False,
+    ) -> None:
+        """List the repositories that you may use: of honk.toml and of earlier tasks, most recently used first."""
+        out = Output(json_lines=json)
+
+        async def command(house: House) -> int:
+            found = await house.service.repositories(search, limit)
+            if json:
+                for one in found:
+                    out.data(jsonable(one))
+                return 0
+            now = datetime.now(UTC)
+            rows = [
+                (
+                    one.name,
+                    one.address,
+                    ", ".join(one.aliases),
+                    elapsed(one.used_at, now) if one.used_at else "never",
+                    one.description,
+                )
+                for one in found
+            ]
+            out.table(("name", "address", "also called", "used", "description"), rows)
             return 0
 
         run(open_house, out, command)

@@ -14,6 +14,7 @@ def upgrade() -> None:
     _threads()
     _deliveries()
     _people()
+    _repositories()
 
 
 def _threads() -> None:
@@ -97,3 +98,9 @@ def _people() -> None:
         sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_link_offers_person")),
         sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_link_offers")),
     )
+
+
+def _repositories() -> None:
+    """Which repositories were used, and when last, is asked at every message of a chat."""
+    op.drop_index("ix_tasks_repository_key", table_name="tasks")
+    op.create_index("ix_tasks_repository_used", "tasks", ["repository_key", "created_at"], unique=False)
