@@ -58,8 +58,7 @@ def test_no_child_inherits_a_token(tmp_path: Path) -> None:
         ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-s3cret", "switch token rotation off"),
         ("SLACK_BOT_TOKEN", "s3cret", "SLACK_BOT_TOKEN does not begin with xoxb-"),
         ("SLACK_APP_TOKEN", "xoxb-1-s3cret", "SLACK_APP_TOKEN begins with xoxb-: that is the bot token"),
-        ("SLACK_SIGNING_SECRET", "xapp-1-s3cret", "SLACK_SIGNING_SECRET is the app-level token"),
-        ("SLACK_SIGNING_SECRET", "s3cret", "SLACK_SIGNING_SECRET is no signing secret"),
+        ("SLACK_SIGNING_SECRET", "xapp-1-s3cret", "that is the app-level token"),
     ],
 )
 def test_a_token_in_the_wrong_place_is_told_in_words(tmp_path: Path, name: str, value: str, words: str) -> None:

@@ -101,9 +101,9 @@ class SlackTokens:
         if not settings.enabled:
             return SlackTokens()
         signing = environ.get("SLACK_SIGNING_SECRET", "").strip()
-        if signing and not _SIGNING.fullmatch(signing):
-            said = _kind_of(signing) or "no signing secret: that has 32 digits and letters a to f"
-            raise SettingsWrong(f"SLACK_SIGNING_SECRET is {said}", _OFF)
+        if said := _kind_of(signing):
+            wanted = "Honk wants the signing secret there (Basic Information → App Credentials)"
+            raise SettingsWrong(f"SLACK_SIGNING_SECRET begins with {signing[:5]}: that is {said}. {wanted}", _OFF)
         return SlackTokens(
             bot=_token(environ, "SLACK_BOT_TOKEN", "xoxb-"),
             app=_token(environ, "SLACK_APP_TOKEN", "xapp-"),
