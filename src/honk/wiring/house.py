@@ -1,12 +1,13 @@
 """An opened Honk: every port with its vendor, as the settings say."""
 
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
@@ -20,6 +21,7 @@ from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
+from honk.domain.repository import Named
 from honk.domain.task import Task
 from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
@@ -37,6 +39,9 @@ from honk.wiring.serving import Site, listening, served
 from honk.wiring.watching import Watch
 from honk.worker import Worker
 
+if TYPE_CHECKING:
+    from honk.doors.slack import SlackDoor
+
 
 @dataclass(kw_only=True)
 class OpenHonk:
@@ -49,14 +54,26 @@ class OpenHonk:
     feed: Feed
     watch: Watch
     retention: Retention
+    store: SqlStore
     chats: Chats
     linking: Linking
+    #: the repositories of honk.toml, as it is now
+    listed: Callable[[], tuple[Named, ...]]
     sites: list[Site] = field(default_factory=list)
 
     @cached_property
     def lock(self) -> WorkerLock:
         """Held by whoever does the work."""
         return WorkerLock(self.home, self.settings.database)
+
+    @cached_property
+    def slack(self) -> "SlackDoor | None":
+        """The door in Slack; None without tokens for it."""
+        if not self.settings.has_slack:
+            return None
+        from honk.wiring.slack import slack_door  # only who is there pays for its libraries
+
+        return slack_door(self)
 
     @property
     def home(self) -> Path:
@@ -101,6 +118,7 @@ class OpenHonk:
             defaults=self.defaults,
             alone=self.alone,
             doctor=Doctor().diagnose,
+            listed=self.listed,
         )
 
     def alone(self) -> AbstractContextManager[bool]:
@@ -127,7 +145,8 @@ class OpenHonk:
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
         """Serves API, pages, previews and live versions; other processes learn the origin."""
         with self.watch.logging(), listening(host, port) as (listener, origin), self.addresses.announced(origin):
-            async with self.serve_on(listener), self.retention.daily():
+            chat = self.slack.opened() if self.slack is not None else nullcontext()
+            async with self.serve_on(listener), chat, self.retention.daily():
                 yield origin
 
     @asynccontextmanager
@@ -186,7 +205,10 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                         home=settings.home,
                         gate=place.gate,
                         repositories=place.repositories,
+                        chats=store.chats,
                     ),
+                    store=store,
                     chats=store.chats,
+                    listed=live.repositories,
                     linking=Linking(sign=place.addresses.sign, links=store.chats.links, app=app),
                 )

@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +29,9 @@ from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.wiring.watching import Watch, is_local
 
+if TYPE_CHECKING:
+    from honk.doors.slack import SlackDoor
+
 #: seconds that a request under way has when the server ends
 _PATIENCE = 1
 
@@ -42,6 +45,11 @@ class Host(Protocol):
     feed: Feed
     watch: Watch
     linking: Linking
+
+    @property
+    def slack(self) -> "SlackDoor | None":
+        """The door in Slack, where there is one."""
+        ...
 
     @property
     def home(self) -> Path:
@@ -65,7 +73,7 @@ class Site:
     def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
         """The one ASGI application."""
         previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
-        routes = [*self._reach(), *self._ops(), *self._api(), *self._pages(), *previews.routes, *extra]
+        routes = [*self._reach(), *self._ops(), *self._api(), *self._slack(), *self._pages(), *previews.routes, *extra]
         site = Starlette(routes=routes, exception_handlers={404: _nowhere})
         # Such redirects are made of the Host header, which anybody can choose.
         site.router.redirect_slashes = False
@@ -94,6 +102,10 @@ class Site:
             closing=lambda: self.closing,
         )
         return (Mount(PREFIX, api(backstage)),)
+
+    def _slack(self) -> Sequence[BaseRoute]:
+        """/slack/events, where Slack delivers over HTTP."""
+        return () if self.house.slack is None else self.house.slack.routes()
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in."""

@@ -107,7 +107,7 @@ def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
 
 def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made:
     name = ready.name or card.task.repository.name
-    version = ready.version or ready.commit[:7]
+    version = ready.app_version or ready.commit[:7]
     changed, tried = _changed(log, event.turn), _to_try(log, event.turn)
     lines = [w.line(_to(thread), " ", w.bold(f"{name} {version}"), " is ready to try")]
     lines += [w.line(one) for one in changed]

@@ -67,7 +67,7 @@ class Inside(Protocol):
 def bolt_app(client: AsyncWebClient, signing_secret: str, inside: Inside) -> AsyncApp:
     """The app; requests over HTTP are verified with the secret, those of a socket come from Slack itself."""
     log = logging.getLogger("honk.slack")
-    log.setLevel(logging.WARNING)
+    log.setLevel(logging.ERROR)
 
     async def authorize(**_: Any) -> AuthorizeResult:
         """Known since the door opened: nothing is asked of Slack for each delivery."""

@@ -6,6 +6,7 @@ in a place holds it meanwhile. What the card shows is made after Slack has given
 many events come meanwhile, one change shows them all.
 """
 
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -61,7 +62,7 @@ class Telling:
         self._holder = uuid.uuid4().hex
         #: tasks that are talked about, as far as this process knows
         self._known: set[TaskId] = set()
-        #: when each of them is due, by the event loop's clock
+        #: when each of them is due, by the monotonic clock
         self._due: dict[TaskId, float] = {}
         self._busy: set[TaskId] = set()
         #: when a card was changed last
@@ -82,7 +83,7 @@ class Telling:
         self._want(task, within=0.0)
 
     def _want(self, task: TaskId, *, small: bool = False, within: float = _GATHER) -> None:
-        now = anyio.current_time()
+        now = time.monotonic()
         due = now + within
         if small:
             rest = _SCARCE if self._api.pace.scarce("chat.update") else _LEISURELY
@@ -97,7 +98,7 @@ class Telling:
             group.start_soon(self._look)
             while True:
                 self._news = anyio.Event()
-                now = anyio.current_time()
+                now = time.monotonic()
                 for task in [one for one, due in self._due.items() if due <= now and one not in self._busy]:
                     del self._due[task]
                     self._busy.add(task)
@@ -169,7 +170,7 @@ class Telling:
             await self._assistant.follow(thread, await self._stage.ports.tasks.get(task), activity(log), fresh)
             shown = await self._change_card(thread)
             await threads.told(task, told, shown)
-            self._changed[task] = anyio.current_time()
+            self._changed[task] = time.monotonic()
         finally:
             with anyio.CancelScope(shield=True):
                 await threads.release(task, self._holder)

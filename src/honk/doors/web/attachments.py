@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from honk.domain.task import Task
-from honk.doors.web.rendering import HEADERS, visible
+from honk.domain.text import visible
+from honk.doors.web.rendering import HEADERS
 from honk.service import Local
 from honk.views import sentence
 
