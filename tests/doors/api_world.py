@@ -18,6 +18,7 @@ from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod
+from honk.domain.repository import Named
 from honk.domain.text import Secret
 from honk.doors.api import PREFIX, Backstage, api
 from honk.doors.cli.remote import Remote, open_remote
@@ -37,6 +38,8 @@ class ApiWorld:
     ada: Person
     url: str = ""
     closing: bool = False
+    #: what honk.toml lists
+    listed: tuple[Named, ...] = ()
 
     def local(self, person: Person, scopes: frozenset[Scope] = EVERYTHING) -> Local:
         """The service in this process."""
@@ -48,6 +51,7 @@ class ApiWorld:
             defaults=Defaults(limits=Limits(usd=3.0), model="", merge=MergeMethod.MERGE),
             alone=lambda: nullcontext(False),
             doctor=self._doctor,
+            listed=lambda: self.listed,
         )
 
     async def _doctor(self) -> tuple[Diagnosis, ...]:

@@ -149,32 +149,11 @@ def test_the_longer_name_counts() -> None:
 
 
 PARTS = st.sampled_from(
-    [
-        "in the",
-        "repo",
-        "player",
-        "web",
-        "`",
-        "acme/web",
-        "https://github.com/acme/",
-        "secret",
-        "#1",
-        ":",
-        "\n",
-        "ios app",
-        "/srv/git/tools",
-        "on",
-        ",",
-        "use opus",
-        "no build",
-        "plan first",
-        "(",
-        ")",
-        "on branch",
-        "release/8",
-        "$3",
-        "now:",
-    ]
+    (
+        *("in the", "repo", "player", "web", "`", "acme/web", "https://github.com/acme/", "secret", "#1", ":", "\n"),
+        *("ios app", "/srv/git/tools", "on", ",", "use opus", "no build", "plan first", "(", ")", "on branch"),
+        *("release/8", "$3", "now:"),
+    )
 )
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PARTS, max_size=12).map(" ".join))
 
@@ -224,18 +203,18 @@ def bare(found: Wishes) -> Wishes:
 @pytest.mark.parametrize("option", SAID)
 @pytest.mark.parametrize(
     "form",
-    [
-        "fix it, {}",
-        "fix it; {}.",
-        "fix it\n{}",
-        "fix it ({})",
-        "fix it - {}",
-        "{}, fix it",
-        "{}: fix it",
-        "{}\nfix it",
-        "fix it, please {}",
-        "fix it, and {}",
-    ],
+    (
+        *(
+            "fix it, {}",
+            "fix it; {}.",
+            "fix it\n{}",
+            "fix it ({})",
+            "fix it - {}",
+            "fix it, please {}",
+            "fix it, and {}",
+        ),
+        *("{}, fix it", "{}: fix it", "{}\nfix it"),
+    ),
 )
 def test_an_option_is_taken_at_either_end(option: str, form: str) -> None:
     found = wishes(form.format(option))

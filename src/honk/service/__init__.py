@@ -27,6 +27,7 @@ from honk.service.nouns import (
     Words,
 )
 from honk.service.protocol import Acting, Looking, Service
+from honk.service.repositories import Candidate
 
 __all__ = [
     "FILE_LIMIT",
@@ -39,6 +40,7 @@ __all__ = [
     "Approval",
     "Approved",
     "Artifact",
+    "Candidate",
     "Defaults",
     "Diagnosis",
     "Difference",

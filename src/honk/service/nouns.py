@@ -81,6 +81,8 @@ class NewTask:
     merge: bool = False
     #: a plan first, and no change before a person says Go; null is the server's default
     plan: bool | None = None
+    #: make the app's new version, for people to look at
+    build: bool = True
     #: as `POST /images` returned them
     images: tuple[Image, ...] = ()
     #: as `POST /files` returned them

@@ -27,6 +27,7 @@ from honk.service.nouns import (
     Review,
     Said,
 )
+from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
 
 
@@ -44,6 +45,9 @@ class Looking(Protocol):
     async def find(self, task: str) -> Task: ...
 
     async def tasks(self, query: Query) -> Listed: ...
+
+    async def repositories(self, search: str = "", limit: int = 100) -> tuple[Candidate, ...]:
+        """Those that the person may use and that have every word of the search, most recently used first."""
 
     async def card(self, task: str) -> Card: ...
 

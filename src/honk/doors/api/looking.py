@@ -17,6 +17,7 @@ from honk.doors.api.problems import errors
 from honk.doors.api.streaming import EventStream
 from honk.service import GREATEST, About, Artifact, Diagnosis, Difference, Listed
 from honk.service import Query as Wanted
+from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
 
 TaskName = Annotated[str, Path(max_length=200, description='The beginning of a task\'s id, or "last".')]
@@ -63,6 +64,20 @@ async def tasks(
 ) -> Response:
     wanted = Wanted(states=tuple(state), repository=repository, limit=limit, before=before)
     return said(Listed, await caller.tasks(wanted))
+
+
+@router.get(
+    "/repositories",
+    response_model=list[Candidate],
+    responses=errors(),
+    summary="Repositories that you may use, most recently used first",
+)
+async def repositories(
+    caller: Reader,
+    search: Annotated[str, Query(max_length=200, description="Only those that have all of these words.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    return said(tuple[Candidate, ...], await caller.repositories(search, limit))
 
 
 @router.get("/tasks/{task}", response_model=Task, responses=errors(404), summary="One task")

@@ -43,6 +43,8 @@ from honk.service import (
     Said,
     Words,
 )
+from honk.service.linking import Linking
+from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
 
 
@@ -62,6 +64,9 @@ class Remote(RemoteGoverning):
     async def tasks(self, query: Query) -> Listed:
         asked = {"state": list(query.states), "repository": query.repository, "before": query.before}
         return await self._wire.get(Listed, "/tasks", limit=query.limit, **asked)
+
+    async def repositories(self, search: str = "", limit: int = 100) -> tuple[Candidate, ...]:
+        return await self._wire.get(tuple[Candidate, ...], "/repositories", search=search, limit=limit)
 
     async def card(self, task: str) -> Card:
         return await self._wire.get(Card, _of(task, "card"))
@@ -174,6 +179,10 @@ class RemoteHouse:
 
     @property
     def person(self) -> Person:
+        self._only_there()
+
+    @property
+    def linking(self) -> Linking:
         self._only_there()
 
     @property

@@ -76,6 +76,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         file: Files = None,
         verify: VerifyCommands = None,
         plan: Plan = None,
+        build: Annotated[bool, typer.Option("--build/--no-build", help="Make the app's new version.")] = True,
         merge: Annotated[bool, typer.Option("--merge", help="Merge and deploy when the verdict is pass.")] = False,
         new: Annotated[bool, typer.Option("--new", help="Begin anew even if the same request was cut off.")] = False,
         json: Json = False,
@@ -95,6 +96,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
             verify=tuple(verify or ()),
             merge=merge,
             plan=plan,
+            build=build,
             resume=not new,
         )
         _Request(wanted=wanted, images=image, files=file).carry_out(open_house, Output(json_lines=json))
