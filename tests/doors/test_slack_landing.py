@@ -1,0 +1,90 @@
+"""Trying, reviewing, merging, deploying and undoing from Slack."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from slack_world import SlackWorld, labels, slack_world, text_of
+
+from honk.domain.task import State
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[SlackWorld]:
+    async with slack_world(tmp_path) as made:
+        yield made
+
+
+async def modal(here: SlackWorld, user: str, words: str):  # type: ignore[no-untyped-def]
+    """The modal in front, once it shows these words."""
+    return await here.slack.until(
+        lambda: next((one for one in here.slack.views(user) if words in str(one.blocks)), None)
+    )
+
+
+async def test_from_the_ask_to_undo(here: SlackWorld) -> None:
+    await here.link("ada")
+    ts = await here.ask("fix the crash")
+    build = await here.message(ts, "is ready to try")
+    assert labels(build) == ["Install / Open", "Merge…", "Review"]
+    await here.slack.press("ada", build.ts, "Merge…")
+    view = await modal(here, "ada", "asked by")
+    assert "Undo" in str(view.blocks) and "commit" in str(view.blocks)
+    done = await here.slack.submit("ada")
+    assert done.acknowledged and not here.slack.views("ada")
+    await here.message(ts, "Merged into main")
+    deployed = await here.message(ts, "Deployed to production")
+    assert here.world.production() == b"fixed"
+    await here.slack.press("ada", deployed.ts, "Undo…")
+    await modal(here, "ada", "Undo: ")
+    await here.slack.submit("ada")
+    await here.rests(State.MERGED, State.DEPLOYED)
+
+
+async def test_who_is_not_linked_may_ask_and_not_merge(here: SlackWorld) -> None:
+    ts = await here.ask("fix the crash", user="ben")
+    build = await here.message(ts, "is ready to try")
+    await here.slack.press("ben", build.ts, "Merge…")
+    view = await modal(here, "ben", "who you are")
+    assert "/honk link" in str(view.blocks) and "submit" not in view.content
+    assert (await here.task()).state is State.PROPOSED
+
+
+async def test_a_branch_that_moved_is_not_merged(here: SlackWorld) -> None:
+    await here.link("ada")
+    ts = await here.ask("fix the crash")
+    build = await here.message(ts, "is ready to try")
+    await here.slack.press("ada", build.ts, "Merge…")
+    await modal(here, "ada", "asked by")
+    task = await here.task()
+    here.world.somebody_commits(task.branch, {"other.txt": b"by hand"})
+    await here.slack.submit("ada")
+    refused = await here.message(ts, "Not merged")
+    assert "branch" in text_of(refused)
+    assert here.world.file("main") == b"crash"
+
+
+async def test_the_second_build_is_of_the_same_pull_request(here: SlackWorld) -> None:
+    ts = await here.ask("fix the crash")
+    first = await here.message(ts, "is ready to try")
+    before = await here.world.pull_request(await here.task())
+    reply = await here.slack.say("ada", "general", f"{here.slack.mention} make it friendlier", thread=ts)
+    await here.slack.until(lambda: len([one for one in here.said(ts) if "is ready to try" in text_of(one)]) == 2)
+    after = await here.world.pull_request(await here.task())
+    assert (after.number, after.task) == (before.number, before.task) and after.head != before.head
+    assert "eyes" in here.slack.reactions("general", reply)
+    assert first.ts != (await here.message(ts, "is ready to try")).ts
+
+
+async def test_a_review_in_a_minute_and_an_approval(here: SlackWorld) -> None:
+    await here.link("ben")
+    ts = await here.ask("fix the crash")
+    build = await here.message(ts, "is ready to try")
+    await here.slack.press("ben", build.ts, "Review")
+    view = await modal(here, "ben", "Look at these first")
+    assert "Approve" in str(view.content["submit"])
+    await here.slack.submit("ben", {"words": "well done"})
+    await here.slack.press("ada", build.ts, "Review")
+    assert await modal(here, "ada", "Approved by Ben")
