@@ -17,7 +17,7 @@ from honk.adapters.git.repositories import GitRepositories
 from honk.checks.gate import LocalGate
 from honk.domain.task import State
 from honk.errors import HonkError, single
-from honk.ports import Ports
+from honk.ports import Chats, Ports
 from honk.settings.file import RetentionSettings
 from honk.steps.forget import forget_artifacts, forget_transcript
 
@@ -29,6 +29,8 @@ _LANDED = frozenset({State.MERGED, State.DEPLOYED})
 _OVER = _LANDED | {State.FAILED}
 #: These may be gone on with for some days.
 _GIVEN_UP = frozenset({State.STOPPED, State.FAILED})
+#: No chat delivers anything again after so long, and the words in it are in their tasks.
+_DELIVERED = timedelta(days=14)
 #: seconds after a server's start: it has more urgent things to do then
 _FIRST = 600.0
 
@@ -44,6 +46,7 @@ class Retention:
     home: Path
     gate: LocalGate
     repositories: GitRepositories
+    chats: Chats
     #: waits for so many seconds
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
@@ -51,6 +54,7 @@ class Retention:
         """Returns the bytes of artifacts and mirrors that were freed. What is live or at work is never touched."""
         now, wanted = self.ports.clock(), self.settings
         freed = await self.artifacts.sweep()
+        await self.chats.deliveries.forget(now - _DELIVERED)
         if before := _before(now, wanted.transcripts_days):
             for task in await self.ports.tasks.resting(before):
                 await forget_transcript(task, f"at rest for {wanted.transcripts_days:g} days", ports=self.ports)

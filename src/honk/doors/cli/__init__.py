@@ -7,6 +7,7 @@ import typer
 from honk import __version__
 from honk.doors.cli.care import add_care_commands
 from honk.doors.cli.house import Caretaker, Open
+from honk.doors.cli.linking import add_linking_commands
 from honk.doors.cli.look import add_looking_commands
 from honk.doors.cli.money import add_money_commands
 from honk.doors.cli.people import add_people_commands
@@ -47,6 +48,7 @@ def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
     add_looking_commands(cli, open_house)
     add_reviewing_commands(cli, open_house)
     add_people_commands(cli, open_house, caretaker)
+    add_linking_commands(cli, open_house)
     add_money_commands(cli, open_house)
     add_care_commands(cli, open_house, caretaker)
     return cli

@@ -9,6 +9,7 @@ from honk.domain.person import Person
 from honk.domain.task import Task
 from honk.errors import Usage
 from honk.service import Defaults, Diagnosis, Service
+from honk.service.linking import Linking
 
 __all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open", "only_there"]
 
@@ -45,6 +46,10 @@ class House(Protocol):
     @property
     def person(self) -> Person:
         """Who types."""
+
+    @property
+    def linking(self) -> Linking:
+        """Which person a chat's user is."""
 
     @property
     def listens(self) -> tuple[str, int]:

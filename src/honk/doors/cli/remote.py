@@ -44,6 +44,7 @@ from honk.service import (
     Words,
 )
 from honk.service.linking import Linking
+from honk.service.linking import Linking
 from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
 
@@ -179,6 +180,10 @@ class RemoteHouse:
 
     @property
     def person(self) -> Person:
+        self._only_there()
+
+    @property
+    def linking(self) -> Linking:
         self._only_there()
 
     @property
