@@ -7,9 +7,10 @@ import pytest
 
 from honk.domain.event import MergeRefused, PullRequestApproved
 from honk.domain.landing import Consent
-from honk.domain.person import Person
+from honk.domain.person import Identity, Person
 from honk.domain.policy import Act, Confirmation
 from honk.domain.pull_request import PullRequestState
+from honk.domain.rules import Known, Rules
 from honk.domain.task import State, Task
 from honk.errors import HonkError, NeedsHuman, NotNow, RepositoryUnusable, Usage
 from honk.testing.fake_work import APP, Edit
@@ -202,6 +203,19 @@ async def test_an_approver_who_may_no_longer_merge_does_not_count(working: World
     here.policy.refused = {(bo.id, Act.APPROVE)}
     with pytest.raises(NotNow, match="second person"):
         await _merged(here, task)
+
+
+async def test_one_human_with_two_names_is_no_second_person(working: World) -> None:
+    here = working
+    here.policy.asks = Confirmation.SECOND
+    task = await _proposed(here)
+    phone = await here.store.tasks.person(Identity.parse("slack:U1"), "ada on the phone")
+    await here.app.approve(phone, task, await _head(here, task))
+    identities = (Identity.parse("slack:U1"), Identity.parse("local:ada"))
+    here.who_is_who = Rules(people=(Known(key="ada", name="Ada", identities=identities),), version="1")
+    with pytest.raises(NotNow, match="second person"):
+        await _merged(here, task)
+    assert (await card(await here.now(task), ports=here.app.ports)).approved_by == ("Ada",)
 
 
 async def test_two_are_asked_for_again_at_the_moment_of_the_merge(here: World) -> None:

@@ -21,6 +21,7 @@ from honk.domain.event import Event
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod, PullRequest
 from honk.domain.repository import Sha
+from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Agent, Clock, Ports
@@ -171,6 +172,8 @@ class World:
         self.forge = FakeForge(code, store.records, self.clock)
         self.policy = FakePolicy()
         self.budget = Budget()
+        #: whose identities belong together, as honk.toml says now
+        self.who_is_who = Rules()
         self.machine = FakeMachine()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
@@ -298,6 +301,6 @@ async def world(
     tree = code.tree({".honk.toml": CONFIG, APP: b"crash", **(files or {})})
     clock = Watch()
     code.branches["main"] = code.commit(tree, (), "the beginning")
-    async with SqlStore(database, clock=clock, budget=lambda: made.budget) as store:
+    async with SqlStore(database, clock=clock, rules=lambda: made.who_is_who, budget=lambda: made.budget) as store:
         made = World(home, store, code, clock)
         yield made
