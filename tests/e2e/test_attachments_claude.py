@@ -133,3 +133,17 @@ async def test_a_file_that_is_sent_while_the_agent_works_appears_to_it(model: Sc
             listed = {one.name: one.kind for one in await house.service.artifacts(task.id)}
             assert listed.items() >= {"later.txt": "file", "crash.log": "file", "screen.png": "image"}.items()
         home.nothing_left()
+
+
+async def test_the_command_line_takes_files_and_a_command_finds_them() -> None:
+    with world() as home:
+        given = home.home.parent / "words.txt"
+        given.write_text("la from a file\n")
+        repository = home.repository(QUICK)
+        done = await home.change(repository, "cat /attachments/*/words.txt >> song.txt", "--file", given, "--json")
+        assert (done.code, done.settled["outcome"]) == (0, "pass"), done.words
+        branch = next(one for one in home.branches(repository) if one.startswith("honk/"))
+        assert "la from a file" in home.git(repository, "show", f"{branch}:song.txt")
+        missing = await home.change(repository, "true", "--file", "nowhere.txt")
+        assert missing.code == 2 and "nowhere.txt is no file" in missing.words
+        home.nothing_left()

@@ -70,6 +70,8 @@ async def test_a_file_is_read_never_written_and_seen_by_its_task_alone(place: Pl
         for one in (f"echo x > {log}", "rm -r ./*/", f"chmod 777 {log}", "touch new", f"ln {log} /tmp/a"):
             ran = await shell(sandbox, f"cd {ATTACHMENTS} && {one}")
             assert ran.exit_code != 0, one
+        ran = await shell(sandbox, f"touch {ATTACHMENTS}/new")
+        assert b"Read-only file system" in ran.stderr, "not its owner alone keeps it from being written"
         # what comes with a message while the agent works
         await lay_out(mine.work, (await mine.brings("later.txt", b"come late"),))
         ran = await shell(sandbox, f"cat {ATTACHMENTS}/*/later.txt")

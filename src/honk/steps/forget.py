@@ -25,7 +25,7 @@ async def forget_transcript(task: Task, reason: str, *, by: PersonId | None = No
 async def forget_artifacts(
     tasks: Mapping[TaskId, Task], reason: str, *, by: PersonId | None = None, ports: Ports
 ) -> int:
-    """Deletes the builds, logs and pictures of these tasks; returns the bytes freed.
+    """Deletes the builds, logs, pictures and files of these tasks; returns the bytes freed.
 
     What another task's records name too stays, and so does what is live or would be after an undo.
     """
