@@ -5,7 +5,7 @@ and nobody else: whoever must act reads along in the thread.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from honk.domain import event as events
 from honk.domain.event import Event
@@ -39,23 +39,43 @@ class Announcement:
     key: str
     #: of the event that it is about
     seq: int
-    shown: Shown
-    #: file name, title and digest of pictures that go along
-    pictures: tuple[tuple[str, str, str], ...] = field(default=())
+    #: None where there is nothing but pictures
+    shown: Shown | None = None
+    pictures: tuple["Picture", ...] = ()
+    #: what stands above the pictures
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A picture to upload."""
+
+    name: str
+    title: str
+    digest: str
 
 
 def announcements(fresh: Sequence[Event], log: Sequence[Event], card: Card, thread: Thread) -> Iterator[Announcement]:
     """What is to be said of the fresh events, in order."""
     for event in fresh:
-        made = _announcement(event, log, card, thread)
-        if made is not None:
+        key = f"event/{event.seq}"
+        if isinstance(event.data, events.BuildPictured):
+            yield _pictured(event.data, key, event.seq)
+        elif (made := _announcement(event, log, card, thread)) is not None:
             text, blocks = made
-            yield Announcement(
-                key=f"event/{event.seq}",
-                seq=event.seq,
-                shown=Shown(text=w.notice(text), blocks=blocks),
-                pictures=_pictures(event),
-            )
+            yield Announcement(key=key, seq=event.seq, shown=Shown(text=w.notice(text), blocks=blocks))
+
+
+def _pictured(data: events.BuildPictured, key: str, seq: int) -> Announcement:
+    """Before and after; a picture that is missing was not worth a word."""
+    named = (("before", data.before), ("after", data.after))
+    pictures = tuple(
+        Picture(name=f"{when}.png", title=when.capitalize(), digest=digest) for when, digest in named if digest
+    )
+    comment = "Before and after" if len(pictures) == 2 else "How it looks"
+    if data.errors:
+        comment += f". The page told of an error: {shortened(data.errors[0], 300)}"
+    return Announcement(key=key, seq=seq, pictures=pictures, comment=w.notice(comment))
 
 
 Made = tuple[str, list[Block]]
@@ -243,8 +263,3 @@ def _to_try(log: Sequence[Event], turn: int) -> str:
         if head.strip("* ").lower() in {"to try", "try", "what to try"} and rest.strip():
             return rest.strip().lstrip("* ")
     return ""
-
-
-def _pictures(event: Event) -> tuple[tuple[str, str, str], ...]:
-    """Screenshots are an event of their own, after the build."""
-    return ()

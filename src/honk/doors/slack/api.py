@@ -259,7 +259,9 @@ class Api:
             channel=channel,
             thread_ts=thread or None,
             initial_comment=comment,
-            file_uploads=[{"filename": name, "title": title, "file": str(path)} for name, title, path in files],
+            file_uploads=[
+                {"filename": name, "title": title, "alt_txt": title, "file": str(path)} for name, title, path in files
+            ],
         )
 
     async def download(self, url: str, to: Path, limit: int) -> None:

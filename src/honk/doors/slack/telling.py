@@ -24,7 +24,7 @@ from honk.domain.event import (
 )
 from honk.domain.task import TaskId
 from honk.domain.thread import Thread
-from honk.doors.slack.announcing import announcements
+from honk.doors.slack.announcing import Announcement, announcements
 from honk.doors.slack.api import Api
 from honk.doors.slack.assistant import Assistant
 from honk.doors.slack.backstage import DOOR, Backstage
@@ -220,9 +220,10 @@ class Telling:
         for one in announcements(fresh, log, card, thread):
             if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
                 return one.seq - 1, min(wait, 3600.0)
-            await self.say(thread, one.key, one.shown)
+            if one.shown is not None:
+                await self.say(thread, one.key, one.shown)
             if one.pictures:
-                await self._picture(thread, one.key, one.pictures)
+                await self._picture(thread, one)
         return last, None
 
     async def say(self, thread: Thread, key: str, shown: Shown) -> str:
@@ -247,19 +248,19 @@ class Telling:
             _log.exception("a message was not as Slack wants it", task=thread.task, error=str(error))
             return await self._api.post(channel, shown.text, [text(shown.text[:2900], id=name)], thread=root)
 
-    async def _picture(self, thread: Thread, key: str, pictures: Sequence[tuple[str, str, str]]) -> None:
-        """Uploads pictures once; without the scope for it they are left out."""
-        saying = await self._stage.chats.threads.saying(thread.task, f"{key}/pictures")
-        if saying.begun_before:
+    async def _picture(self, thread: Thread, one: Announcement) -> None:
+        """Uploads pictures at most once; without the scope for it they are left out."""
+        threads, key = self._stage.chats.threads, f"{one.key}/pictures"
+        if (await threads.saying(thread.task, key)).begun_before:
             return
-        paths = [(name, title, self._stage.ports.artifacts.path(digest)) for name, title, digest in pictures]
-        there = [one for one in paths if one[2].is_file()]
+        paths = [(each, self._stage.ports.artifacts.path(each.digest)) for each in one.pictures]
+        files = [(each.name, each.title, path) for each, path in paths if path.is_file()]
         try:
-            if there:
-                await self._api.upload(thread.place.channel, thread.place.root, there, "")
+            if files:
+                await self._api.upload(thread.place.channel, thread.place.root, files, one.comment)
         except HonkError as error:
             _log.warning("pictures were not uploaded", task=thread.task, reason=error.message)
-        await self._stage.chats.threads.said(thread.task, f"{key}/pictures", "uploaded")
+        await threads.said(thread.task, key, "uploaded")
 
 
 def _named(blocks: Sequence[Block], name: str) -> list[Block]:

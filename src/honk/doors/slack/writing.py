@@ -25,12 +25,14 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 #: looks like it, means nothing
 _LOOKALIKES = str.maketrans({"*": "\u2217", "`": "\u02cb", "~": "\u223c"})
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+#: what Slack would show as an emoji, and names that reach everybody
+_EMOJI, _EVERYBODY = re.compile(r":(?=[\w+'-]+:)"), re.compile(r"@(?=(?:channel|here|everyone)\b)")
 
 
 def escaped(text: str) -> str:
     """As mrkdwn in which nothing has a meaning."""
     inner = visible(text).translate(_LOOKALIKES)
-    inner = _UNDERSCORE.sub("\u02cd", inner).replace(":", ":\u2060").replace("@", "@\u2060").replace("#", "#\u2060")
+    inner = _EVERYBODY.sub("@\u2060", _EMOJI.sub(":\u2060", _UNDERSCORE.sub("\u02cd", inner)))
     return inner.translate(_ENTITIES)
 
 
