@@ -96,16 +96,29 @@ _STORIES: dict[str, tuple[Act | None, Act]] = {
 }
 
 
-@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
-@pytest.mark.parametrize("story", _STORIES)
-async def test_killed_anywhere_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
+async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: int) -> None:
     before, act = _STORIES[story]
     expected = await _undisturbed(tmp_path / "undisturbed", before, act)
     different: dict[int, object] = {}
-    number = 1
+    number = first
     while (seen := await _disturbed(tmp_path / str(number), before, act, Trap(number=number, after=after))) is not None:
         if seen != expected:
             different[number] = {key: (seen[key], expected[key]) for key in expected if seen[key] != expected[key]}
-        number += 1
+        number += every
     assert not different
     assert number > (2 if story == "cancel" else 8), "the process was killed nowhere"
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("story", _STORIES)
+async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
+    every = 1 if story == "cancel" else 13
+    await _kill(tmp_path, story, after=after, first=1 if after else 2, every=every)
+
+
+@pytest.mark.slow
+@pytest.mark.seconds(300)
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("story", _STORIES)
+async def test_killed_anywhere_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
+    await _kill(tmp_path, story, after=after, first=1, every=1)
