@@ -206,7 +206,6 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                         gate=place.gate,
                         repositories=place.repositories,
                         chats=store.chats,
-                        chats=store.chats,
                     ),
                     store=store,
                     chats=store.chats,
