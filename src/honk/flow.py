@@ -30,7 +30,7 @@ from honk.domain.person import PersonId
 from honk.domain.pull_request import Merged, MergeResult, PullRequest
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task
-from honk.domain.turn import Outcome, Turn
+from honk.domain.turn import Outcome, Point, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError, NotAllowed, Stopped
@@ -87,7 +87,8 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
             return nothing_new(attempt)
         proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
         await once("propose", PullRequest, proposed)
-        if verdict is not None and verdict.answer is not Answer.FAIL:
+        wanted = task.options.builds or turn.point == Point.BUILD
+        if wanted and verdict is not None and verdict.answer is not Answer.FAIL:
             changed = replace(exam, change=change)
             building = partial(build, task, turn, changed, change.commit, begun=artifact, ports=ports)
             made = await once("build", maybe(Build), building)

@@ -14,7 +14,7 @@ from honk.domain.landing import Consent
 from honk.domain.limits import Limits
 from honk.domain.message import Enclosed, File, Image, Message, MessageId, Waiting
 from honk.domain.person import Person
-from honk.domain.repository import Sha
+from honk.domain.repository import Named, Sha
 from honk.domain.task import Options, Task
 from honk.domain.turn import Turn
 from honk.errors import NotNow, Unknown, Usage
@@ -41,6 +41,7 @@ from honk.service.nouns import (
     Review,
     Said,
 )
+from honk.service.repositories import Candidate, candidates
 from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
 from honk.views import Branch, Card, Merging, branch, card, merging
@@ -58,6 +59,8 @@ class Local(LocalGoverning):
     alone: Callable[[], AbstractContextManager[bool]]
     doctor: Callable[[], Awaitable[tuple[Diagnosis, ...]]]
     scopes: frozenset[Scope] = frozenset(Scope)
+    #: the repositories of honk.toml, as it is now
+    listed: Callable[[], tuple[Named, ...]] = tuple
 
     # ── looking ────────────────────────────────────────────────────────────────────────────────
     async def about(self) -> About:
@@ -86,6 +89,9 @@ class Local(LocalGoverning):
         )
         shown = found[: query.limit]
         return Listed(tasks=shown, next=shown[-1].id if len(found) > len(shown) else None)
+
+    async def repositories(self, search: str = "", limit: int = 100) -> tuple[Candidate, ...]:
+        return await candidates(self.app, self.person, self.listed(), search=search, limit=limit)
 
     async def card(self, task: str) -> Card:
         return await card(await self.find(task), ports=self.app.ports)
@@ -176,6 +182,7 @@ class Local(LocalGoverning):
             merge=wanted.merge,
             deploys=not wanted.merge or self._deploys,
             plan=self._plan(wanted),
+            builds=wanted.build,
         )
         enclosed = await self._enclosed(wanted)
         asked = (self.person, wanted.repository, wanted.instruction, options)

@@ -57,6 +57,8 @@ class Ahead:
     async def begin(self, exam: Exam) -> None:
         """Begins to make the artifact of the change; one of another commit is given up."""
         await self.give_up()
+        if not self._task.options.builds:
+            return
         config = await configuration(self._task, exam.base.commit, ports=self._ports)
         if config.build is not None and exam.change is not None:
             commit = exam.change.commit
