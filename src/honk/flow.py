@@ -37,10 +37,11 @@ from honk.errors import HonkError, NotAllowed, Stopped
 from honk.ports import Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
-from honk.steps.build import Ahead, ahead, build, release
+from honk.steps.build import Ahead, ahead, build, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.deploy import deploy, halted, undo
 from honk.steps.merge import merge
+from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
 from honk.steps.propose import propose
@@ -55,7 +56,7 @@ ATTEMPTS = 3
 
 
 async def turn(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
-    """message → prepare → (code → verify)* → propose → build → share; with a plan first, prepare → code → plan."""
+    """message → prepare → (code → verify)* → propose → build → share → picture; or, with a plan, → plan."""
     try:
         task = await reserve(task, turn, ports=ports)
         ending = await _work(task, turn, stoppable(once, task, ports), ports=ports)
@@ -93,7 +94,11 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
             building = partial(build, task, turn, changed, change.commit, begun=artifact, ports=ports)
             made = await once("build", maybe(Build), building)
             if made is not None:
-                await once("share", Build, partial(share, task, turn, made, ports=ports))
+                shared = await once("share", Build, partial(share, task, turn, made, ports=ports))
+                pictures = partial(
+                    picture, task, turn, shared, changed, of_base=partial(of_base, ports=ports), ports=ports
+                )
+                await once("picture", Build, pictures)
         return concluded(attempt, verdict)
 
 

@@ -21,3 +21,9 @@ class Build:
     first_page: str = ""
     #: None while no server shows previews
     preview_url: str | None = None
+    #: what the app calls itself, and its version with the commit; "" where that is not known
+    name: str = ""
+    version: str = ""
+    #: SHA-256 of screenshots: of this build, and of what people had before it; "" where there is none
+    after: str = ""
+    before: str = ""

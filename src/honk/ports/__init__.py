@@ -11,7 +11,7 @@ from pathlib import Path
 from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
-from honk.ports.delivery import Forge, Policy, Previews
+from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
@@ -57,6 +57,7 @@ __all__ = [
     "Box",
     "Broker",
     "Budgets",
+    "Camera",
     "Chats",
     "Clock",
     "Deliveries",
@@ -92,6 +93,7 @@ __all__ = [
     "Sandboxes",
     "Seat",
     "Session",
+    "Shot",
     "Sitting",
     "Snapshot",
     "Spare",
@@ -137,3 +139,5 @@ class Ports:
     home: Path
     #: what is made ready before it is asked for
     pool: Pool = NoPool()
+    #: takes screenshots of web builds; None where nobody wants them
+    camera: Camera | None = None

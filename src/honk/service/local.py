@@ -9,7 +9,7 @@ from pathlib import Path
 from honk import __version__
 from honk.app import App
 from honk.domain.access import Scope
-from honk.domain.event import BuildReady, ChangeTaken, Event
+from honk.domain.event import BuildPictured, BuildReady, ChangeTaken, Event, EventData
 from honk.domain.landing import Consent
 from honk.domain.limits import Limits
 from honk.domain.message import Enclosed, File, Image, Message, MessageId, Waiting
@@ -151,8 +151,7 @@ class Local(LocalGoverning):
             for image in message.images:
                 named[image.digest] = ("image", image.name, image.media_type)
         for event in await ports.events.read(found.id):
-            if isinstance(event.data, BuildReady):
-                named[event.data.digest] = ("build", f"{event.data.build}.tar", "application/x-tar")
+            named.update(_made(event.data))
         verdict = await ports.records.verdict(found.id)
         for finding in verdict.findings if verdict else ():
             for one in finding.evidence:
@@ -293,3 +292,14 @@ class Local(LocalGoverning):
 
     async def forget(self, task: str) -> int:
         return await self.app.forget(self.person, await self.find(task))
+
+
+def _made(data: EventData) -> dict[str, tuple[str, str, str]]:
+    """What the event tells of, by digest: kind, name and media type."""
+    match data:
+        case BuildReady():
+            return {data.digest: ("build", f"{data.build}.tar", "application/x-tar")}
+        case BuildPictured():
+            pictures = {"before": data.before, "after": data.after}
+            return {one: ("image", f"screenshot-{at}.png", "image/png") for at, one in pictures.items() if one}
+    return {}

@@ -9,12 +9,13 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import anyio
 
+from honk.domain.app_name import MANIFESTS, PACKAGE, PAGE, PROJECT, called
 from honk.domain.build import Build
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
@@ -23,7 +24,7 @@ from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryCo
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
-from honk.ports import Box, Exam, Ports, Ran, Tell
+from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
@@ -31,6 +32,13 @@ _ARTIFACT_LIMIT = 2 << 30
 _PACK = """
 if [ -d "$0" ]; then root=$0; what=.; else root=$(dirname "$0"); what=./$(basename "$0"); fi
 exec tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu -C "$root" -cf - "$what"
+"""
+#: The beginning of each of the files, each with a zero character behind it, whether it is there or not.
+_READ = """
+for file in "$0" "$@"; do
+    if [ -f "$file" ]; then head -c 65536 "$file" | tr -d '\\000'; fi
+    printf '\\000'
+done
 """
 #: What nobody waits for yet leaves the cores to the verifiers.
 _AHEAD = ("nice", "-n", "10")
@@ -43,6 +51,9 @@ class _Artifact:
     digest: str = ""
     size: int = 0
     failure: Ran | None = None
+    #: what the app calls itself
+    name: str = ""
+    version: str = ""
 
 
 class Ahead:
@@ -126,9 +137,21 @@ async def build(
         digest=artifact.digest,
         size=artifact.size,
         first_page=config.preview.path if config.preview else "",
+        name=artifact.name,
+        version=artifact.version,
     )
     await ports.records.save_build(made)
     return made
+
+
+async def of_base(exam: Exam, *, ports: Ports) -> str:
+    """The digest of the base's own build, of which nothing is recorded; "" when it cannot be built."""
+    base = replace(exam, change=None)
+    content = await ports.repositories.read(exam.repository, exam.base.commit, CONFIG_PATH)
+    config = parse(content).build if content is not None else None
+    if config is None:
+        return ""
+    return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
 
 
 async def release(task: Task, base: Base, merged: Sha, *, ports: Ports) -> Release | None:
@@ -179,12 +202,22 @@ async def _make(
                 if packed.exit_code != 0 or packed.cut:
                     return _Artifact(failure=packed)
                 size = archive.stat().st_size
-                return _Artifact(digest=await ports.artifacts.put(archive, move=True), size=size)
+                name, version = await _called(sandbox, config.output, commit)
+                digest = await ports.artifacts.put(archive, move=True)
+                return _Artifact(digest=digest, size=size, name=name, version=version)
             finally:
                 archive.unlink(missing_ok=True)
     finally:
         with anyio.CancelScope(shield=True):
             await ports.repositories.clear(room)
+
+
+async def _called(sandbox: Sandbox, output: str, commit: Sha) -> tuple[str, str]:
+    """Read inside, like everything of that tree; what cannot be read says nothing."""
+    built = tuple(f"{output}/{name}" for name in (*MANIFESTS, PAGE))
+    ran = await sandbox.run(("sh", "-c", _READ, *built, PACKAGE, PROJECT), seconds=30)
+    contents = ran.stdout.split(b"\0") if ran.exit_code == 0 and not ran.cut else []
+    return called(dict(zip((*MANIFESTS, PAGE, PACKAGE, PROJECT), contents, strict=False)), commit)
 
 
 def _reason(ran: Ran, config: BuildConfig) -> str:

@@ -24,6 +24,8 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             size=shared.size,
             preview_url=shared.preview_url,
             hint=ports.previews.hint(),
+            name=shared.name,
+            app_version=shared.version,
         ),
         key=f"build/{turn.name}/{shared.id}",
     )

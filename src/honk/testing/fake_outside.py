@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import anyio
+
 from honk.domain.build import Build
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act, Confirmation, Decision, Explanation, Looked
@@ -20,7 +22,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
-from honk.ports import Clock, Policy, Records
+from honk.ports import Clock, Policy, Records, Shot
 from honk.testing.fake_code import Code, changes
 
 
@@ -159,6 +161,26 @@ class FakePreviews:
 
     def hint(self) -> str:
         return ""
+
+
+@dataclass
+class FakeCamera:
+    """See `Camera`. A picture says what is in the build; one of a build that says "is black" cannot be taken."""
+
+    #: the next calls run into these
+    errors: list[Exception] = field(default_factory=list)
+    #: goes on until the test lets it end
+    until: anyio.Event | None = None
+
+    async def take(self, archive: Path, page: str) -> Shot:
+        if self.until is not None:
+            await self.until.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        content = archive.read_bytes()
+        if b"is black" in content:
+            return Shot(note="Chromium made no picture of the page")
+        return Shot(picture=b"picture of " + content)
 
 
 @dataclass

@@ -28,7 +28,7 @@ from honk.ports import Agent, Clock, Ports
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
 from honk.testing.fake_machine import FakeMachine
-from honk.testing.fake_outside import FakeArtifacts, FakeForge, FakePolicy, FakePreviews
+from honk.testing.fake_outside import FakeArtifacts, FakeCamera, FakeForge, FakePolicy, FakePreviews
 from honk.testing.fake_sandbox import FakeSandboxes
 from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker
 from honk.testing.memory_journal import MemoryJournal
@@ -175,6 +175,7 @@ class World:
         #: whose identities belong together, as honk.toml says now
         self.who_is_who = Rules()
         self.machine = FakeMachine()
+        self.camera = FakeCamera()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -200,6 +201,7 @@ class World:
             audit=self._passed(self.store.audit, "audit"),
             budgets=self._passed(self.store.budgets, "budgets"),
             home=self.home,
+            camera=self.camera,
         )
 
     def _passed(self, port: P, name: str) -> P:

@@ -155,6 +155,13 @@ def _(data: events.BuildReady) -> str:
 
 
 @_say.register
+def _(data: events.BuildPictured) -> str:
+    taken = [name for name, digest in (("after", data.after), ("before", data.before)) if digest]
+    shown = f"screenshots: {', '.join(taken) or 'none'}" + (f" ({data.note})" if data.note else "")
+    return shown + "".join(f"\n  the page logged an error: {shortened(one, 200)}" for one in data.errors)
+
+
+@_say.register
 def _(data: events.BuildFailed) -> str:
     return f"build failed: {data.reason}\n  {shortened(data.output[-400:], 400)}"
 

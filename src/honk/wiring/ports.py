@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
+from honk.adapters.chromium import Chromium
 from honk.adapters.embedded.forge import EmbeddedForge
 from honk.adapters.git.targets import GitTargets
 from honk.adapters.machine import LocalMachine
@@ -42,4 +43,5 @@ def ports_of(settings: Settings, store: SqlStore, live: Live, place: Place, agen
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
         pool=pool_of(settings, place.repositories, agents, parker=parker),
+        camera=Chromium(place.sandboxes, settings.home) if settings.file.work.screenshots else None,
     )

@@ -24,7 +24,8 @@ NAMES = 20
 _STEPS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600)
 _WRITES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60)
 _KNOWN_STEPS = frozenset(
-    {"prepare", "baseline", "code", "verify", "propose", "build", "share", "merge", "release", "deploy", "undo"}
+    {"prepare", "baseline", "code", "verify", "propose", "build", "share", "picture"}
+    | {"merge", "release", "deploy", "undo"}
 )
 _CUT_SHORT = frozenset({"", "money", "calls", "time", "stopped", "model", "agent", "hand-back", "question", "disk"})
 

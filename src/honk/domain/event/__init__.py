@@ -34,6 +34,7 @@ from honk.domain.event.data import (
 )
 from honk.domain.event.delivery import (
     BuildFailed,
+    BuildPictured,
     BuildReady,
     DeploymentFinished,
     DeploymentStarted,
@@ -79,6 +80,7 @@ __all__ = [
     "BudgetRefused",
     "BudgetWarned",
     "BuildFailed",
+    "BuildPictured",
     "BuildReady",
     "ChangeRefused",
     "ChangeTaken",

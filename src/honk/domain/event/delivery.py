@@ -94,6 +94,24 @@ class BuildReady(EventData):
     preview_url: str | None
     #: why a phone cannot open it, and what to do; "" where it can
     hint: str = ""
+    #: what the app calls itself; "" where it does not
+    name: str = ""
+    #: of the app, such as "1.4.0+abc1234", or the commit alone
+    app_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildPictured(EventData):
+    """Screenshots of a web build, PNGs by their digest: of the build, and of what people had before it."""
+
+    type: ClassVar[str] = "build.pictured"
+    build: str
+    after: str | None
+    before: str | None
+    #: why one of them is missing; "" where both are there
+    note: str = ""
+    #: errors of the page that nothing in it caught, as the browser told them
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,121 @@
+"""A build → a picture of its first page, on a phone's screen. The browser runs within a sandbox without network.
+
+What an agent made is opened by a browser, so both are inside the same walls: no way out, a clean environment,
+a profile that is gone afterwards. The browser's own sandbox needs what ours refuses (namespaces), so it is off.
+"""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from honk.adapters.chromium import inside
+from honk.ports import Bounds, Box, Mount, Ran, Sandboxes, Shot
+
+#: Programs, not the distributions' wrappers: these read files of the host that no sandbox shows.
+PLACES = (
+    Path("/usr/lib/chromium/chromium"),
+    Path("/usr/lib/chromium-browser/chromium-browser"),
+    Path("/usr/lib64/chromium-browser/chromium-browser"),
+    Path("/opt/google/chrome/chrome"),
+)
+#: of a common phone, in CSS pixels
+WIDTH, HEIGHT = 390, 844
+#: pixels of the picture to one of CSS; the next one where a picture is too large
+_SCALES = (2, 1)
+_LARGEST = 1 << 20
+#: milliseconds of the page's own time, which runs ahead of the clock while nothing is being loaded
+_SETTLES = 8000
+_SECONDS = 25.0
+#: for unpacking, and for what the browser takes to end
+_MARGIN = 5.0
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--mute-audio",
+    "--hide-scrollbars",
+    "--enable-logging=stderr",
+    f"--window-size={WIDTH},{HEIGHT}",
+    f"--virtual-time-budget={_SETTLES}",
+)
+_BOUNDS = Bounds(memory=2 << 30, processes=256, file_size=512 << 20, temporary=1 << 30)
+_UNPACK = ("sh", "-c", "mkdir -p /tmp/site && exec tar -C /tmp/site -xf /honk/artifact.tar")
+_ARCHIVE = "/honk/artifact.tar"
+#: an error that the page did not catch, as the browser logs it
+_UNCAUGHT = re.compile(rb':CONSOLE[^\]]*\] "(Uncaught .*?)", source: ')
+_PNG = b"\x89PNG\r\n\x1a\n"
+#: errors that are told of one page, and characters of each
+_TOLD, _LENGTH = 3, 200
+
+
+class Chromium:
+    """Implements ports.Camera. `places` are looked through for the first program that is there."""
+
+    def __init__(self, sandboxes: Sandboxes, home: Path, *, places: tuple[Path, ...] = PLACES) -> None:
+        self._sandboxes = sandboxes
+        self._home = home
+        self._places = places
+
+    async def take(self, archive: Path, page: str) -> Shot:
+        program = next((one for one in self._places if one.is_file()), None)
+        if program is None:
+            return Shot(note="no Chromium is installed on this machine")
+        if not archive.is_file():
+            return Shot(note="the build's files are no longer kept")
+        root = self._home / "checkouts"
+        root.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(dir=root, prefix="picture-"))
+        try:
+            self._sandboxes.own(room)
+            # Under /usr everything is shown inside already.
+            shown = (
+                () if program.is_relative_to("/usr") else (Mount(source=program.parent, target=str(program.parent)),)
+            )
+            mounts = (Mount(source=archive, target=_ARCHIVE), *shown)
+            async with self._sandboxes.open(
+                Box(workspace=room, mounts=mounts, bounds=_BOUNDS, read_only_workspace=True)
+            ) as sandbox:
+                unpacked = await sandbox.run(_UNPACK, seconds=_SECONDS)
+                if unpacked.exit_code != 0:
+                    return Shot(note=_why(unpacked, "the build could not be unpacked"))
+                ran = unpacked
+                for scale in _SCALES:
+                    python = str(self._sandboxes.runtime("python"))
+                    program_inside = (python, "-I", "-", "/tmp/site", page, str(scale), str(_SECONDS), str(program))
+                    ran = await sandbox.run(
+                        (*program_inside, *_OPTIONS),
+                        seconds=_SECONDS + _MARGIN,
+                        stdin=Path(inside.__file__).read_bytes(),
+                        output_limit=_LARGEST,
+                    )
+                    if not ran.cut:
+                        break
+                return _shot(ran)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def _shot(ran: Ran) -> Shot:
+    if ran.exit_code == 3:
+        return Shot(note="the build has no such page; [preview] path in .honk.toml names the one to open first")
+    if ran.exit_code != 0 or ran.cut or not ran.stdout.startswith(_PNG):
+        return Shot(note=_why(ran, "Chromium made no picture of the page"))
+    found = dict.fromkeys(one.decode("utf-8", "replace") for one in _UNCAUGHT.findall(ran.stderr))
+    return Shot(picture=ran.stdout, errors=tuple(one[:_LENGTH] for one in found)[:_TOLD])
+
+
+def _why(ran: Ran, said: str) -> str:
+    if ran.ended:
+        return f"{said}: {ran.ended}"
+    if ran.cut:
+        return f"{said} that is smaller than {_LARGEST >> 20} MiB"
+    return (
+        f"{said} within {_SECONDS:.0f} s" if ran.exit_code in {None, 4} else f"{said} (it ended with {ran.exit_code})"
+    )
