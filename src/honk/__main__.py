@@ -12,6 +12,7 @@ from honk.demo import add_demo
 from honk.doors.cli import command_line
 from honk.doors.cli.house import Diagnosis, House, only_there
 from honk.doors.cli.keeping import Tell, add_forgetting, add_keeping_commands
+from honk.doors.cli.slack import Standing, add_slack_commands
 from honk.settings import Settings
 from honk.settings.live import checked
 from honk.settings.server import Server
@@ -62,6 +63,26 @@ class _Keeper:
         return await Keeper().restore(path, tell)
 
 
+class _SlackSetup:
+    """What sets Slack up, loaded when needed."""
+
+    def manifest(self, address: str) -> str:
+        from honk.wiring.slack_setup import SlackSetup
+
+        return SlackSetup.manifest(address)
+
+    def standing(self, given: Mapping[str, str]) -> Standing:
+        _here()
+        from honk.wiring.slack_setup import SlackSetup
+
+        return SlackSetup(Settings.load()).standing(given)
+
+    def check(self, user: str, given: Mapping[str, str]) -> AsyncIterator[Diagnosis]:
+        from honk.wiring.slack_setup import SlackSetup
+
+        return SlackSetup(Settings.load()).check(user, given)
+
+
 def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
@@ -80,6 +101,7 @@ def main() -> None:
     cli = command_line(open_house, _Doctor())
     add_keeping_commands(cli, _Keeper())
     add_forgetting(cli, open_house)
+    add_slack_commands(cli, _SlackSetup())
     add_demo(cli)
     cli()
 

@@ -13,6 +13,7 @@ import typer
 from honk.demo import add_demo
 from honk.doors.cli import command_line
 from honk.doors.cli.keeping import add_forgetting, add_keeping_commands
+from honk.doors.cli.slack import add_slack_commands
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
 _HEAD = """# Commands
@@ -31,6 +32,7 @@ def commands() -> dict[str, Any]:
     cli = command_line(None, None)  # type: ignore[arg-type]  # opened by commands, and none is run here
     add_keeping_commands(cli, None)  # type: ignore[arg-type]
     add_forgetting(cli, None)  # type: ignore[arg-type]
+    add_slack_commands(cli, None)  # type: ignore[arg-type]
     add_demo(cli)
     return dict(_flat(typer.main.get_command(cli)))
 

@@ -71,6 +71,21 @@ class Settings(Section):
         """Whether everything is set that opens Slack."""
         return self.file.slack.enabled and not self.slack_missing
 
+    def with_slack(self, environ: Mapping[str, str]) -> "Settings":
+        """The same with these variables' tokens. Raises SettingsWrong for one in the wrong place."""
+        held = {
+            "SLACK_BOT_TOKEN": self.slack_bot_token.reveal(),
+            "SLACK_APP_TOKEN": self.slack_app_token.reveal(),
+            "SLACK_SIGNING_SECRET": self.slack_signing_secret.reveal(),
+        }
+        slack = SlackTokens.of({**held, **environ}, self.file.slack)
+        tokens = {
+            "slack_bot_token": slack.bot,
+            "slack_app_token": slack.app,
+            "slack_signing_secret": slack.signing,
+        }
+        return self.model_copy(update=tokens)
+
     @property
     def slack_missing(self) -> tuple[str, ...]:
         """The variables that Slack needs in its mode and that are not set."""

@@ -38,6 +38,7 @@ class Doctor:
         found += await _walls(settings)
         found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
         found += [await _public_url(settings)]
+        found += await _slack(settings)
         found += [
             Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
             for refusal in registries_of(settings).refusals
@@ -65,6 +66,12 @@ async def _public_url(settings: Settings) -> Diagnosis:
     found = await check(Addresses(settings.home, public))
     detail = found.detail if found.ok else f"{public}: {found.detail}"
     return Diagnosis(name=name, ok=found.ok, detail=detail, remedy=found.remedy, required=False)
+
+
+async def _slack(settings: Settings) -> list[Diagnosis]:
+    from honk.wiring.doctor_slack import slack  # whoever opens a Honk loads this module, and need not load Slack's
+
+    return await slack(settings)
 
 
 async def _git() -> Diagnosis:
