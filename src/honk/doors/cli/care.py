@@ -59,13 +59,14 @@ def _add_doctor(cli: typer.Typer, caretaker: Caretaker) -> None:
                 if json:
                     out.data(asdict(one))
                 else:
-                    _tell(out, one)
+                    tell(out, one)
             return 0 if all(one.ok for one in found if one.required) else 1
 
         raise typer.Exit(guarded(look, out))
 
 
-def _tell(out: Output, one: Diagnosis) -> None:
+def tell(out: Output, one: Diagnosis) -> None:
+    """One line for a person, and what to do where it is not well."""
     mark, style = ("ok  ", "green") if one.ok else (("FAIL", "red") if one.required else ("no  ", "yellow"))
     out.line(f"{mark} {one.name}" + (f": {one.detail}" if one.detail else ""), style)
     if one.remedy and not one.ok:
