@@ -24,7 +24,6 @@ _KINDS = {
     "xoxe.": "a token that expires: switch token rotation off",
     "xoxe-": "a token to renew others with: switch token rotation off",
 }
-_SIGNING = re.compile(r"[0-9a-f]{32}")
 
 
 def _emoji(name: str) -> str:
