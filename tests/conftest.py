@@ -17,6 +17,7 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import postgres_server
+from partners import emulate_slack, local_slack
 
 #: seconds that a test may take before it fails with the stacks of every thread
 LIMIT = 20.0
@@ -35,13 +36,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test without its partner is skipped, but failed in CI."""
     for marker in item.iter_markers("partner"):
-        if program(str(marker.args[0])) is None:
+        if not _installed(str(marker.args[0])):
             _missing(str(marker.args[0]))
 
 
 def program(name: str) -> str | None:
     """Where a partner is; Debian keeps servers where only root looks."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
+
+
+def _installed(name: str) -> bool:
+    """Whether a partner is there: a program, or one of npm's in tests/partners."""
+    of_npm = {"local-slack": local_slack.installed, "emulate": emulate_slack.installed}
+    return of_npm[name]() if name in of_npm else program(name) is not None
 
 
 def _missing(name: str) -> NoReturn:
@@ -112,7 +119,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     said = "is not installed: scripts/partners installs it"
     missing: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
-        if found := re.search(rf"(\w+) {said}", str(report.longrepr)):
+        if found := re.search(rf"([\w-]+) {said}", str(report.longrepr)):
             missing[found[1]] = missing.get(found[1], 0) + 1
     for name, count in missing.items():
         terminalreporter.write_line(f"{name} {said}; {count} tests were skipped", red=True)
