@@ -112,6 +112,23 @@ def test_every_path_secret_and_volume_of_the_compose_file_is_there() -> None:
     assert set(service["depends_on"]) <= set(COMPOSE["services"])
 
 
+def test_what_is_there_as_a_comment_is_right_once_it_is_none() -> None:
+    text = (DEPLOY / "container" / "compose.yaml").read_text(encoding="utf-8")
+    whole = yaml.safe_load(re.sub(r"^(\s*)# (?=- slack|slack|SLACK|  file: )", r"\1", text, flags=re.MULTILINE))
+    honk = whole["services"]["honk"]
+    asked = {name: value for name, value in honk["environment"].items() if name.startswith("SLACK_")}
+    assert set(asked) == {"SLACK_BOT_TOKEN_FILE", "SLACK_APP_TOKEN_FILE"}
+    for name, value in asked.items():
+        known(name)
+        secret = value.removeprefix("/run/secrets/")
+        assert secret in honk["secrets"] and whole["secrets"][secret] == {"file": f"./secrets/{secret}"}
+    pairs = re.findall(r"(\w+_FILE)=%d/(\S+)", UNIT)
+    for name, credential in pairs:
+        known(name)
+        assert f"LoadCredential={credential}:/etc/honk/credentials/{credential}" in UNIT
+    assert {name for name, _ in pairs} > set(asked)
+
+
 def test_no_secret_stands_in_a_file_and_nobody_outside_reaches_the_port() -> None:
     for one in COMPOSE["services"].values():
         for name, value in one["environment"].items():

@@ -192,6 +192,16 @@ def test_check_without_tokens_is_a_mistake_in_usage(tmp_path: Path) -> None:
     assert code == 2 and "not set: SLACK_BOT_TOKEN, SLACK_APP_TOKEN" in said
 
 
+def test_on_a_terminal_it_asks_for_tokens_and_refuses_the_wrong_one(tmp_path: Path) -> None:
+    cli = typer.Typer()
+    add_slack_commands(cli, SlackSetup(Settings.load({"HONK_HOME": str(tmp_path)})))
+    typed = "xapp-1-s3cret\nxoxb-1\n\n\n"
+    done = CliRunner().invoke(cli, ["slack", "setup"], input=typed, env={"FORCE_COLOR": "1"})
+    assert done.exit_code == 1 and "s3cret" not in done.output
+    assert done.output.count("SLACK_BOT_TOKEN, to try it now") == 2
+    assert "SLACK_BOT_TOKEN begins with xapp-" in done.output and "not set: SLACK_APP_TOKEN" in done.output
+
+
 def test_a_given_token_in_the_wrong_place_is_refused_and_not_shown(tmp_path: Path) -> None:
     setup = SlackSetup(Settings.load({"HONK_HOME": str(tmp_path)}))
     with pytest.raises(SettingsWrong, match="begins with xapp-") as caught:
