@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
+from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
 from honk.testing.fake_slack import FakeSlack
@@ -35,20 +36,18 @@ def _validator(kind: str) -> Draft7Validator:
 def check_message(blocks: list[dict[str, Any]]) -> None:
     """AssertionError that says what is wrong with the blocks of a message."""
     for number, block in enumerate(blocks):
-        _valid(_validator("Block"), block, f"block {number}")
-        parsed = Block.parse(block)
-        assert parsed is not None, f"block {number}: the SDK knows no {block.get('type')!r}"
-        parsed.validate_json()
+        _valid(_validator("KnownBlock"), block, f"block {number}")
+        _as_the_sdk(block)
     assert faults(blocks) == []
     assert not too_long(blocks), "the texts are more than one message holds"
 
 
 def check_view(view: dict[str, Any]) -> None:
     """The same for a modal or a home tab."""
-    _valid(_validator("Modal" if view.get("type") == "modal" else "Home"), view, "view")
+    _valid(_validator("ModalView" if view.get("type") == "modal" else "HomeView"), view, "view")
     for block in view["blocks"]:
-        _valid(_validator("Block"), block, f"block {block.get('block_id')}")
-        Block.parse(block).validate_json()  # type: ignore[union-attr]
+        _valid(_validator("KnownBlock"), block, f"block {block.get('block_id')}")
+        _as_the_sdk(block)
     assert view_faults(view) == []
 
 
@@ -100,6 +99,15 @@ def _kinds(node: object, name: str) -> Iterator[str]:
             yield "boolean"
         for value in node.values():
             yield from _kinds(value, name)
+
+
+def _as_the_sdk(block: dict[str, Any]) -> None:
+    parsed = Block.parse(block)
+    assert parsed is not None, f"the SDK knows no {block.get('type')!r}"
+    try:
+        parsed.validate_json()
+    except SlackObjectFormationError as wrong:
+        raise AssertionError(f"{wrong}: {block}") from wrong
 
 
 def _valid(validator: Draft7Validator, value: object, what: str) -> None:
