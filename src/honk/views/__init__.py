@@ -6,6 +6,7 @@ from honk.views.merging import Check, Deploying, Merging, merging
 from honk.views.next_step import NextStep, next_steps
 from honk.views.risk import ChangedFile, Risk, files_by_risk
 from honk.views.sentences import sentence
+from honk.views.trying import what_changed, what_to_try
 
 __all__ = [
     "EXITS",
@@ -28,4 +29,6 @@ __all__ = [
     "next_steps",
     "sentence",
     "settled_json",
+    "what_changed",
+    "what_to_try",
 ]

@@ -41,12 +41,16 @@ _OPTIONS = (
     "--no-first-run",
     "--mute-audio",
     "--hide-scrollbars",
+    # A window is never narrower than 500, unless it is the whole of a narrow screen.
+    "--kiosk",
     "--enable-logging=stderr",
     f"--window-size={WIDTH},{HEIGHT}",
     f"--virtual-time-budget={_SETTLES}",
 )
 _BOUNDS = Bounds(memory=2 << 30, processes=256, file_size=512 << 20, temporary=1 << 30)
-_UNPACK = ("sh", "-c", "mkdir -p /tmp/site && exec tar -C /tmp/site -xf /honk/artifact.tar")
+#: Alone in its folder, below which it is served, as a preview is below a path.
+_SITE = "/tmp/served/site"
+_UNPACK = ("sh", "-c", f"mkdir -p {_SITE} && exec tar -C {_SITE} -xf /honk/artifact.tar")
 _ARCHIVE = "/honk/artifact.tar"
 #: an error that the page did not catch, as the browser logs it
 _UNCAUGHT = re.compile(rb':CONSOLE[^\]]*\] "(Uncaught .*?)", source: ')
@@ -88,9 +92,9 @@ class Chromium:
                 ran = unpacked
                 for scale in _SCALES:
                     python = str(self._sandboxes.runtime("python"))
-                    program_inside = (python, "-I", "-", "/tmp/site", page, str(scale), str(_SECONDS), str(program))
+                    program_inside = (python, "-I", "-", _SITE, page, str(scale), str(_SECONDS), str(program))
                     ran = await sandbox.run(
-                        (*program_inside, *_OPTIONS),
+                        (*program_inside, *_OPTIONS, f"--screen-info={{{WIDTH * scale}x{HEIGHT * scale}}}"),
                         seconds=_SECONDS + _MARGIN,
                         stdin=Path(inside.__file__).read_bytes(),
                         output_limit=_LARGEST,

@@ -14,9 +14,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+POLICY = "sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads"
+
 
 class Handler(SimpleHTTPRequestHandler):
-    """Says the types that modules need, and nothing else."""
+    """As previews are served: without rights of its own, so that the picture shows what people will see."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
@@ -24,6 +26,12 @@ class Handler(SimpleHTTPRequestHandler):
         ".webmanifest": "application/manifest+json",
         ".wasm": "application/wasm",
     }
+
+    def end_headers(self) -> None:
+        """With what takes a page's rights away."""
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads the requests."""
@@ -43,13 +51,13 @@ def main(folder: str, page: str, scale: str, seconds: str, *browser: str) -> int
     first = opened(Path(folder), page)
     if first is None:
         return 3
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(Path(folder).parent)))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
         picture = Path(room, "picture.png")
         options = [f"--user-data-dir={room}/profile", f"--screenshot={picture}", f"--force-device-scale-factor={scale}"]
-        address = f"http://127.0.0.1:{server.server_address[1]}/{first}"
+        address = f"http://127.0.0.1:{server.server_address[1]}/{Path(folder).name}/{first}"
         try:
             subprocess.run(
                 [*browser, *options, address], stdout=subprocess.DEVNULL, timeout=float(seconds), check=False

@@ -45,6 +45,7 @@ async def _page(request: Request, service: Local, task: Task, made: Build | None
         task=task,
         build=made,
         kept=kept,
+        pictures=_pictures(service, made),
         link=link,
         hint=hint,
         code=_code(link) if link and not hint else None,
@@ -53,6 +54,13 @@ async def _page(request: Request, service: Local, task: Task, made: Build | None
         reason=_reason(card, log, made),
         busy=task.state in BUSY,
     )
+
+
+def _pictures(service: Local, made: Build | None) -> list[tuple[str, str]]:
+    """Screenshots that are kept: which they are, and their digests."""
+    taken = [("before", made.before), ("after", made.after)] if made is not None else []
+    path = service.app.ports.artifacts.path
+    return [(name, digest) for name, digest in taken if digest and path(digest).is_file()]
 
 
 def _code(link: str) -> Markup:
