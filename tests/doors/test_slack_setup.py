@@ -13,7 +13,8 @@ from slack_bolt.authorization import AuthorizeResult
 from typer.testing import CliRunner
 
 from honk.adapters.sql import SqlStore
-from honk.doors.cli.slack import add_slack_commands
+from honk.domain.policy import Right
+from honk.doors.cli.slack import add_slack_commands, snippet
 from honk.doors.slack.scopes import SCOPES
 from honk.errors import SettingsWrong
 from honk.service import Diagnosis
@@ -173,9 +174,19 @@ def _command(settings: Settings, *words: str) -> tuple[int, str]:
 def test_setup_without_tokens_prints_every_step(tmp_path: Path) -> None:
     code, said = _command(Settings.load({"HONK_HOME": str(tmp_path)}), "setup", "--user", ADA)
     assert code == 1
-    for words in ("honk slack manifest", "SLACK_BOT_TOKEN", "connections:write", f'identities = ["slack:{ADA}"]'):
+    for words in ("honk slack manifest", "SLACK_BOT_TOKEN", "connections:write", f'"slack:{ADA}"'):
         assert words in said
     assert "not set: SLACK_BOT_TOKEN, SLACK_APP_TOKEN" in said and "/honk link" in said
+
+
+def test_what_setup_proposes_is_a_policy_that_lets_nobody_out(tmp_path: Path) -> None:
+    standing = SlackSetup(Settings.load({"HONK_HOME": str(tmp_path), "GIT_AUTHOR_NAME": 'Ada "A" Löv'})).standing({})
+    (tmp_path / "honk.toml").write_text(snippet(standing, ADA), encoding="utf-8")
+    file = Settings.load({"HONK_HOME": str(tmp_path)}).file
+    assert [str(one) for one in file.people["me"].identities] == ['local:Ada "A" Löv', f"slack:{ADA}"]
+    assert file.roles[0].repositories == ("*",) and set(file.roles[0].may) == set(Right)
+    again = SlackSetup(Settings.load({"HONK_HOME": str(tmp_path)})).standing({})
+    assert "[[roles]]" not in snippet(again, ADA)
 
 
 def test_setup_as_json_is_a_document_a_line(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class SlackSetup:
             public_url=file.public_url,
             path=settings.path,
             roles=bool(file.roles),
+            user=settings.user,
         )
 
     async def check(self, user: str, given: Mapping[str, str]) -> AsyncIterator[Diagnosis]:

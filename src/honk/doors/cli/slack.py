@@ -1,5 +1,6 @@
 """`honk slack …`: from nothing to a Honk that answers in Slack, and what is wrong where it does not."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class Standing:
     path: Path
     #: whether it says who may do what
     roles: bool
+    #: the name of whoever types, as identities have it
+    user: str
 
 
 class SlackSetup(Protocol):
@@ -71,9 +74,9 @@ def add_slack_commands(cli: typer.Typer, setup: SlackSetup) -> None:
 
 def _add_setup(group: typer.Typer, setup: SlackSetup) -> None:
     @group.command("setup", epilog="Example: honk slack setup --user U0123ABCD")
-    def walk(user: User = "", json: Json = False) -> None:
+    def walk(user: User = "", as_json: Json = False) -> None:
         """Walk through the whole of it: the app, its tokens, who may ask, and each scope by trying it."""
-        out = Output(json_lines=json)
+        out = Output(json_lines=as_json)
 
         async def command() -> int:
             standing = setup.standing({})
@@ -89,9 +92,9 @@ def _add_setup(group: typer.Typer, setup: SlackSetup) -> None:
 
 def _add_check(group: typer.Typer, setup: SlackSetup) -> None:
     @group.command("check", epilog="Example: honk slack check --user U0123ABCD")
-    def check(user: User = "", json: Json = False) -> None:
+    def check(user: User = "", as_json: Json = False) -> None:
         """Try the tokens and each scope, and say what does not work without the ones that are missing."""
-        out = Output(json_lines=json)
+        out = Output(json_lines=as_json)
 
         async def command() -> int:
             if missing := setup.standing({}).missing:
@@ -158,15 +161,22 @@ def before(standing: Standing) -> tuple[Step, ...]:
 
 def after(standing: Standing, user: str) -> tuple[Step, ...]:
     """What is left when the scopes are there."""
-    said = "holds [[roles]]: whoever is to ask needs" if standing.roles else "says nothing of people yet. It needs"
+    said: tuple[str, ...]
+    if standing.roles:
+        said = (f"{standing.path} says who may do what. Add an identity of Slack to each who is to ask:",)
+    else:
+        said = (
+            f"{standing.path} says nothing of people yet. With the first [[roles]] the users of this machine",
+            "may do only what it says, so you stand in it under both names:",
+        )
     return (
-        Step(
-            title="Say who may ask",
-            lines=(f"{standing.path} {said} an identity of Slack:", "", *snippet(user, standing.roles).splitlines()),
-        ),
+        Step(title="Say who may ask", lines=(*said, "", *snippet(standing, user).splitlines())),
         Step(
             title="Link yourself, to be allowed to merge",
-            lines=("In Slack: /honk link. An unlinked person can ask, but not merge.",),
+            lines=(
+                "Whom honk.toml names with an identity of Slack is linked. Everybody else: /honk link in Slack.",
+                "An unlinked person can ask, but not merge.",
+            ),
         ),
         Step(
             title="Try it",
@@ -175,11 +185,23 @@ def after(standing: Standing, user: str) -> tuple[Step, ...]:
     )
 
 
-def snippet(user: str, roles: bool) -> str:
+def snippet(standing: Standing, user: str) -> str:
     """The lines of honk.toml that let this user ask."""
-    person = f'[people.me]\nname = "Your Name"\nidentities = ["slack:{user or "U0123ABCD"}"]\n'
-    role = '\n[[roles]]\nrepositories = ["github.com/example/*"]\npeople = ["me"]\nmay = ["ask", "steer"]\n'
-    return person + (role.replace('["ask", "steer"]', '["ask", "steer", "merge"]') if roles else role)
+    slack, local = f"slack:{user or 'U0123ABCD'}", f"local:{standing.user}"
+    if standing.roles:
+        return f'[people.me]\nname = "Your Name"\nidentities = [{json.dumps(slack)}]'
+    return "\n".join(
+        (
+            "[people.me]",
+            f"name = {json.dumps(standing.user, ensure_ascii=False)}",
+            f"identities = [{json.dumps(local, ensure_ascii=False)}, {json.dumps(slack)}]",
+            "",
+            "[[roles]]",
+            'repositories = ["*"]',
+            'people = ["me"]',
+            'may = ["ask", "steer", "merge", "deploy", "administer"]',
+        )
+    )
 
 
 def _tokens(out: Output, setup: SlackSetup, standing: Standing) -> dict[str, str]:
@@ -204,7 +226,7 @@ async def _check(out: Output, setup: SlackSetup, user: str, given: Mapping[str, 
     good = True
     missing = setup.standing(given).missing
     if missing:
-        one = Diagnosis(name="Slack: tokens", ok=False, detail=f"not set: {', '.join(missing)}", remedy="step 2 and 3")
+        one = Diagnosis(name="Slack: tokens", ok=False, detail=f"not set: {', '.join(missing)}", remedy="steps 2 to 4")
         _tell(out, one)
         return False
     async for one in setup.check(user, given):
