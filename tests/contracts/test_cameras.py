@@ -50,6 +50,7 @@ def _first_pixel(png: bytes) -> tuple[int, int, tuple[int, ...]]:
     return width, height, tuple(zlib.decompress(data)[1:4])
 
 
+@pytest.mark.slow
 @pytest.mark.partner("chromium")
 @pytest.mark.seconds(90)
 async def test_the_first_page_is_pictured_as_a_phone_shows_it_without_network(short_tmp: Path) -> None:
