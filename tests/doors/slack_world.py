@@ -13,7 +13,7 @@ from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task
 from honk.domain.text import Secret
-from honk.doors.slack import Backstage, Choices, SlackDoor
+from honk.doors.slack import Backstage, Choices, SlackDoor, Waits
 from honk.service import Defaults, Diagnosis, Feed, Local
 from honk.service.linking import Linking
 from honk.service.repositories import Named
@@ -22,6 +22,8 @@ from honk.testing.fake_slack import Limits as SlackLimits
 from honk.testing.world import ADDRESS, World, world
 
 T = TypeVar("T")
+#: nobody waits long in tests
+QUICK = Waits(again=0.2, ping=0.25, lost=2.0, later=0.05, rest=0.5, home=0.05)
 
 
 @dataclass(kw_only=True)
@@ -129,6 +131,7 @@ async def slack_world(
     limits: SlackLimits | None = None,
     prepare: Callable[[FakeSlack], None] = lambda _: None,
     opened: bool = True,
+    waits: Waits = QUICK,
     database: str = "sqlite://",
 ) -> AsyncIterator[SlackWorld]:
     """The worker is at work, the door is open, and one repository has been used before."""
@@ -142,7 +145,7 @@ async def slack_world(
         linking = Linking(sign=lambda kind, text: "a" * 20, links=made.store.chats.links, app=made.app)
         here = SlackWorld(world=made, slack=slack, door=None, feed=feed, linking=linking)  # type: ignore[arg-type]
         here.listed.append(Named(name="music-player", address=ADDRESS))
-        here.door = door_of(here, choices or Choices())
+        here.door = door_of(here, choices or Choices(), waits)
         await stack.enter_async_context(made.working())
         if opened:
             await stack.enter_async_context(here.door.opened())
@@ -150,7 +153,7 @@ async def slack_world(
         yield here
 
 
-def door_of(here: SlackWorld, choices: Choices) -> SlackDoor:
+def door_of(here: SlackWorld, choices: Choices, waits: Waits = QUICK) -> SlackDoor:
     """A door on the same store: there may be several."""
     backstage = Backstage(
         ports=here.world.app.ports,
@@ -160,6 +163,7 @@ def door_of(here: SlackWorld, choices: Choices) -> SlackDoor:
         listen=here.world.store.listen,
         stamp=here.world.store.stamp,
         choices=choices,
+        waits=waits,
     )
     app = here.slack.app
     return SlackDoor(

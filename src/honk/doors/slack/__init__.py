@@ -9,7 +9,7 @@ Everything that is Slack's is in this folder. What it does goes through `honk.se
 who did it there; what it shows are views of a task's events.
 """
 
-from honk.doors.slack.backstage import Backstage, Choices
+from honk.doors.slack.backstage import Backstage, Choices, Waits
 from honk.doors.slack.door import SlackDoor
 
-__all__ = ["Backstage", "Choices", "SlackDoor"]
+__all__ = ["Backstage", "Choices", "SlackDoor", "Waits"]

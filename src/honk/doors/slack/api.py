@@ -4,23 +4,29 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+import anyio
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from honk.doors.slack.pacing import Pace
 from honk.doors.slack.payloads import ChatChannel, ChatUser, Said
-from honk.doors.slack.trouble import SlackDown, SlackLacks, SlackRefused, translated
-from honk.errors import Defect
+from honk.doors.slack.trouble import SlackDown, SlackLacks, SlackRefused, SlackRevoked, translated
+from honk.errors import Defect, HonkError
 
+_log = structlog.get_logger()
+
+T = TypeVar("T")
 Blocks = Sequence[Mapping[str, Any]]
 #: seconds after which a call is given up although Slack asks for ever longer pauses
 _PATIENCE = 300.0
-#: seconds for which it is believed who somebody is
+#: seconds for which it is believed who somebody is, and of how many
 _KNOWN_FOR = 300.0
+_KNOWN = 5_000
 #: pages of a thread that are read when something is looked for
 _PAGES = 10
 #: hosts of Slack's own that hand out files
@@ -50,6 +56,10 @@ class Api:
         self._channels: dict[str, tuple[float, ChatChannel]] = {}
         #: what the workspace turned out not to have; not asked for again
         self.lacking: set[str] = set()
+        #: why nothing is asked of Slack at present: it does not accept the token
+        self.refused: SlackRevoked | None = None
+        #: set when that began
+        self.refusal = anyio.Event()
 
     @property
     def host(self) -> str:
@@ -64,7 +74,7 @@ class Api:
         return self._client.session
 
     async def bot(self) -> Bot:
-        """Whose token this is, and what it may do."""
+        """Whose token this is, and what it may do. The only question that is asked with a token that was refused."""
         found = await self._call("auth.test", self._client.auth_test)
         scopes = str(found.headers.get("x-oauth-scopes") or found.headers.get("X-OAuth-Scopes") or "")
         return Bot(
@@ -195,7 +205,7 @@ class Api:
         if known is None or known[0] < time.monotonic():
             found = await self._call("users.info", self._client.users_info, user=id)
             known = (time.monotonic() + _KNOWN_FOR, ChatUser.model_validate(found.get("user") or {}))
-            self._users[id] = known
+            _remember(self._users, id, known)
         return known[1]
 
     async def channel(self, id: str) -> ChatChannel:
@@ -204,7 +214,7 @@ class Api:
         if known is None or known[0] < time.monotonic():
             found = await self._call("conversations.info", self._client.conversations_info, channel=id)
             known = (time.monotonic() + _KNOWN_FOR, ChatChannel.model_validate(found.get("channel") or {}))
-            self._channels[id] = known
+            _remember(self._channels, id, known)
         return known[1]
 
     def forget_channel(self, id: str) -> None:
@@ -246,7 +256,10 @@ class Api:
         except SlackLacks:
             self.lacking.add(method)
             return None
-        except SlackRefused:
+        except SlackRevoked:
+            raise
+        except HonkError as error:
+            _log.info("Slack did not do what it need not", method=method, reason=error.message)
             return None
         return dict(answer.data) if isinstance(answer.data, dict) else {}
 
@@ -302,6 +315,8 @@ class Api:
         """Waits for its permit, and again where Slack wants a pause."""
         given_up = time.monotonic() + _PATIENCE
         while True:
+            if self.refused is not None and method != "auth.test":
+                raise self.refused
             if not permitted:
                 await self.pace.permit(method, key)
             try:
@@ -309,24 +324,47 @@ class Api:
             except SlackApiError as exc:
                 pause = _pause(exc)
                 if pause is None:
-                    raise _meant(method, exc) from exc
-                self.pace.hold(method, pause)
+                    raise self._told(_meant(method, exc)) from exc
+                self.pace.hold(method, pause, key)
                 if permitted or time.monotonic() + pause > given_up:
                     raise SlackDown(
                         f"Slack wants a pause of {pause:.0f} s before {method}", "it is tried again"
                     ) from exc
-            except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
+            except (TimeoutError, SlackClientError, aiohttp.ClientError, OSError, ValueError) as exc:
                 raise SlackDown(f"Slack did not answer {method} ({type(exc).__name__})", "it is tried again") from exc
+
+    def _told(self, error: Exception) -> Exception:
+        """Remembers that the token is refused, so that it is not tried by everybody again and again."""
+        if isinstance(error, SlackRevoked) and self.refused is None:
+            self.refused = error
+            self.refusal.set()
+        return error
 
 
 _FILE_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=10, sock_read=30)
 
 
+def _remember(known: "dict[str, tuple[float, T]]", id: str, what: tuple[float, T]) -> None:
+    """Forgets whom it has known longest where there are too many."""
+    known.pop(id, None)
+    known[id] = what
+    if len(known) > _KNOWN:
+        del known[next(iter(known))]
+
+
+def _answer(error: SlackApiError) -> tuple[int, Mapping[str, Any]]:
+    """Status and content. What is not JSON comes as another library's object, and has no content."""
+    answer = error.response
+    status = getattr(answer, "status_code", None) or getattr(answer, "status", None) or 200
+    data = answer if isinstance(answer, dict) else getattr(answer, "data", None)
+    return int(status), data if isinstance(data, Mapping) else {}
+
+
 def _pause(error: SlackApiError) -> float | None:
     """Seconds that Slack wants, where it does."""
     answer = error.response
-    status = getattr(answer, "status_code", None)
-    if status != 429 and (answer is None or answer.get("error") not in {"ratelimited", "rate_limited"}):
+    status, said = _answer(error)
+    if status != 429 and said.get("error") not in {"ratelimited", "rate_limited"}:
         return None
     headers = {str(name).lower(): value for name, value in (getattr(answer, "headers", None) or {}).items()}
     try:
@@ -336,11 +374,9 @@ def _pause(error: SlackApiError) -> float | None:
 
 
 def _meant(method: str, error: SlackApiError) -> Exception:
-    answer = error.response
-    status = getattr(answer, "status_code", 200)
-    if status is not None and status >= 500:
+    status, said = _answer(error)
+    if status >= 500 or not said.get("error"):
         return SlackDown(f"Slack answers {method} with {status}", "it is tried again")
-    said = str(answer.get("error", "")) if answer is not None else ""
-    needed = str(answer.get("needed", "")) if answer is not None else ""
-    more = (answer.get("response_metadata") or {}).get("messages") or answer.get("errors") or () if answer else ()
-    return translated(method, said or "no_answer", needed, "; ".join(map(str, more))[:500])
+    more = (said.get("response_metadata") or {}).get("messages") or said.get("errors") or ()
+    detail = "; ".join(map(str, more))[:500] if isinstance(more, list) else ""
+    return translated(method, str(said["error"]), str(said.get("needed", "")), detail)

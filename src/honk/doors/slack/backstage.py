@@ -31,6 +31,27 @@ class Choices:
     streaming: bool = True
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits:
+    """Seconds for which this door waits; tests shorten them."""
+
+    #: in which a delivery must be kept: Slack waits for three
+    answer: float = 2.3
+    #: between two tries to reach a Slack that does not answer, or that refuses the token
+    again: float = 10.0
+    #: between two looks whether the socket is there
+    ping: float = 5.0
+    #: after which a socket that does not come back by itself is made anew
+    lost: float = 30.0
+    #: before a place is tried again; doubled each time, up to `rest`
+    later: float = 2.0
+    rest: float = 120.0
+    #: before a status is said again: Slack forgets it after two minutes
+    status: float = 90.0
+    #: in which changes of a home tab are gathered
+    home: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backstage:
     """The house, as far as this door sees it."""
@@ -47,3 +68,4 @@ class Backstage:
     choices: Choices = Choices()
     #: waits that tests shorten
     sleep: Callable[[float], Awaitable[None]] | None = None
+    waits: Waits = Waits()

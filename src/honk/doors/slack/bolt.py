@@ -9,8 +9,10 @@ import re
 from typing import Any, Protocol
 
 import structlog
+from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from honk.doors.slack.api import Bot
@@ -22,8 +24,18 @@ from honk.errors import HonkError
 _log = structlog.get_logger()
 
 Body = dict[str, Any]
-#: Places that cannot be written to any more, and those that can again.
-LOST = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "group_deleted", "group_left")
+_ARCHIVED, _DELETED = "the channel was archived", "the channel was deleted"
+_LEFT = "Honk was removed from the channel"
+#: What makes places that cannot be written to any more, as people are told, and what brings them back.
+LOST = {
+    "channel_archive": _ARCHIVED,
+    "channel_deleted": _DELETED,
+    "channel_left": _LEFT,
+    "group_archive": _ARCHIVED,
+    "group_deleted": _DELETED,
+    "group_left": _LEFT,
+    "member_left_channel": _LEFT,
+}
 FOUND = ("channel_unarchive", "group_unarchive", "member_joined_channel")
 _HONKS = re.compile(r"^honk:")
 
@@ -94,12 +106,17 @@ def bolt_app(client: AsyncWebClient, signing_secret: str, inside: Inside) -> Asy
     return app
 
 
-async def _not_acknowledged(error: Exception) -> None:
+async def _not_acknowledged(error: Exception) -> BoltResponse | None:
     """Slack delivers it again, or shows the person that it was not taken."""
+    if isinstance(error, ValidationError):
+        # it would be the same the next time
+        _log.warning("a delivery of Slack has a shape that nobody knows", reason=str(error)[:500])
+        return BoltResponse(status=200, body="")
     if isinstance(error, NotKept | HonkError):
         _log.warning("a delivery of Slack was not acknowledged", reason=str(error))
     else:
         _log.error("a delivery of Slack was not acknowledged", exc_info=error)
+    return None
 
 
 class _Events:
@@ -136,21 +153,24 @@ class _Events:
             id = delivery_id("reaction", *parts)
             await self._inside.accept("reaction", id, one.model_dump_json(), lane=id)
 
-    async def home(self, event: Body) -> None:
-        if event.get("tab") == "home":
+    async def home(self, event: Body, body: Body) -> None:
+        if event.get("tab") == "home" and self._inside.ours(body):
             await self._inside.home(str(event.get("user", "")))
 
-    async def began(self, event: Body) -> None:
+    async def began(self, event: Body, body: Body) -> None:
         thread = event.get("assistant_thread") or {}
-        await self._inside.began(str(thread.get("channel_id", "")), str(thread.get("thread_ts", "")))
+        if self._inside.ours(body):
+            await self._inside.began(str(thread.get("channel_id", "")), str(thread.get("thread_ts", "")))
 
-    async def place(self, event: Body) -> None:
+    async def place(self, event: Body, body: Body) -> None:
         channel = event.get("channel")
         id = channel.get("id") if isinstance(channel, dict) else channel
-        await self._inside.place(str(event.get("type", "")), str(id or ""), str(event.get("user", "")))
+        if self._inside.ours(body):
+            await self._inside.place(str(event.get("type", "")), str(id or ""), str(event.get("user", "")))
 
-    async def revoked(self, event: Body) -> None:
-        await self._inside.revoked(str(event.get("type", "")))
+    async def revoked(self, event: Body, body: Body) -> None:
+        if self._inside.ours(body):
+            await self._inside.revoked(str(event.get("type", "")))
 
     async def nothing(self) -> None:
         """Events that come along and mean nothing here."""

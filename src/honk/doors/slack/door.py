@@ -1,13 +1,12 @@
 """The Slack door as a whole: opened with the server, and closed with it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 import anyio
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from honk.domain.event import Event
+from honk.domain.task import BUSY, State
 from honk.domain.text import Secret
 from honk.domain.thread import Delivery
 from honk.doors.slack import writing as w
@@ -26,23 +27,21 @@ from honk.doors.slack.bolt import LOST, bolt_app
 from honk.doors.slack.commands import Commands
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.home import Home
-from honk.doors.slack.intake import ANSWER, Intake, NotKept
+from honk.doors.slack.intake import Intake, NotKept
 from honk.doors.slack.opening import Opening
 from honk.doors.slack.pacing import Pace
 from honk.doors.slack.payloads import Command, Interaction, Reaction, Said
 from honk.doors.slack.people import People
 from honk.doors.slack.presses import Presses
+from honk.doors.slack.socket import connected
 from honk.doors.slack.submitting import Answer, Submitting
 from honk.doors.slack.telling import Telling
-from honk.errors import HonkError, Usage
+from honk.errors import HonkError, Usage, first
 
 _log = structlog.get_logger()
 
 #: A request larger than this is not Slack's.
 _BODY = 2 << 20
-#: seconds between two tries to reach Slack at the beginning
-_AGAIN = 10.0
-_TRIES = 10_000
 
 
 class SlackDoor:
@@ -60,6 +59,9 @@ class SlackDoor:
         self._app: AsyncApp | None = None
         #: true from the moment at which deliveries are taken
         self.open_ = False
+        #: what `honk doctor` was told last
+        self._noted: str | None = None
+        self._listening = False
 
     # ── opened ─────────────────────────────────────────────────────────────────────────────────
     @asynccontextmanager
@@ -69,34 +71,73 @@ class SlackDoor:
             client = AsyncWebClient(self._token.reveal(), base_url=self._api_url, session=session, retry_handlers=[])
             api = Api(client, Pace())
             async with anyio.create_task_group() as group:
-                group.start_soon(self._begin, client, api)
+                group.start_soon(self._for_ever, lambda: self._begin(client, api))
                 try:
                     yield
                 finally:
                     self.open_ = False
                     group.cancel_scope.cancel()
 
-    async def _begin(self, client: AsyncWebClient, api: Api) -> None:
-        """Finds out who this is, then hears and tells."""
-        for _ in range(_TRIES):
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Whatever goes wrong in it: it is said, and begun again, and the server goes on."""
+        while True:
             try:
-                self.bot = await api.bot()
-                break
+                await work()
             except HonkError as error:
-                _log.error("the Slack door cannot open", reason=str(error))
+                _log.error("the Slack door is not open", reason=str(error))
                 await self._note(error.message)
-                await anyio.sleep(_AGAIN)
-        await self._note("")
+            except Exception as error:  # noqa: BLE001 - the boundary of a door: the server goes on
+                _log.exception("the Slack door broke down")
+                await self._note(f"the door broke down ({type(first(error)).__name__}); the log says more")
+            finally:
+                self.open_ = False
+            await anyio.sleep(self._stage.waits.again)
+
+    async def _begin(self, client: AsyncWebClient, api: Api) -> None:
+        """Finds out who this is, then hears and tells for as long as nothing breaks."""
+        self.bot = await api.bot()
+        api.refused, api.refusal = None, anyio.Event()
         self._furnish(api)
         self._app = bolt_app(client, self._signing_secret.reveal(), self)
+        await self._note("")
         async with anyio.create_task_group() as group:
             group.start_soon(self._intake.keep)
             group.start_soon(self._telling.keep)
-            self._stage.listen(self._telling.heard)
+            group.start_soon(self._home.keep)
+            group.start_soon(self._guard, api)
+            if not self._listening:
+                self._stage.listen(self._heard)
+                self._listening = True
             self.open_ = True
             if self._stage.choices.mode == "socket":
                 group.start_soon(self._socket, self._app)
             _log.info("the Slack door is open", workspace=self.bot.team_name, mode=self._stage.choices.mode)
+
+    def _heard(self, event: Event) -> None:
+        if self.open_:
+            self._telling.heard(event)
+            self._home.heard(event)
+
+    async def _guard(self, api: Api) -> None:
+        """Nothing is asked of Slack while it refuses the token; whether it still does is looked at now and then."""
+        while True:
+            await api.refusal.wait()
+            error: HonkError | None = api.refused
+            while error is not None:
+                _log.error("Slack refuses the token", reason=str(error))
+                await self._note(error.message)
+                await anyio.sleep(self._stage.waits.again)
+                error = await self._still_refused(api)
+            api.refused, api.refusal = None, anyio.Event()
+            await self._note("")
+            self._telling.recovered()
+
+    async def _still_refused(self, api: Api) -> HonkError | None:
+        try:
+            await api.bot()
+        except HonkError as error:
+            return error
+        return None
 
     def _furnish(self, api: Api) -> None:
         """Everything within, once it is known who this is."""
@@ -108,7 +149,8 @@ class SlackDoor:
         asking = Asking(stage, api, bot, self._people, self._telling)
         hearing = Hearing(stage, api, bot, self._people, asking)
         presses = Presses(stage, api, self._people, asking, hearing, self._telling)
-        commands = Commands(stage, api, bot, self._people, hearing)
+        self._home = Home(stage, api, bot, self._people)
+        commands = Commands(stage, api, bot, self._people, hearing, self._home)
         handlers = {
             "message": hearing.said,
             "edited": hearing.changed,
@@ -122,18 +164,20 @@ class SlackDoor:
         self._presses, self._commands = presses, commands
         self._opening = Opening(api, self._people, bot.team)
         self._submitting = Submitting(stage, api, self._people, asking, hearing)
-        self._home = Home(stage, api, bot, self._people)
 
     async def _socket(self, app: AsyncApp) -> None:
-        """Slack's own client connects again by itself, and asks for what was not acknowledged."""
-        web = AsyncWebClient(self._app_token.reveal(), base_url=self._api_url)
-        handler = AsyncSocketModeHandler(app, self._app_token.reveal(), web_client=web)
-        try:
-            await handler.connect_async()  # type: ignore[no-untyped-call]
-            await anyio.sleep_forever()
-        finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(5), suppress(Exception):
-                await handler.close_async()  # type: ignore[no-untyped-call]
+        """A socket as long as the door is open; made anew where Slack's own client does not bring it back."""
+        while True:
+            try:
+                await connected(app, self._app_token, self._api_url, self._stage.waits, self._socket_is)
+            except Exception as error:  # noqa: BLE001 - a socket that breaks must not end the telling
+                _log.warning("the socket to Slack broke", error=repr(error))
+                await self._socket_is(False)
+                await anyio.sleep(self._stage.waits.ping)
+
+    async def _socket_is(self, there: bool) -> None:
+        if self._api.refused is None:
+            await self._note("" if there else "there is no socket to Slack: the network, or the app-level token")
 
     # ── over HTTP ──────────────────────────────────────────────────────────────────────────────
     def routes(self) -> Sequence[BaseRoute]:
@@ -172,7 +216,7 @@ class SlackDoor:
 
     async def open(self, interaction: Interaction) -> None:
         try:
-            with anyio.fail_after(ANSWER):
+            with anyio.fail_after(self._stage.waits.answer):
                 if interaction.type == "message_action":
                     await self._opening.shortcut(interaction)
                 else:
@@ -204,20 +248,38 @@ class SlackDoor:
         """A channel that is gone is not written to; one that is there again is told what it missed."""
         self._api.forget_channel(channel)
         if kind in LOST:
-            reason = kind.partition("_")[2].replace("_", " ")
-            for thread in await self._stage.chats.threads.in_channel(DOOR, self.bot.team, channel):
-                await self._stage.chats.threads.change(thread.task, broken=f"the channel: {reason}")
+            if kind == "member_left_channel" and user != self.bot.user:
+                return
+            await self._lose(channel, LOST[kind])
         elif kind != "member_joined_channel" or user == self.bot.user:
             await self._stage.chats.threads.mend(DOOR, channel)
 
+    async def _lose(self, channel: str, reason: str) -> None:
+        for thread in await self._stage.chats.threads.in_channel(DOOR, self.bot.team, channel):
+            task = await self._stage.ports.tasks.get(thread.task)
+            if thread.broken:
+                continue
+            if task.state in BUSY | {State.WAITING}:
+                self._telling.gone(task.id, reason)
+            else:
+                await self._stage.chats.threads.change(task.id, broken=reason)
+
     async def revoked(self, kind: str) -> None:
-        _log.error("Slack has revoked the token", event=kind)
-        await self._note("the app was removed from the workspace, or its token revoked")
+        """Somebody's token was, or the app is gone: whether it is this one's is asked of Slack itself."""
+        _log.warning("a token was revoked", event=kind)
+        with suppress(HonkError):
+            await self._api.bot()
 
     async def _note(self, trouble: str) -> None:
         """What `honk doctor` says of the running door."""
+        if trouble == self._noted:
+            return
         since = self._stage.ports.clock().isoformat() if trouble else ""
-        await self._stage.chats.preferences.write(f"{DOOR}/door", {"trouble": trouble, "since": since})
+        try:
+            await self._stage.chats.preferences.write(f"{DOOR}/door", {"trouble": trouble, "since": since})
+            self._noted = trouble
+        except HonkError as error:
+            _log.warning("the state of the Slack door was not noted", reason=str(error))
 
     async def _gave_up(self, delivery: Delivery, reason: str) -> None:
         """Says to whoever delivered it that it will not be done."""

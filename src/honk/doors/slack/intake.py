@@ -15,13 +15,11 @@ import structlog
 
 from honk.domain.thread import Delivery
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.trouble import SlackDown, SlackGone, SlackLacks, SlackRefused
-from honk.errors import HonkError, MachineInTrouble, Retryable, StoreUnavailable
+from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
+from honk.errors import HonkError, MachineInTrouble, Retryable
 
 _log = structlog.get_logger()
 
-#: seconds in which a delivery must be kept; Slack waits for three
-ANSWER = 2.3
 #: for how long whoever took a delivery has it for itself; asked for again while the work goes on
 _HELD = timedelta(seconds=120)
 _AT_ONCE = 16
@@ -29,6 +27,8 @@ _AT_ONCE = 16
 _LOOK = 2.0
 #: how often something is tried before it is given up
 _TRIES = 6
+#: for how long the trouble of others (Slack's, the database's) is waited out
+_PATIENCE = timedelta(hours=24)
 
 Handler = Callable[[Delivery], Awaitable[None]]
 #: Says to whoever delivered it that it will not be done.
@@ -48,7 +48,7 @@ class Intake:
         self._gave_up = gave_up
         self._holder = uuid.uuid4().hex
         self._news = anyio.Event()
-        self._free = anyio.CapacityLimiter(_AT_ONCE)
+        self._working: set[str] = set()
         self._keeping: set[asyncio.Task[bool]] = set()
 
     async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
@@ -58,8 +58,8 @@ class Intake:
         self._keeping.add(keeping)
         keeping.add_done_callback(self._kept)
         try:
-            return await asyncio.wait_for(asyncio.shield(keeping), ANSWER)
-        except (TimeoutError, StoreUnavailable, MachineInTrouble) as exc:
+            return await asyncio.wait_for(asyncio.shield(keeping), self._stage.waits.answer)
+        except (TimeoutError, MachineInTrouble) as exc:
             raise NotKept(id) from exc
 
     def _kept(self, keeping: "asyncio.Task[bool]") -> None:
@@ -74,50 +74,59 @@ class Intake:
                 self._news = anyio.Event()
                 try:
                     taken = await self._take()
-                except HonkError as error:
+                except Exception as error:  # noqa: BLE001 - a store in trouble must not end the door
                     _log.warning("deliveries of Slack cannot be looked for", reason=str(error))
                     taken = ()
                 for delivery in taken:
+                    if delivery.id in self._working:
+                        continue  # it is at work here, and could not be held
+                    self._working.add(delivery.id)
                     group.start_soon(self._work, delivery)
                 if not taken:
                     with anyio.move_on_after(_LOOK):
                         await self._news.wait()
 
     async def _take(self) -> tuple[Delivery, ...]:
-        free = int(self._free.available_tokens)
-        if free < 1:
-            await self._news.wait()
+        if (free := _AT_ONCE - len(self._working)) < 1:
             return ()
         until = self._stage.ports.clock() + _HELD
         return await self._stage.chats.deliveries.take(DOOR, self._holder, until, free)
 
     async def _work(self, delivery: Delivery) -> None:
-        deliveries = self._stage.chats.deliveries
+        """What cannot be settled is taken again, by whoever comes first, once it is held no longer."""
         try:
-            async with self._free, anyio.create_task_group() as beside:
+            async with anyio.create_task_group() as beside:
                 beside.start_soon(self._hold_on, delivery.id)
-                done = await self._handled(delivery)
+                wait = await self._handled(delivery)
                 beside.cancel_scope.cancel()
-            if done:
-                await deliveries.done(delivery.id)
-        except HonkError as error:
+            if wait is None:
+                await self._stage.chats.deliveries.done(delivery.id)
+            else:
+                await self._stage.chats.deliveries.put_off(delivery.id, self._stage.ports.clock() + wait)
+        except Exception as error:  # noqa: BLE001 - a store in trouble must not end the door
             _log.warning("a delivery of Slack could not be settled", id=delivery.id, reason=str(error))
         finally:
+            self._working.discard(delivery.id)
             self._news.set()
 
     async def _hold_on(self, id: str) -> None:
         """Long work, such as fetching files, keeps others from beginning it again."""
         while True:
             await anyio.sleep(_HELD.total_seconds() / 3)
-            await self._stage.chats.deliveries.put_off(id, self._stage.ports.clock() + _HELD)
+            try:
+                await self._stage.chats.deliveries.put_off(id, self._stage.ports.clock() + _HELD)
+            except Exception as error:  # noqa: BLE001 - the work itself goes on
+                _log.warning("a delivery of Slack could not be held", id=id, reason=str(error))
 
-    async def _handled(self, delivery: Delivery) -> bool:
-        """Whether nothing more is to be done about it."""
+    async def _handled(self, delivery: Delivery) -> timedelta | None:
+        """After which time it is to be tried again; None when nothing more is to be done about it."""
         try:
             await self._handlers[delivery.kind](delivery)
-        except (SlackGone, SlackLacks, SlackRefused) as error:
+        except (SlackGone, SlackRefused) as error:
             _log.warning("Slack took no answer", id=delivery.id, reason=error.message)
-        except Retryable as error:
+        except (Retryable, SlackRevoked) as error:
+            if self._stage.ports.clock() - delivery.at < _PATIENCE:
+                return _wait(delivery)
             return await self._later(delivery, str(error))
         except HonkError as error:
             _log.warning("a delivery of Slack was refused", id=delivery.id, reason=str(error))
@@ -125,20 +134,22 @@ class Intake:
         except Exception:  # noqa: BLE001 - the boundary of a door: one delivery must not end all others
             _log.exception("a delivery of Slack was not handled", id=delivery.id)
             return await self._later(delivery, "it is a defect of Honk; its log says more")
-        return True
+        return None
 
-    async def _later(self, delivery: Delivery, reason: str) -> bool:
-        """Puts it off, longer each time; True once it is given up."""
-        if delivery.tries + 1 >= _TRIES:
-            _log.error("a delivery of Slack was given up", id=delivery.id, reason=reason)
-            await self._say(delivery, f"I could not do this: {reason}")
-            return True
-        wait = timedelta(seconds=min(2.0 ** (delivery.tries + 1), 60.0))
-        await self._stage.chats.deliveries.put_off(delivery.id, self._stage.ports.clock() + wait)
-        return False
+    async def _later(self, delivery: Delivery, reason: str) -> timedelta | None:
+        """It is put off, longer each time, until it is given up."""
+        if delivery.tries + 1 < _TRIES:
+            return _wait(delivery)
+        _log.error("a delivery of Slack was given up", id=delivery.id, reason=reason)
+        await self._say(delivery, f"I could not do this: {reason}")
+        return None
 
     async def _say(self, delivery: Delivery, reason: str) -> None:
         try:
             await self._gave_up(delivery, reason)
-        except (SlackDown, HonkError) as error:
+        except Exception as error:  # noqa: BLE001 - what cannot be said must not keep what is over open
             _log.warning("nobody could be told", id=delivery.id, reason=str(error))
+
+
+def _wait(delivery: Delivery) -> timedelta:
+    return timedelta(seconds=min(2.0 ** min(delivery.tries + 1, 6), 60.0))

@@ -22,6 +22,8 @@ class Rate:
 TIER_2 = Rate(a_minute=18, at_once=8)
 TIER_3 = Rate(a_minute=48, at_once=20)
 TIER_4 = Rate(a_minute=95, at_once=40)
+#: channels that are remembered; of the others nothing is left to be remembered
+_CHANNELS = 2_000
 #: a channel takes one message a second, in short bursts more
 CHANNEL = Rate(a_minute=58, at_once=4)
 #: all channels of a workspace together take several hundred messages a minute
@@ -91,7 +93,7 @@ class Pace:
 
     async def permit(self, method: str, channel: str = "") -> None:
         """Returns when the method may be called, and counts the call."""
-        names = [method, f"{method} {channel}"] if channel and method == "chat.postMessage" else [method]
+        names = list(dict.fromkeys((method, self._name(method, channel))))
         # one line for a channel: the others need not wait behind a full one
         async with self._lines.setdefault(names[-1], anyio.Lock()):
             while (wait := max(self._bucket(name).wait(self._now()) for name in names)) > 0:
@@ -99,9 +101,9 @@ class Pace:
             for name in names:
                 self._bucket(name).take(self._now())
 
-    def hold(self, method: str, seconds: float) -> None:
-        """Slack wants that long a pause."""
-        bucket = self._bucket(method)
+    def hold(self, method: str, seconds: float, channel: str = "") -> None:
+        """Slack wants that long a pause; where a channel has a rate of its own, in that channel only."""
+        bucket = self._bucket(self._name(method, channel))
         bucket.not_before = max(bucket.not_before, self._now() + seconds)
 
     def scarce(self, method: str) -> bool:
@@ -109,8 +111,24 @@ class Pace:
         bucket, now = self._bucket(method), self._now()
         return bucket.not_before > now or bucket.left(now) < bucket.rate.at_once / 3
 
+    @staticmethod
+    def _name(method: str, channel: str) -> str:
+        """Of the narrowest rate that there is for it."""
+        return f"{method} {channel}" if channel and method == "chat.postMessage" else method
+
     def _bucket(self, name: str) -> _Bucket:
         if name not in self._buckets:
+            if len(self._buckets) > _CHANNELS:
+                self._forget()
             rate = CHANNEL if " " in name else RATES.get(name, _OTHERWISE)
             self._buckets[name] = _Bucket(rate, self._now())
         return self._buckets[name]
+
+    def _forget(self) -> None:
+        """Drops what is as if it had never been used."""
+        now = self._now()
+        for name, bucket in list(self._buckets.items()):
+            rested = bucket.left(now) >= bucket.rate.at_once and bucket.not_before <= now
+            if rested and not ((line := self._lines.get(name)) and line.locked()):
+                self._buckets.pop(name)
+                self._lines.pop(name, None)

@@ -16,7 +16,6 @@ from honk.doors.slack.api import Api
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.hearing import Hearing
-from honk.doors.slack.intake import ANSWER
 from honk.doors.slack.payloads import Interaction, View
 from honk.doors.slack.people import Caller, People, identity
 from honk.errors import HonkError, Usage
@@ -61,7 +60,7 @@ class Submitting:
         self._running.add(running)
         running.add_done_callback(self._over)
         try:
-            await asyncio.wait_for(asyncio.shield(running), ANSWER)
+            await asyncio.wait_for(asyncio.shield(running), self._stage.waits.answer)
         except TimeoutError:
             return {}
         except Usage as error:

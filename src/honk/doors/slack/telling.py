@@ -29,11 +29,12 @@ from honk.doors.slack.api import Api
 from honk.doors.slack.assistant import Assistant
 from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import Shown, card_of, marker
+from honk.doors.slack.losing import tell_of_loss
 from honk.doors.slack.marks import show_marks
 from honk.doors.slack.quiet import held_back
-from honk.doors.slack.trouble import SlackDown, SlackGone, SlackRefused, SlackRevoked
+from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
 from honk.doors.slack.writing import Block, text
-from honk.errors import Defect, HonkError
+from honk.errors import Defect, HonkError, Retryable, single
 from honk.views import Card
 from honk.views.moves import activity
 
@@ -45,9 +46,13 @@ _LOOK = 1.0
 _GATHER = 0.2
 #: seconds between two changes of a card that show nothing but what the agent is doing
 _LEISURELY, _SCARCE = 2.5, 20.0
-#: for how long a place is held at a time
+#: the same, where another process stored what nobody here knows
+_LOOKED = 1.5
+#: for how long a place is held at a time; asked for again while it is written to
 _HELD = timedelta(seconds=90)
 _AT_ONCE = 8
+#: tasks that are followed event by event; of others the next look finds what is new
+_FOLLOWED = 5_000
 #: Events that are no reason to hurry.
 _SMALL = (AgentCalledTool, AgentToolAnswered, AgentWrote, ModelCalled, SnapshotTaken)
 
@@ -60,17 +65,19 @@ class Telling:
         self._api = api
         self._assistant = assistant
         self._holder = uuid.uuid4().hex
-        #: tasks that are talked about, as far as this process knows
-        self._known: set[TaskId] = set()
+        #: tasks that are talked about, as far as this process knows, and when their cards were changed last
+        self._known: dict[TaskId, float] = {}
         #: when each of them is due, by the monotonic clock
         self._due: dict[TaskId, float] = {}
         self._busy: set[TaskId] = set()
-        #: when a card was changed last
-        self._changed: dict[TaskId, float] = {}
+        #: how often in a row a place could not be told, and before when it is not tried again
+        self._failed: dict[TaskId, tuple[int, float]] = {}
+        #: places where something is held back, and the latest event that they were looked at for
+        self._quiet: dict[TaskId, int] = {}
+        #: places of which Slack said that they are gone, and why
+        self._gone: dict[TaskId, str] = {}
         self._news = anyio.Event()
         self._free = anyio.Semaphore(_AT_ONCE)
-        #: told of what ends the door's work: a token that was revoked
-        self.trouble: HonkError | None = None
 
     def heard(self, event: Event) -> None:
         """Is told each event that this process stored."""
@@ -79,15 +86,36 @@ class Telling:
 
     def added(self, task: TaskId) -> None:
         """The task is talked about from now on; its place is told at once."""
-        self._known.add(task)
+        self._follow(task)
+        self._failed.pop(task, None)
         self._want(task, within=0.0)
+
+    def gone(self, task: TaskId, reason: str) -> None:
+        """The place cannot be written to any more, says Slack."""
+        self._gone[task] = reason
+        self.added(task)
+
+    def recovered(self) -> None:
+        """Whatever failed is tried again at once."""
+        failed, self._failed = self._failed, {}
+        for task in failed:
+            self._due.pop(task, None)
+            self._want(task)
+
+    def _follow(self, task: TaskId, changed: float | None = None) -> None:
+        """Notices events of the task; forgets whom it has followed longest without a change."""
+        before = self._known.pop(task, 0.0)
+        self._known[task] = before if changed is None else changed
+        if len(self._known) > _FOLLOWED:
+            del self._known[next(iter(self._known))]
 
     def _want(self, task: TaskId, *, small: bool = False, within: float = _GATHER) -> None:
         now = time.monotonic()
         due = now + within
         if small:
             rest = _SCARCE if self._api.pace.scarce("chat.update") else _LEISURELY
-            due = max(due, self._changed.get(task, 0.0) + rest)
+            due = max(due, self._known.get(task, 0.0) + rest)
+        due = max(due, self._failed.get(task, (0, 0.0))[1])
         if due < self._due.get(task, due + 1):
             self._due[task] = due
             self._news.set()
@@ -116,34 +144,41 @@ class Telling:
             if stamp is None or stamp != seen or every % 10 == 0:
                 seen = stamp
                 try:
-                    for task in await self._stage.chats.threads.behind(DOOR):
-                        self._known.add(task)
-                        self._want(task, small=task in self._due or task in self._busy or task in self._changed)
+                    for task in await self._behind():
+                        self._found(task)
                 except Exception as error:  # noqa: BLE001 - a store in trouble must not end the telling
                     _log.warning("places that are behind could not be looked for", error=str(error))
             every += 1
             await (self._stage.sleep or anyio.sleep)(_LOOK)
 
+    def _found(self, task: TaskId) -> None:
+        """It is behind, by events that another process stored unless it is to be told anyway."""
+        if task not in self._due and task not in self._busy:
+            rested = self._known.get(task, 0.0) + _LOOKED - time.monotonic()
+            self._want(task, small=self._api.pace.scarce("chat.update"), within=max(_GATHER, rested))
+        self._follow(task)
+
+    async def _behind(self) -> list[TaskId]:
+        """Places to be told. Where something is held back until morning, a new event is a reason to look."""
+        found = await self._stage.chats.threads.behind(DOOR)
+        quiet = {task: self._quiet[task] for task in found if task in self._quiet}
+        self._quiet = dict(quiet)
+        latest = await self._stage.ports.events.latest(quiet) if quiet else {}
+        return [task for task in found if task not in quiet or latest.get(task, 0) > quiet[task]]
+
     async def _tell(self, task: TaskId) -> None:
         """One place, with whatever may go wrong there."""
         again = None
         try:
-            async with self._free:
-                again = await self._bring_up(task)
-        except SlackGone as error:
-            await self._stage.chats.threads.change(task, broken=error.message)
-            _log.warning("a thread cannot be written to any more", task=task, reason=error.message)
-        except SlackRevoked as error:
-            self.trouble, again = error, 60.0
-            _log.error("Slack refuses the token", reason=error.message)
-        except SlackDown as error:
-            again = 5.0
-            _log.warning("Slack was not told", task=task, reason=error.message)
+            again = await self._told(task)
+            self._failed.pop(task, None)
+        except SlackRevoked:
+            again = self._later(task)  # the door says it once, for all of them
         except HonkError as error:
-            again = 30.0
+            again = self._later(task)
             _log.warning("a thread was not told", task=task, reason=str(error))
         except Exception:  # noqa: BLE001 - the boundary of a door: one place must not end the telling of all others
-            again = 60.0
+            again = self._later(task)
             _log.exception("a thread was not told", task=task)
         finally:
             self._busy.discard(task)
@@ -151,30 +186,77 @@ class Telling:
                 self._want(task, within=again)
             self._news.set()
 
+    def _later(self, task: TaskId) -> float:
+        """Seconds after which it is tried again: longer each time."""
+        waits, times = self._stage.waits, self._failed.get(task, (0, 0.0))[0]
+        wait = min(waits.later * 2.0 ** min(times, 10), waits.rest)
+        self._failed[task] = (times + 1, time.monotonic() + wait)
+        return wait
+
+    async def _told(self, task: TaskId) -> float | None:
+        """The place, or, where it is gone, whoever asked; seconds after which it is to be looked at again."""
+        try:
+            if reason := self._gone.get(task):
+                raise SlackGone(reason)
+            return await self._bring_up(task)
+        except SlackGone as error:
+            _log.warning("a thread cannot be written to any more", task=task, reason=error.message)
+            if (thread := await self._stage.chats.threads.of(task)) is not None:
+                await tell_of_loss(thread, error.message, self._api, self._stage)
+            self._gone.pop(task, None)
+            return None
+
     async def _bring_up(self, task: TaskId) -> float | None:
         """Tells the place everything that is new; seconds after which it is to be looked at again, or None."""
         threads, now = self._stage.chats.threads, self._stage.ports.clock()
         thread = await threads.claim(task, self._holder, now + _HELD)
         if thread is None:
             if await threads.of(task) is None:
-                self._known.discard(task)
+                self._known.pop(task, None)
                 return None
             return 1.0
         try:
-            log = await self._stage.ports.events.read(task, limit=100_000)
+            if thread.broken:
+                return None
+            with single():
+                async with anyio.create_task_group() as beside:
+                    beside.start_soon(self._hold_on, task)
+                    again = await self._say_all(thread)
+                    beside.cancel_scope.cancel()
+        finally:
+            with anyio.move_on_after(1, shield=True):
+                await threads.release(task, self._holder)
+        return again
+
+    async def _hold_on(self, task: TaskId) -> None:
+        """Waiting for permits may take long, and keeps others from beginning the same."""
+        while True:
+            await anyio.sleep(_HELD.total_seconds() / 3)
+            try:
+                await self._hold(task)
+            except HonkError as error:
+                _log.warning("a thread could not be held", task=task, reason=str(error))
+
+    async def _hold(self, task: TaskId) -> bool:
+        """Whether the place is still this process's to write to, for some time from now on."""
+        until = self._stage.ports.clock() + _HELD
+        return await self._stage.chats.threads.claim(task, self._holder, until) is not None
+
+    async def _say_all(self, thread: Thread) -> float | None:
+        """Everything that is new, and the card."""
+        task, ports = thread.task, self._stage.ports
+        async with self._free:
+            log = await ports.events.read(task, limit=100_000)
             if not thread.card:
                 thread = await self._put_up(thread, log)
+            await show_marks(thread, log, self._api, ports)
             told, again = await self._announce(thread, log)
-            await show_marks(thread, log, self._api, self._stage.ports)
             fresh = [event for event in log if event.seq > thread.told]
-            await self._assistant.follow(thread, await self._stage.ports.tasks.get(task), activity(log), fresh)
-            shown = await self._change_card(thread)
-            await threads.told(task, told, shown)
-            self._changed[task] = time.monotonic()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await threads.release(task, self._holder)
-        self.trouble = None
+            status = await self._assistant.follow(thread, await ports.tasks.get(task), activity(log), fresh)
+            again = min((one for one in (again, status) if one is not None), default=None)
+        shown = await self._change_card(thread)
+        await self._stage.chats.threads.told(task, told, shown)
+        self._follow(task, time.monotonic())
         return again
 
     async def _look_at(self, thread: Thread) -> tuple[Card, Shown]:
@@ -197,6 +279,7 @@ class Telling:
         thread = await self._stage.chats.threads.of(thread.task) or thread
         if shown.digest == thread.shown:
             return thread.shown
+        # others speak while this one waits for its permit
         await self._api.pace.permit("chat.update")
         _, shown = await self._look_at(thread)
         try:
@@ -212,6 +295,7 @@ class Telling:
 
     async def _announce(self, thread: Thread, log: Sequence[Event]) -> tuple[int, float | None]:
         """Says what people must know; how far the place is told then, and when what was held back is due."""
+        self._quiet.pop(thread.task, None)
         last = log[-1].seq if log else thread.told
         fresh = [event for event in log if event.seq > thread.told]
         if thread.muted or not fresh:
@@ -219,7 +303,8 @@ class Telling:
         card, _ = await self._look_at(thread)
         for one in announcements(fresh, log, card, thread):
             if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
-                return one.seq - 1, min(wait, 3600.0)
+                self._quiet[thread.task] = last
+                return one.seq - 1, min(wait, self._stage.waits.rest)
             if one.shown is not None:
                 await self.say(thread, one.key, one.shown)
             if one.pictures:
@@ -235,12 +320,15 @@ class Telling:
         name = marker(thread.task, key)
         ts = await self._api.find(place.channel, place.root, name) if saying.begun_before else ""
         if not ts:
+            if not await self._hold(thread.task):
+                raise Retryable("another server writes in this thread")
             ts = await self._send(thread, shown, name)
         await threads.said(thread.task, key, ts)
         return ts
 
     async def _send(self, thread: Thread, shown: Shown, name: str) -> str:
         channel, root = thread.place.channel, thread.place.root
+        self._assistant.spoke(thread.task)
         try:
             return await self._api.post(channel, shown.text, _named(shown.blocks, name), thread=root)
         except Defect as error:
