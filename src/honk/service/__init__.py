@@ -1,6 +1,6 @@
 """What every door may ask of Honk: one protocol, for a Honk in this process or behind a server."""
 
-from honk.service.enclosing import FILE_LIMIT, IMAGE_LIMIT
+from honk.service.enclosing import ALL_FILES_LIMIT, FILE_LIMIT, IMAGE_LIMIT, MOST
 from honk.service.feed import Feed, FellBehind, Told
 from honk.service.local import Local
 from honk.service.nouns import (
@@ -30,9 +30,11 @@ from honk.service.protocol import Acting, Looking, Service
 from honk.service.repositories import Candidate
 
 __all__ = [
+    "ALL_FILES_LIMIT",
     "FILE_LIMIT",
     "GREATEST",
     "IMAGE_LIMIT",
+    "MOST",
     "About",
     "Accepted",
     "Acting",

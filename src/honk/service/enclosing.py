@@ -14,7 +14,7 @@ IMAGE_LIMIT = 5 << 20
 FILE_LIMIT = 100 << 20
 #: Of one message: files, pictures, and bytes of all files.
 MOST = 50
-_ALL_FILES = 500 << 20
+ALL_FILES_LIMIT = 500 << 20
 
 
 async def add_image(name: str, content: bytes, ports: Ports) -> Image:
@@ -52,8 +52,8 @@ async def checked(given: Enclosed, ports: Ports) -> Enclosed:
         if image.media_type not in PICTURES or kind_of(head) != image.media_type:
             raise Usage(f"there is no picture {image.digest[:80]!r}", "upload it first, and give what came back")
     files = tuple([await _file(one, ports) for one in given.files])
-    if sum(one.size for one in files) > _ALL_FILES:
-        raise Usage(f"the files of one message are larger than {_ALL_FILES >> 20} MiB", "give what matters of them")
+    if sum(one.size for one in files) > ALL_FILES_LIMIT:
+        raise Usage(f"the files of one message are larger than {ALL_FILES_LIMIT >> 20} MiB", "give what matters of them")
     return replace(given, files=files)
 
 

@@ -17,15 +17,17 @@ from honk.domain.thread import Delivery, Place, Thread
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.context import Context, gather
+from honk.doors.slack.context import Context, Own, gather
 from honk.doors.slack.marks import SEEN
 from honk.doors.slack.names import delivery_id
 from honk.doors.slack.payloads import Said
 from honk.doors.slack.people import Caller, People
+from honk.doors.slack.personal import answer_to
 from honk.doors.slack.telling import Telling
 from honk.doors.slack.trouble import SlackDown
+from honk.doors.slack.writing import Block
 from honk.errors import HonkError, Usage
-from honk.service import LimitsWanted, NewTask
+from honk.service import Candidate, LimitsWanted, NewTask
 from honk.service.choosing import Chosen, Doubt, choose
 from honk.service.wishes import Wishes, wishes
 
@@ -35,7 +37,8 @@ _CANDIDATES = 500
 _OFFERED = 3
 #: What is asked by who only names Honk below a conversation.
 _AS_SAID = "Do what the conversation asks for."
-_EXAMPLE = "“fix the crash when a playlist is empty”"
+_HOW = "Say what should be different, in a sentence: “fix the crash when a playlist is empty”. /honk help says more."
+_WHICH = "Which repository?"
 
 
 class Asked(BaseModel):
@@ -78,23 +81,29 @@ class Asking:
             await self._acknowledge(asked)
         caller = await self._people.caller(asked.user)
         wished = wishes(asked.text)
+        if wished.merge:
+            await self._people.linked(asked.user)
         if not wished.instruction.strip():
             if not asked.more:
-                await self._help(asked)
+                await self._whisper(asked, _HOW)
                 return
             wished = replace(wished, instruction=_AS_SAID)
-        found = await self._repository(asked, caller, wished)
+        elif (said := await answer_to(asked.text, caller)) is not None:
+            await self._answer(asked, *said)
+            return
+        found = await self._repository(asked, caller)
         if isinstance(found, Doubt):
             await self._offer(asked, found)
             return
         context = await self._context(asked, caller)
         task = await self._submit(asked, caller, wished, found, context)
         await self._note(task, wished, found, context)
-        place = Place(door=DOOR, team=asked.team, channel=asked.channel, root=asked.root)
         await self._stage.chats.threads.add(
-            Thread(task=task.id, place=place, asked_by=asked.user, message=asked.ts, listens=asked.listens)
+            Thread(task=task.id, place=_place(asked), asked_by=asked.user, message=asked.ts, listens=asked.listens)
         )
         self._telling.added(task.id)
+        if asked.repository:
+            await self._settle(asked, found)
 
     async def chosen(self, id: str, repository: str) -> Asked:
         """The request of that id, with the repository that somebody chose for it. Raises Usage when it is forgotten."""
@@ -110,52 +119,74 @@ class Asking:
         except HonkError as error:
             _log.warning("a message was not marked as seen", reason=error.message)
 
-    async def _help(self, asked: Asked) -> None:
-        words = f"Say what should be different, in a sentence: {_EXAMPLE}. /honk help says more."
-        await self._api.whisper(asked.channel, asked.user, w.notice(words), [w.text(words)], thread=_thread_of(asked))
+    async def may_write(self, channel: str) -> None:
+        """Raises SlackGone or Usage where Honk could not show a card."""
+        found = await self._api.channel(channel)
+        if not (found.is_member or found.is_im or found.is_mpim):
+            raise Usage("I am not in this channel", "invite me first: /invite @honk")
 
-    async def _repository(self, asked: Asked, caller: Caller, wished: Wishes) -> Chosen | Doubt:
+    async def _whisper(self, asked: Asked, words: str, blocks: Sequence[Block] = ()) -> None:
+        """Appears where the person is: in the thread if there is one, otherwise in the channel."""
+        thread = asked.root if asked.root != asked.ts else ""
+        await self._api.whisper(
+            asked.channel, asked.user, w.notice(words), list(blocks) or [w.text(words)], thread=thread
+        )
+
+    async def _answer(self, asked: Asked, text: str, blocks: Sequence[Block]) -> None:
+        """To that person; in a conversation with Honk alone, once and for good."""
+        if not asked.channel.startswith("D"):
+            await self._whisper(asked, text, blocks)
+            return
+        name = f"honk/answer/{asked.id}"[:255]
+        if not await self._api.find(asked.channel, asked.root, name):
+            first, *rest = blocks
+            named = [{**first, "block_id": name}, *rest]
+            await self._api.post(asked.channel, w.notice(text), named, thread=asked.root)
+
+    async def _repository(self, asked: Asked, caller: Caller) -> Chosen | Doubt:
         candidates = await caller.service.repositories(limit=_CANDIDATES)
         if asked.repository:
             named = next((one for one in candidates if one.address == asked.repository), None)
             if named is None:
                 raise Usage("that repository is not among those that you may use", "choose another one")
             return Chosen(repository=named, reason="chosen by you")
-        channel = (await self._stage.chats.preferences.read(channel_subject(asked.team, asked.channel))).get(
-            "repository"
-        )
-        earlier = await self._stage.chats.threads.at(
-            Place(door=DOOR, team=asked.team, channel=asked.channel, root=asked.root)
-        )
+        kept = await self._stage.chats.preferences.read(channel_subject(asked.team, asked.channel))
+        earlier = await self._stage.chats.threads.at(_place(asked))
         thread = (await self._stage.ports.tasks.get(earlier.task)).repository.url if earlier else None
-        return choose(asked.text, candidates, channel=channel, thread=thread)
+        return choose(asked.text, candidates, channel=kept.get("repository"), thread=thread)
 
     async def _offer(self, asked: Asked, doubt: Doubt) -> None:
         """Three buttons and a search, once."""
-        buttons = [
-            w.button(one.name, f"honk:repository:{number}", f"{asked.id} {one.address}")
-            for number, one in enumerate(doubt.best[:_OFFERED], 1)
-        ]
         if not doubt.best:
-            words = doubt.reason or "There is no repository that you may use here."
-            await self._api.whisper(
-                asked.channel, asked.user, w.notice(words), [w.text(words)], thread=_thread_of(asked)
-            )
+            await self._whisper(asked, doubt.reason)
             return
+        best = doubt.best[:_OFFERED]
+        buttons = [
+            w.button(_called(one, best), f"honk:repository:{number}", f"{asked.id} {one.address}")
+            for number, one in enumerate(best, 1)
+        ]
         buttons.append(w.button("Search…", "honk:search", asked.id))
-        question = "Which repository?"
-        lines = [w.line(w.person(asked.user), " ", w.bold(question)), w.line(w.faint(shortened(doubt.reason, 300)))]
-        name = f"honk/which/{asked.id}"[:255]
+        lines = [w.line(w.person(asked.user), " ", w.bold(_WHICH)), w.line(w.faint(shortened(doubt.reason, 300)))]
+        name = _question(asked)
         if not await self._api.find(asked.channel, asked.root, name):
-            await self._api.post(
-                asked.channel, w.notice(question), [w.rich(*lines, id=name), w.row(*buttons)], thread=asked.root
-            )
+            blocks = [w.rich(*lines, id=name), w.row(*buttons)]
+            await self._api.post(asked.channel, w.notice(_WHICH), blocks, thread=asked.root)
+
+    async def _settle(self, asked: Asked, found: Chosen) -> None:
+        """The question, where there was one, says what was chosen, and has no buttons any more."""
+        name, chosen = _question(asked), found.repository
+        try:
+            if ts := await self._api.find(asked.channel, asked.root, name):
+                await self._api.pace.permit("chat.update")
+                said = w.text(w.bold(_WHICH), f" {chosen.name} ({chosen.address})", id=name)
+                await self._api.update(asked.channel, ts, w.notice(f"{_WHICH} {chosen.name}"), [said])
+        except HonkError as error:
+            _log.warning("a question kept its buttons", reason=error.message)
 
     async def _context(self, asked: Asked, caller: Caller) -> Context:
-        if not asked.more:
-            return Context()
-        said = await self.thread(asked)
-        return await gather(self._api, caller.service, asked.channel, said, asked.ts)
+        said = await self.thread(asked) if asked.more else ()
+        own = Own(ts=asked.ts, user=asked.user, words=asked.text, bot=self._bot.user)
+        return await gather(self._api, self._people, caller, said, own)
 
     async def thread(self, asked: Asked) -> Sequence[Said]:
         """The thread up to the message, as far as Honk may read there."""
@@ -183,8 +214,6 @@ class Asking:
             files=tuple(context.files),
             context=context.text,
         )
-        if wanted.merge:
-            await self._people.linked(asked.user)
         return (await caller.service.submit(wanted, id=asked.id)).task
 
     async def _note(self, task: Task, wished: Wishes, found: Chosen, context: Context) -> None:
@@ -199,6 +228,16 @@ def channel_subject(team: str, channel: str) -> str:
     return f"{DOOR}/{team}/{channel}"
 
 
-def _thread_of(asked: Asked) -> str:
-    """A whisper appears where the person is: in the thread if there is one, otherwise in the channel."""
-    return asked.root if asked.root != asked.ts else ""
+def _place(asked: Asked) -> Place:
+    return Place(door=DOOR, team=asked.team, channel=asked.channel, root=asked.root)
+
+
+def _question(asked: Asked) -> str:
+    """The name of the block that asks which repository is meant."""
+    return f"honk/which/{asked.id}"[:255]
+
+
+def _called(one: Candidate, among: Sequence[Candidate]) -> str:
+    """Its name; with its owner where two have the same one."""
+    alone = sum(each.name == one.name for each in among) == 1
+    return one.name if alone else "/".join(one.address.rstrip("/").replace(":", "/").split("/")[-2:])

@@ -3,10 +3,11 @@
 Every call may be refused; then it is not made again, and the card is all there is, as everywhere else.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from honk.domain.event import AgentWrote, Event
-from honk.domain.task import BUSY, Task
+from honk.domain.task import BUSY, Task, TaskId
 from honk.domain.text import shortened, visible
 from honk.domain.thread import Thread
 from honk.doors.slack.api import Api
@@ -19,8 +20,8 @@ _PROMPTS = (
     ("Plan first", "Plan first: show the cover of each song in the list"),
     ("What is at work?", "What is at work for me?"),
 )
-#: Slack takes so much text at a time
-_PIECE = 11_000
+#: Slack takes so much text at a time; more than the second is not told at once
+_PIECE, _MOST = 11_000, 110_000
 _MARKS = str.maketrans({"<": "‹", ">": "›"})
 
 
@@ -35,8 +36,8 @@ class Assistant:
     def __init__(self, backstage: Backstage, api: Api) -> None:
         self._stage = backstage
         self._api = api
-        #: the status that was set last
-        self._statuses: dict[str, str] = {}
+        #: the status that was set last, and when
+        self._statuses: dict[TaskId, tuple[str, float]] = {}
 
     def _there(self, channel: str) -> bool:
         return self._stage.choices.streaming and channel.startswith("D")
@@ -53,10 +54,14 @@ class Assistant:
             prompts=[{"title": title, "message": message} for title, message in _PROMPTS],
         )
 
-    async def follow(self, thread: Thread, task: Task, doing: str, fresh: Sequence[Event]) -> None:
-        """Title, status and text are as the task is."""
+    def spoke(self, task: TaskId) -> None:
+        """Honk has written in the task's place: Slack ends the status by that."""
+        self._statuses.pop(task, None)
+
+    async def follow(self, thread: Thread, task: Task, doing: str, fresh: Sequence[Event]) -> float | None:
+        """Title, text and status are as the task is; seconds after which the status is to be said again, or None."""
         if not self._there(thread.place.channel):
-            return
+            return None
         if not thread.told:
             await self._api.optional(
                 "assistant.threads.setTitle",
@@ -64,47 +69,74 @@ class Assistant:
                 thread_ts=thread.place.root,
                 title=shortened(visible(task.instruction), 80),
             )
-        await self._status(thread, task, doing)
         await self._stream(thread, task, fresh)
+        return await self._status(thread, task, doing)
 
-    async def _status(self, thread: Thread, task: Task, doing: str) -> None:
-        words = f"{SAYS[task.state].lower()}: {shortened(visible(doing), 60)}" if task.state in BUSY else ""
-        if self._statuses.get(task.id, "") == words:
-            return
-        self._statuses[task.id] = words
-        if not words:
-            self._statuses.pop(task.id)
-        await self._api.optional(
-            "assistant.threads.setStatus",
-            channel_id=thread.place.channel,
-            thread_ts=thread.place.root,
-            status=words,
+    async def _status(self, thread: Thread, task: Task, doing: str) -> float | None:
+        """Slack forgets it after two minutes without a word."""
+        words = (
+            f"{SAYS[task.state].lower()}: {shortened(visible(doing), 60)}".rstrip(" :") if task.state in BUSY else ""
         )
+        every = self._stage.waits.status
+        known, at = self._statuses.get(task.id, ("", 0.0))
+        if known != words or (words and time.monotonic() - at >= every):
+            self._statuses[task.id] = words, time.monotonic()
+            await self._api.optional(
+                "assistant.threads.setStatus",
+                channel_id=thread.place.channel,
+                thread_ts=thread.place.root,
+                status=words,
+            )
+        if not words:
+            self._statuses.pop(task.id, None)
+        return every if words and "assistant.threads.setStatus" not in self._api.lacking else None
 
     async def _stream(self, thread: Thread, task: Task, fresh: Sequence[Event]) -> None:
-        """What the agent says, in one message a turn that grows."""
+        """What the agent says, in one message a turn that grows; another one where Slack has closed it meanwhile."""
         said = [one.data.text for one in fresh if isinstance(one.data, AgentWrote) and not one.data.partial]
-        text = _harmless("\n\n".join(said))[:_PIECE]
-        threads, key = self._stage.chats.threads, f"stream/{task.turn}"
-        sent = await threads.sayings(task.id)
-        ts = sent.get(key, "")
-        if text and not ts and not (await threads.saying(task.id, key)).begun_before:
-            begun = await self._api.optional(
-                "chat.startStream",
-                channel=thread.place.channel,
-                thread_ts=thread.place.root,
-                recipient_user_id=thread.asked_by,
-                recipient_team_id=thread.place.team,
-                markdown_text=text,
+        text = _harmless("\n\n".join(said))
+        for at in range(0, min(len(text), _MOST), _PIECE):
+            await self._say(thread, task, text[at : at + _PIECE], first=at == 0)
+        if task.state not in BUSY:
+            await self._end(thread, task)
+
+    async def _say(self, thread: Thread, task: Task, piece: str, *, first: bool) -> None:
+        sent, streams = await self._streams(task)
+        place = thread.place
+        if streams:
+            words = f"\n\n{piece}" if first else piece
+            grown = await self._api.optional(
+                "chat.appendStream", channel=place.channel, ts=sent[streams[-1]], markdown_text=words
             )
-            if begun is not None:
-                ts = str(begun.get("ts", ""))
-                await threads.said(task.id, key, ts)
-        elif text and ts:
-            await self._api.optional(
-                "chat.appendStream", channel=thread.place.channel, ts=ts, markdown_text=f"\n\n{text}"
-            )
-        if ts and task.state not in BUSY and f"{key}/end" not in sent:
-            await threads.saying(task.id, f"{key}/end")
-            await threads.said(task.id, f"{key}/end", ts)
-            await self._api.optional("chat.stopStream", channel=thread.place.channel, ts=ts)
+            if grown is not None:
+                return
+        key = f"stream/{task.turn}/{len(streams)}"
+        if (await self._stage.chats.threads.saying(task.id, key)).begun_before:
+            return  # it may stand there already: nothing is said twice
+        begun = await self._api.optional(
+            "chat.startStream",
+            channel=place.channel,
+            thread_ts=place.root,
+            recipient_user_id=thread.asked_by,
+            recipient_team_id=place.team,
+            markdown_text=piece,
+        )
+        if begun is not None:
+            self.spoke(task.id)
+            await self._stage.chats.threads.said(task.id, key, str(begun.get("ts", "")))
+
+    async def _streams(self, task: Task) -> tuple[Mapping[str, str], list[str]]:
+        """What was sent, and the keys of the turn's streams in their order."""
+        sent = await self._stage.chats.threads.sayings(task.id)
+        begins = f"stream/{task.turn}/"
+        keys = [key for key, ts in sent.items() if ts and key.startswith(begins) and key[len(begins) :].isdigit()]
+        return sent, sorted(keys, key=lambda key: int(key[len(begins) :]))
+
+    async def _end(self, thread: Thread, task: Task) -> None:
+        sent, streams = await self._streams(task)
+        if not streams or f"{streams[-1]}/end" in sent:
+            return
+        key, ts = f"{streams[-1]}/end", sent[streams[-1]]
+        await self._stage.chats.threads.saying(task.id, key)
+        await self._stage.chats.threads.said(task.id, key, ts)
+        await self._api.optional("chat.stopStream", channel=thread.place.channel, ts=ts)

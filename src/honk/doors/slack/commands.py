@@ -3,58 +3,49 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+import aiohttp
 import structlog
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from honk.domain.task import BUSY, Task
+from honk.domain.task import BUSY
 from honk.domain.text import shortened
 from honk.domain.thread import Delivery
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.asking import Asked, channel_subject
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.card import EMOJI, SAYS
 from honk.doors.slack.hearing import Hearing
+from honk.doors.slack.home import Home
+from honk.doors.slack.names import message_id
 from honk.doors.slack.payloads import Command
 from honk.doors.slack.people import Caller, People, identity
-from honk.doors.slack.plain_words import plain_words
+from honk.doors.slack.personal import Says, help_says, link_blocks, status_says
+from honk.doors.slack.plain_words import plain_words, said_of
 from honk.doors.slack.quiet import hours_of
-from honk.doors.slack.trouble import SlackGone, SlackRefused
+from honk.doors.slack.trouble import SlackDown, SlackGone, SlackRefused
 from honk.doors.slack.writing import Block
 from honk.errors import Usage
-from honk.service import Query
 
 _log = structlog.get_logger()
 
-Says = tuple[str, list[Block]]
 Does = Callable[[Command, Caller, str], Awaitable[Says | None]]
 
-HELP = (
-    (
-        "/honk fix the crash when a playlist is empty",
-        "asks; so does @honk, a message to me, or “Ask Honk” on a message",
-    ),
-    ("/honk here REPOSITORY", "this channel's repository; “off” forgets it"),
-    ("/honk status", "what is at work, and what waits for you"),
-    ("/honk stop [TASK]", "stops this channel's latest task, or that one; the work is kept"),
-    ("/honk link", "shows once who you are, so that you may merge"),
-    ("/honk quiet 20:00-08:00", "when nothing new is said to you; “off” ends it"),
-)
+#: Repositories among which the channel's own is looked for.
+_CANDIDATES = 500
 _ASK = "ask"
 _ALONE, _WITH_A_WORD = frozenset({"help", "status", "link", "unlink"}), frozenset({"here", "stop", "quiet"})
-_OPTIONS = "Options in words: on branch release/8, plan first, use opus, no build, at most $3."
-_REPLIES = "Reply in the thread to steer; “now: …” interrupts; “stop” stops."
 
 
 class Commands:
     """Handles slash commands; the answer is for whoever typed."""
 
-    def __init__(self, backstage: Backstage, api: Api, bot: Bot, people: People, hearing: Hearing) -> None:
+    def __init__(self, backstage: Backstage, api: Api, bot: Bot, people: People, hearing: Hearing, home: Home) -> None:
         self._stage = backstage
         self._api = api
         self._bot = bot
         self._people = people
         self._hearing = hearing
+        self._home = home
         self._does: dict[str, Does] = {
             "help": self._help,
             "status": self._status,
@@ -74,7 +65,7 @@ class Commands:
             caller = await self._people.caller(command.user_id)
             said = await self._does[verb](command, caller, rest)
         except Usage as error:
-            words = f"{error.message}. {error.remedy}".strip(" .") + "."
+            words = said_of(error)
             said = words, [w.text(words[:2900])]
         if said is not None:
             await self.answer(command, *said)
@@ -85,29 +76,29 @@ class Commands:
         if not host.endswith((".slack.com", ".slack-gov.com")) and host != self._api.host:
             await self._api.whisper(command.channel_id, command.user_id, w.notice(text), blocks)
             return
-        sent = await AsyncWebhookClient(command.response_url, session=self._api.session).send(
-            text=w.notice(text), blocks=blocks, response_type="ephemeral"
-        )
+        client = AsyncWebhookClient(command.response_url, session=self._api.session)
+        try:
+            sent = await client.send(text=w.notice(text), blocks=blocks, response_type="ephemeral")
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise SlackDown(f"Slack took no answer ({type(error).__name__})", "it is tried again") from error
         if sent.status_code != 200:
             _log.warning("a command was not answered", status=sent.status_code)
 
-    async def _help(self, _: Command, __: Caller, ___: str) -> Says:
-        lines = [w.line(w.code(one), "  ", w.faint(what)) for one, what in HELP]
-        return "How to use Honk", [w.rich(*lines), w.rich(w.line(_OPTIONS), w.line(_REPLIES))]
+    async def _help(self, _: Command, caller: Caller, __: str) -> Says:
+        return await help_says(caller)
 
     async def _status(self, _: Command, caller: Caller, __: str) -> Says:
-        mine = await mine_of(caller)
-        if not mine:
-            return "Nothing is at work for you", [w.text("Nothing is at work for you, and nothing waits.")]
-        return f"{len(mine)} tasks", [w.rich(w.points(*(status_line(one) for one in mine[:15])))]
+        return await status_says(caller)
 
     async def _stop(self, command: Command, caller: Caller, task: str) -> Says:
         if not task:
             there = await self._stage.chats.threads.in_channel(DOOR, self._bot.team, command.channel_id)
             found = [await self._stage.ports.tasks.get(one.task) for one in there]
             busy = [one for one in found if one.state in BUSY]
-            if len(busy) != 1:
-                names = ", ".join(one.id for one in busy[:5]) or "none"
+            if not busy:
+                raise Usage("no task is at work in this channel", "/honk status shows yours")
+            if len(busy) > 1:
+                names = ", ".join(one.id for one in busy[:5])
                 raise Usage(
                     f"{len(busy)} tasks are at work in this channel: {names}", "press Stop on the card, or name one"
                 )
@@ -118,22 +109,28 @@ class Commands:
     async def _here(self, command: Command, caller: Caller, name: str) -> Says:
         subject = channel_subject(self._bot.team, command.channel_id)
         if not name:
-            now = (await self._stage.chats.preferences.read(subject)).get("repository", "")
-            words = f"This channel's repository is {now}." if now else "This channel has no repository: /honk here NAME"
-            return words, [w.text(words)]
+            return await self._which(caller, (await self._stage.chats.preferences.read(subject)).get("repository", ""))
         if name.lower() in {"off", "none", "-"}:
             await self._stage.chats.preferences.write(subject, {"repository": ""})
             return "Forgotten", [w.text("This channel has no repository of its own any more.")]
-        candidates = await caller.service.repositories(plain_words(name))
-        exact = [one for one in candidates if plain_words(name) in {one.name, one.address}] or list(candidates)
-        if len(exact) != 1:
-            names = ", ".join(one.name for one in exact[:5])
-            raise Usage(
-                f"{len(exact)} repositories that you may use fit {name!r}" + (f": {names}" if names else ""),
-                "give its name as `honk repositories` shows it",
-            )
+        wanted = plain_words(name)
+        found = await caller.service.repositories(wanted)
+        exact = [one for one in found if wanted in {one.name, one.address, *one.aliases}] or list(found)
+        if not exact:
+            raise Usage(f"no repository that you may use fits {wanted!r}", "/honk here NAME takes a part of its name")
+        if len(exact) > 1:
+            names = ", ".join(one.address for one in exact[:5])
+            raise Usage(f"{len(exact)} repositories that you may use fit {wanted!r}: {names}", "give the whole address")
         await self._stage.chats.preferences.write(subject, {"repository": exact[0].address})
         words = f"From now on this channel's repository is {exact[0].name} ({exact[0].address})."
+        return words, [w.text(words)]
+
+    async def _which(self, caller: Caller, address: str) -> Says:
+        """Of a repository that the person may not use, nothing is told but that."""
+        words = "This channel has no repository: /honk here NAME"
+        if address:
+            may = any(one.address == address for one in await caller.service.repositories(limit=_CANDIDATES))
+            words = f"This channel's repository is {address}." if may else "You may not use this channel's repository."
         return words, [w.text(words)]
 
     async def _link(self, command: Command, caller: Caller, _: str) -> Says:
@@ -146,7 +143,10 @@ class Commands:
 
     async def _unlink(self, _: Command, caller: Caller, __: str) -> Says:
         undone = await self._stage.linking.undo(identity(caller.user))
-        words = "You are nobody's user any more." if undone else "There was no link. honk.toml may name you besides."
+        self._home.acted(caller.user)
+        words = "You are not linked any more: you may ask, but not merge."
+        if not undone:
+            words = "honk.toml says who you are: no link to end." if caller.linked else "You were not linked."
         return words, [w.text(words)]
 
     async def _quiet(self, _: Command, caller: Caller, hours: str) -> Says:
@@ -159,6 +159,7 @@ class Commands:
             return words, [w.text(words)]
         hours_of(hours)
         await self._stage.chats.preferences.write(subject, {"quiet_hours": hours})
+        self._home.acted(caller.user)
         words = "No quiet hours from now on." if hours_of(hours) is None else f"Nothing new is said to you {hours}."
         return words, [w.text(words)]
 
@@ -172,11 +173,9 @@ class Commands:
             ts = await self._api.find_in_channel(command.channel_id, name)
             ts = ts or await self._api.post(command.channel_id, w.notice(f"asks: {text}"), [w.rich(*lines, id=name)])
         except (SlackGone, SlackRefused) as error:
-            raise Usage(
-                f"I cannot write here: {error.message}", "invite me with /invite, or write to me alone"
-            ) from error
+            raise Usage(f"I cannot write here: {error.message}", "you can also write to me alone") from error
         asked = Asked(
-            id=f"slack-{self._bot.team}-{command.channel_id}-{ts}",
+            id=message_id(self._bot.team, command.channel_id, ts),
             team=self._bot.team,
             channel=command.channel_id,
             root=ts,
@@ -195,33 +194,3 @@ def _meant(text: str) -> tuple[str, str]:
     if (verb in _ALONE and len(words) == 1) or (verb in _WITH_A_WORD and len(words) <= 2):
         return verb, " ".join(words[1:])
     return _ASK, text
-
-
-async def mine_of(caller: Caller) -> list[Task]:
-    """Of the latest tasks, those that the person asked for and that are not over."""
-    listed = await caller.service.tasks(Query(limit=100))
-    over = {"merged", "deployed", "stopped", "failed"}
-    return [one for one in listed.tasks if one.requested_by == caller.person.id and one.state not in over]
-
-
-def status_line(task: Task) -> Block:
-    return w.line(
-        w.emoji(EMOJI[task.state]),
-        " ",
-        shortened(task.instruction, 100),
-        w.faint(f" ({SAYS[task.state]}, {task.repository.name})"),
-    )
-
-
-def link_blocks(people: People, caller: Caller, workspace: str, hint: str) -> list[Block]:
-    """The way to show who one is: a page on which one is signed in, and the code that it shows."""
-    address = people.address_of_link(caller, workspace)
-    if address is None or hint:
-        return [w.text("Linking needs Honk's pages, which a phone cannot open now: ", hint or "no server runs")]
-    return [
-        w.text("Open the page, sign in, and put the code that it shows in here. You need an access token of Honk."),
-        w.row(
-            w.button("Open the page", "honk:open", url=address, style="primary"),
-            w.button("I have the code…", "honk:code"),
-        ),
-    ]

@@ -10,17 +10,17 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from honk.domain.message import Handling, MessageId
-from honk.domain.task import LANDING, State, TaskId
+from honk.domain.task import LANDING, State
 from honk.domain.thread import Delivery, Place, Thread
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.context import Context, gather
+from honk.doors.slack.context import Context, Own, gather
 from honk.doors.slack.names import delivery_id, message_id
 from honk.doors.slack.payloads import Changed, Reaction, Said
 from honk.doors.slack.people import Caller, People
-from honk.doors.slack.plain_words import mentions, plain_words, without_mention
+from honk.doors.slack.plain_words import mentions, plain_words, said_of, without_mention
 from honk.errors import NotNow, Unknown
 from honk.service import Reply
 
@@ -52,7 +52,7 @@ class Hearing:
         if not await self._is_for_honk(one, thread):
             return
         if thread is None or await self._has_landed(thread):
-            await self.ask(one, one.user, self._words(one))
+            await self.ask(one, one.user)
         else:
             await self._reply(one, thread)
 
@@ -64,7 +64,7 @@ class Hearing:
             if changed.subtype == "message_deleted":
                 return None
             if changed.message is not None:
-                one = one.model_copy(update={"text": changed.message.text})
+                one = one.model_copy(update={"text": changed.message.text, "blocks": changed.message.blocks})
         return one
 
     async def _thread(self, one: Said) -> Thread | None:
@@ -92,12 +92,13 @@ class Hearing:
         """Then words begin something new, in the same repository."""
         return (await self._stage.ports.tasks.get(thread.task)).state in LANDING - {State.MERGING, State.DEPLOYING}
 
-    def _words(self, one: Said) -> str:
-        return plain_words(without_mention(one.text, self._bot.user))
+    async def _words(self, one: Said) -> str:
+        text = without_mention(one.words, self._bot.user)
+        return plain_words(text, await self._people.names(mentions(text)))
 
-    async def ask(self, one: Said, user: str, text: str) -> None:
-        """Keeps the request; it is worked on by itself."""
-        more = bool(one.thread_ts or one.files or one.attachments)
+    async def ask(self, one: Said, user: str) -> None:
+        """Keeps what the message says as that user's request; it is worked on by itself."""
+        more = bool(one.thread_ts or one.files or one.attachments or one.user != user)
         asked = Asked(
             id=message_id(self._bot.team, one.channel, one.ts),
             team=self._bot.team,
@@ -105,7 +106,7 @@ class Hearing:
             root=one.root,
             ts=one.ts,
             user=user,
-            text=text,
+            text=await self._words(one),
             more=more,
         )
         await self.keep(asked)
@@ -121,14 +122,12 @@ class Hearing:
 
     async def _reply(self, one: Said, thread: Thread) -> None:
         caller = await self._people.caller(one.user)
-        text = self._words(one)
+        text = await self._words(one)
         if text.lower().rstrip(" .!") == "stop":
             await caller.service.stop(thread.task)
             return
-        handling = Handling.STEER
-        if text.lower().startswith(_NOW):
-            text, handling = text[len(_NOW) :].strip(), Handling.INTERRUPT
-        context = await self._with_it(one, caller)
+        context = await self._with_it(one, caller, text)
+        text, handling = _meant(text)
         reply = Reply(
             text=text or "See what is attached.",
             images=tuple(context.images),
@@ -138,11 +137,10 @@ class Hearing:
         )
         await caller.service.reply(thread.task, reply, id=message_id(self._bot.team, one.channel, one.ts))
 
-    async def _with_it(self, one: Said, caller: Caller) -> Context:
-        """Files and quotations of this one message: the agent has had what was said before."""
-        if not one.files and not one.attachments:
-            return Context()
-        return await gather(self._api, caller.service, one.channel, (one,), one.ts)
+    async def _with_it(self, one: Said, caller: Caller, text: str) -> Context:
+        """Files, quotations and links of this one message: the agent has had what was said before."""
+        own = Own(ts=one.ts, user=one.user, words=text, bot=self._bot.user)
+        return await gather(self._api, self._people, caller, (one,), own)
 
     # ── changed ────────────────────────────────────────────────────────────────────────────────
     async def changed(self, delivery: Delivery) -> None:
@@ -158,43 +156,41 @@ class Hearing:
             return
         root = (now.thread_ts if now else "") or (before.thread_ts if before else "") or ts
         thread = await self._stage.chats.threads.at(self._place(one.channel, root))
-        if thread is None:
-            await self._maybe_named_now(one, now, before)
-            return
-        await self._change(one, thread, MessageId(message_id(self._bot.team, one.channel, ts)), by)
+        id = MessageId(message_id(self._bot.team, one.channel, ts))
+        waits = thread is not None and await self._waits(thread, id)
+        if thread is not None and (waits or await self._was_for_honk(thread, id)):
+            await self._change(one, thread, id, by, waits=waits)
+        elif now is not None and self._named_now(now, before):
+            said = now.model_copy(update={"channel": one.channel, "channel_type": one.channel_type})
+            delivery_of = delivery_id("message", self._bot.team, one.channel, now.ts, "named")
+            await self.accept("message", delivery_of, said.model_dump_json(), lane=f"{one.channel}/{said.root}")
 
-    async def _maybe_named_now(self, one: Changed, now: Said | None, before: Said | None) -> None:
-        """Somebody put Honk's name into a message that was there already."""
-        if (
-            now is None
-            or self._bot.user not in mentions(now.text)
-            or (before and self._bot.user in mentions(before.text))
-        ):
-            return
-        said = now.model_copy(update={"channel": one.channel, "channel_type": one.channel_type})
-        id = delivery_id("message", self._bot.team, one.channel, now.ts, "named")
-        await self.accept("message", id, said.model_dump_json(), lane=f"{one.channel}/{said.root}")
+    def _named_now(self, now: Said, before: Said | None) -> bool:
+        """Whether somebody put Honk's name into a message that was there already."""
+        return self._bot.user in mentions(now.text) and (before is None or self._bot.user not in mentions(before.text))
 
-    async def _change(self, one: Changed, thread: Thread, id: MessageId, by: str) -> None:
+    async def _change(self, one: Changed, thread: Thread, id: MessageId, by: str, *, waits: bool) -> None:
         caller = await self._people.caller(by)
-        waiting = {each.message.id for each in await caller.service.messages(thread.task)}
         try:
             if one.subtype == "message_deleted":
-                if id in waiting:
+                if waits:
                     await caller.service.withdraw(thread.task, id)
-            elif one.message is not None and id in waiting:
-                await caller.service.edit(thread.task, id, self._words(one.message))
-            elif one.message is not None and await self._was_for_honk(thread.task, id):
-                raise NotNow("the agent has that message already", "say in a new one what should be different")
+            elif one.message is not None:
+                if not waits:
+                    raise NotNow("the agent has that message already", "say in a new one what should be different")
+                await caller.service.edit(thread.task, id, _meant(await self._words(one.message))[0])
         except (NotNow, Unknown) as error:
-            words = f"{error.message}. {error.remedy}".strip()
+            words = said_of(error)
             await self._api.whisper(
                 thread.place.channel, by, w.notice(words), [w.text(words)], thread=thread.place.root
             )
 
-    async def _was_for_honk(self, task: TaskId, id: MessageId) -> bool:
-        latest = (await self._stage.ports.tasks.get(task)).turn
-        return id in {message.id for message in await self._stage.ports.tasks.said(task, latest)}
+    async def _waits(self, thread: Thread, id: MessageId) -> bool:
+        return any(one.message.id == id for one in await self._stage.ports.tasks.waiting(thread.task))
+
+    async def _was_for_honk(self, thread: Thread, id: MessageId) -> bool:
+        latest = (await self._stage.ports.tasks.get(thread.task)).turn
+        return id in {message.id for message in await self._stage.ports.tasks.said(thread.task, latest)}
 
     # ── reacted ────────────────────────────────────────────────────────────────────────────────
     async def reacted(self, delivery: Delivery) -> None:
@@ -205,10 +201,16 @@ class Hearing:
         if one.user == self._bot.user or one.item.type != "message":
             return
         found = await self._api.message(one.item.channel, one.item.ts)
-        if found is None or (found.user == self._bot.user and not found.text):
+        if found is None or found.user == self._bot.user:
             return
-        said = found.model_copy(update={"channel": one.item.channel})
-        await self.ask(said, one.user, self._words(said))
+        await self.ask(found.model_copy(update={"channel": one.item.channel}), one.user)
 
     def _place(self, channel: str, root: str) -> Place:
         return Place(door=DOOR, team=self._bot.team, channel=channel, root=root)
+
+
+def _meant(text: str) -> tuple[str, Handling]:
+    """The words of a reply, and when the agent is to hear them."""
+    if text.lower().startswith(_NOW):
+        return text[len(_NOW) :].strip(), Handling.INTERRUPT
+    return text, Handling.STEER

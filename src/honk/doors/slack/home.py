@@ -1,52 +1,107 @@
 """The home tab: my tasks, what waits for me, builds, money that is left, settings."""
 
+import time
+
+import anyio
+import structlog
+
+from honk.domain.event import BuildReady, Event, TaskMoved, TaskSettled
 from honk.domain.task import BUSY, State, Task
 from honk.domain.text import shortened
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import EMOJI, SAYS
-from honk.doors.slack.commands import HELP, link_blocks
 from honk.doors.slack.people import Caller, People
+from honk.doors.slack.personal import WAITS, help_blocks, link_blocks
 from honk.doors.slack.writing import Block
 from honk.errors import HonkError, NotAllowed
 from honk.service import Query
 
-_WAITS = frozenset({State.PROPOSED, State.DRAFT, State.WAITING})
+_log = structlog.get_logger()
+
 _SHOWN = 8
+#: seconds for which it is kept right after somebody looked, and for how many
+_LOOKED, _LOOKERS = 600.0, 50
+#: what changes something that it shows
+_NEWS = (TaskMoved, TaskSettled, BuildReady)
 
 
 class Home:
-    """Shows it when somebody opens it; it is right at that moment."""
+    """Shows it when somebody opens it, and keeps it right for ten minutes after. `keep` runs while the door is open."""
 
     def __init__(self, backstage: Backstage, api: Api, bot: Bot, people: People) -> None:
         self._stage = backstage
         self._api = api
         self._bot = bot
         self._people = people
+        #: when each of those who looked lately did so last, and what they saw
+        self._looked: dict[str, float] = {}
+        self._seen: dict[str, list[Block]] = {}
+        self._links: dict[tuple[str, str], str] = {}
+        self._news = anyio.Event()
 
     async def opened(self, user: str) -> None:
+        """Somebody looks at it: it is right at that moment."""
+        self._looked[user] = time.monotonic()
+        if len(self._looked) > _LOOKERS:
+            self._forget(min(self._looked, key=lambda one: self._looked[one]))
+        self._seen.pop(user, None)
+        await self._publish(user)
+
+    def heard(self, event: Event) -> None:
+        """Is told each event that this process stored."""
+        if self._looked and isinstance(event.data, _NEWS):
+            self._news.set()
+
+    def acted(self, user: str) -> None:
+        """That person did something by which it may look different now."""
+        if user in self._looked:
+            self._news.set()
+
+    async def keep(self) -> None:
+        """Goes on until it is cancelled."""
+        while True:
+            await self._news.wait()
+            await anyio.sleep(self._stage.waits.home)
+            self._news = anyio.Event()
+            for user, at in list(self._looked.items()):
+                if time.monotonic() - at > _LOOKED:
+                    self._forget(user)
+                    continue
+                try:
+                    await self._publish(user)
+                except Exception as error:  # noqa: BLE001 - one home tab must not end the door
+                    _log.warning("a home tab was not brought up to date", user=user, reason=str(error))
+
+    def _forget(self, user: str) -> None:
+        self._looked.pop(user, None)
+        self._seen.pop(user, None)
+
+    async def _publish(self, user: str) -> None:
+        """Says nothing to Slack where nothing is different."""
         try:
-            caller = await self._people.caller(user)
+            blocks = (await self._blocks(await self._people.caller(user)))[:100]
         except NotAllowed as error:
-            await self._api.home(user, {"type": "home", "blocks": [w.text(error.message)]})
-            return
-        await self._api.home(user, {"type": "home", "blocks": (await self._blocks(caller))[:100]})
+            blocks = [w.text(error.message)]
+        if self._seen.get(user) != blocks:
+            await self._api.home(user, {"type": "home", "blocks": blocks})
+            self._seen[user] = blocks
 
     async def _blocks(self, caller: Caller) -> list[Block]:
         listed = (await caller.service.tasks(Query(limit=100))).tasks
         mine = [one for one in listed if one.requested_by == caller.person.id]
         blocks = [w.header("Honk")]
-        blocks += await self._section("Waits for you", [one for one in mine if one.state in _WAITS], caller)
+        blocks += await self._section("Waits for you", [one for one in mine if one.state in WAITS], caller)
         blocks += await self._section("At work", [one for one in mine if one.state in BUSY], caller)
         blocks += await self._builds(mine)
-        over = [one for one in mine if one.state not in _WAITS and one.state not in BUSY]
+        over = [one for one in mine if one.state not in WAITS and one.state not in BUSY]
         blocks += await self._section("Over", over[:5], caller)
         if not mine:
             blocks.append(
                 w.text("Nothing yet. Say what should be different in a repository, in the Messages tab or with @.")
             )
-        blocks += [w.rule(), *(await self._money(caller)), *(await self._settings(caller)), w.rule(), *_help()]
+        blocks += [w.rule(), *(await self._money(caller)), *(await self._settings(caller)), w.rule(), *help_blocks()]
         return blocks
 
     async def _section(self, title: str, tasks: list[Task], caller: Caller) -> list[Block]:
@@ -63,12 +118,9 @@ class Home:
     async def _buttons(self, task: Task) -> list[Block]:
         elements = []
         thread = await self._stage.chats.threads.of(task.id)
-        if thread is not None and thread.card and not thread.broken:
-            try:
-                link = await self._api.permalink(thread.place.channel, thread.card)
-                elements.append(w.button("Open the thread", "honk:open", url=link))
-            except HonkError:
-                pass
+        there = thread is not None and thread.card and not thread.broken
+        if thread is not None and there and (link := await self._link(thread.place.channel, thread.card)):
+            elements.append(w.button("Open the thread", "honk:open", url=link))
         page = self._stage.ports.previews.page(f"/tasks/{task.id}")
         if page and not self._stage.ports.previews.hint():
             elements.append(w.button("Details", "honk:open:page", url=page))
@@ -78,11 +130,22 @@ class Home:
             elements.append(w.button("Merge…", "honk:merge", task.id, style="primary"))
         return [w.row(*elements)] if elements else []
 
+    async def _link(self, channel: str, ts: str) -> str:
+        """Where the message is; "" where Slack does not say. It never moves, so it is asked for once."""
+        if len(self._links) > 1000:
+            self._links.clear()
+        if (channel, ts) not in self._links:
+            try:
+                self._links[channel, ts] = await self._api.permalink(channel, ts)
+            except HonkError:
+                return ""
+        return self._links[channel, ts]
+
     async def _builds(self, mine: list[Task]) -> list[Block]:
         if self._stage.ports.previews.hint():
             return []
         lines: list[Block] = []
-        for task in [one for one in mine if one.state in _WAITS][:_SHOWN]:
+        for task in [one for one in mine if one.state in WAITS][:_SHOWN]:
             build = await self._stage.ports.records.build(task.id)
             page = build and self._stage.ports.previews.page(f"/builds/{build.id}")
             if build and page:
@@ -114,7 +177,3 @@ class Home:
             w.text("You can ask, but not merge: nobody knows who you are outside of Slack."),
             *link_blocks(self._people, caller, self._bot.team_name, hint),
         ]
-
-
-def _help() -> list[Block]:
-    return [w.rich(*(w.line(w.code(one), "  ", w.faint(what)) for one, what in HELP))]

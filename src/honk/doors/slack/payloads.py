@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from honk.doors.slack.plain_words import words_of
+
 
 def _none_is_empty(value: object) -> object:
     return "" if value is None else value
@@ -17,6 +19,11 @@ def _none_is_nothing(value: object) -> object:
     return () if value is None else value
 
 
+def _none_is_zero(value: object) -> object:
+    return 0 if value is None else value
+
+
+Number = Annotated[int, BeforeValidator(_none_is_zero)]
 Text = Annotated[str, BeforeValidator(_none_is_empty)]
 Blocks = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_none_is_nothing)]
 
@@ -33,7 +40,7 @@ class ChatFile(_Record):
     title: Text = ""
     mimetype: Text = ""
     filetype: Text = ""
-    size: int = 0
+    size: Number = 0
     url_private_download: Text = ""
     url_private: Text = ""
     #: "tombstone" where it was deleted, "file_access" where it can only be asked for
@@ -47,6 +54,13 @@ class ChatFile(_Record):
 
 
 Files = Annotated[tuple[ChatFile, ...], BeforeValidator(_none_is_nothing)]
+
+
+class AttachmentField(_Record):
+    """A line of an attachment, such as "Release: 2.3"."""
+
+    title: Text = ""
+    value: Text = ""
 
 
 class Attachment(_Record):
@@ -64,7 +78,15 @@ class Attachment(_Record):
     is_msg_unfurl: bool = False
     is_share: bool = False
     files: Files = ()
-    message_blocks: Blocks = ()
+    fields: Annotated[tuple[AttachmentField, ...], BeforeValidator(_none_is_nothing)] = ()
+    blocks: Blocks = ()
+
+    @property
+    def words(self) -> str:
+        """Everything that it shows, a line each."""
+        shown = self.text or words_of(self.blocks) or self.fallback
+        lines = [f"{one.title}: {one.value}" if one.title else one.value for one in self.fields]
+        return "\n".join(line for line in (self.pretext, self.title, shown, *lines) if line.strip())
 
 
 Attachments = Annotated[tuple[Attachment, ...], BeforeValidator(_none_is_nothing)]
@@ -106,10 +128,20 @@ class Said(_Record):
         return self.thread_ts or self.ts
 
     @property
+    def words(self) -> str:
+        """What it says, with Slack's marks; a program's words are often in its blocks alone."""
+        if self.text.strip() and not self.bot_id:
+            return self.text
+        more = words_of(self.blocks)
+        return "\n".join(one for one in (self.text, more) if one.strip()) if more != self.text.strip() else self.text
+
+    @property
     def by_a_person(self) -> bool:
         """Whether somebody wrote it; joins, pins and bots did not."""
         return (
-            bool(self.user) and not self.bot_id and self.subtype in {"", "file_share", "thread_broadcast", "me_message"}
+            self.user not in {"", "USLACKBOT"}
+            and not self.bot_id
+            and self.subtype in {"", "file_share", "thread_broadcast", "me_message"}
         )
 
 
@@ -265,6 +297,8 @@ class Command(_Record):
 
 
 class Profile(_Record):
+    """What somebody says of themselves."""
+
     display_name: Text = ""
     real_name: Text = ""
 
@@ -284,7 +318,7 @@ class ChatUser(_Record):
     is_admin: bool = False
     is_owner: bool = False
     #: seconds east of Greenwich, at present
-    tz_offset: Annotated[int, BeforeValidator(lambda value: value or 0)] = 0
+    tz_offset: Number = 0
     profile: Profile = Profile()
 
     @property

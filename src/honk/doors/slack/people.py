@@ -5,14 +5,19 @@ are, so that none can talk Honk into a loop. Whoever is not linked with a person
 that identity; what goes to production takes a link.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from honk.domain.person import Identity, IdentityKind, Person
+from honk.domain.text import shortened, visible
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.payloads import ChatUser
-from honk.errors import NotAllowed
+from honk.errors import HonkError, NotAllowed
 from honk.service import Local
+
+#: Names that are looked up for one conversation; whoever else is in it is shown by id.
+_NAMES = 50
 
 
 class Unlinked(NotAllowed):
@@ -65,6 +70,16 @@ class People:
                 "link yourself once: /honk link",
             )
         return caller
+
+    async def names(self, users: Iterable[str]) -> dict[str, str]:
+        """What these users are called; a name that Slack does not tell is the id."""
+        found: dict[str, str] = {}
+        for user in sorted(set(users))[:_NAMES]:
+            try:
+                found[user] = shortened(visible((await self._api.user(user)).shown), 80)
+            except HonkError:
+                found[user] = user
+        return found
 
     def _kept_out(self, found: ChatUser) -> str:
         choices = self._stage.choices
