@@ -227,7 +227,9 @@ class SlackDoor:
             await self._presses.tell(interaction, error)
 
     async def submit(self, interaction: Interaction) -> Answer:
-        return await self._submitting.submitted(interaction)
+        answer = await self._submitting.submitted(interaction)
+        self._home.acted(interaction.user.id)
+        return answer
 
     async def offer(self, user: str, typed: str) -> dict[str, Any]:
         try:

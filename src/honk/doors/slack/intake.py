@@ -15,6 +15,7 @@ import structlog
 
 from honk.domain.thread import Delivery
 from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
 from honk.errors import HonkError, MachineInTrouble, Retryable
 
@@ -127,10 +128,10 @@ class Intake:
         except (Retryable, SlackRevoked) as error:
             if self._stage.ports.clock() - delivery.at < _PATIENCE:
                 return _wait(delivery)
-            return await self._later(delivery, str(error))
+            return await self._later(delivery, said_of(error))
         except HonkError as error:
             _log.warning("a delivery of Slack was refused", id=delivery.id, reason=str(error))
-            await self._say(delivery, str(error))
+            await self._say(delivery, said_of(error))
         except Exception:  # noqa: BLE001 - the boundary of a door: one delivery must not end all others
             _log.exception("a delivery of Slack was not handled", id=delivery.id)
             return await self._later(delivery, "it is a defect of Honk; its log says more")

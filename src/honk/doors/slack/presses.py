@@ -13,6 +13,7 @@ from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.opening import verb_of
 from honk.doors.slack.payloads import Interaction
 from honk.doors.slack.people import Caller, People, identity
+from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.telling import Telling
 from honk.errors import HonkError, NotNow, Usage
 from honk.service import Go, Reply
@@ -58,7 +59,7 @@ class Presses:
 
     async def tell(self, interaction: Interaction, error: HonkError) -> None:
         """Says to the person why it was not done, where they pressed."""
-        words = f"{error.message}. {error.remedy}".strip(" .") + "."
+        words = said_of(error)
         channel = interaction.where or await self._api.direct(interaction.user.id)
         root = interaction.container.thread_ts or (interaction.message.thread_ts if interaction.message else "")
         await self._api.whisper(channel, interaction.user.id, w.notice(words), [w.text(words[:2900])], thread=root)

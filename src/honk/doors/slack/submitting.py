@@ -18,6 +18,7 @@ from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.payloads import Interaction, View
 from honk.doors.slack.people import Caller, People, identity
+from honk.doors.slack.plain_words import said_of
 from honk.errors import HonkError, Usage
 from honk.service import Approval, HandOver, Reply, Review
 
@@ -86,8 +87,16 @@ class Submitting:
     async def _ask(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         asked = Asked.model_validate_json(view.private_metadata)
         words, repository = view.state.given("words"), view.state.given("repository")
-        # of its own name: the same message may be asked about twice, in other words
-        changed = {"id": f"{asked.id}-{view.id}", "text": words, "repository": repository, "user": caller.user}
+        await self._asking.may_write(asked.channel)
+        changed = {
+            # of its own name: the same message may be asked about twice, in other words
+            "id": f"{asked.id}-{view.id}",
+            "text": words,
+            "repository": repository,
+            "user": caller.user,
+            # the message belongs to what is asked, whatever became of its words
+            "more": True,
+        }
         await self._hearing.keep(asked.model_copy(update=changed))
 
     async def _which(self, view: View, caller: Caller, about: dict[str, str]) -> None:
@@ -133,7 +142,7 @@ def _act(view: View) -> str:
 def _refused(view: View, error: Usage) -> Answer:
     """Below the first field, where there is one; otherwise in place of the form."""
     block = next((one for one in ("typed", "words", "code", "repository") if one in view.state.values), "")
-    said = f"{error.message}. {error.remedy}".strip(" .") + "."
+    said = said_of(error)
     if block:
         return {"response_action": "errors", "errors": {block: said[:2000]}}
     return {"response_action": "update", "view": modals.problem("Not done", error.message, error.remedy)}
