@@ -43,7 +43,9 @@ class Waits:
     ping: float = 5.0
     #: after which a socket that does not come back by itself is made anew
     lost: float = 30.0
-    #: before a place is tried again; doubled each time, up to `rest`
+    #: between two looks for deliveries that another process left, or that are due again
+    look: float = 2.0
+    #: before a place or a delivery is tried again; doubled each time, up to `rest`
     later: float = 2.0
     rest: float = 120.0
     #: before a status is said again: Slack forgets it after two minutes

@@ -24,8 +24,6 @@ _log = structlog.get_logger()
 #: for how long whoever took a delivery has it for itself; asked for again while the work goes on
 _HELD = timedelta(seconds=120)
 _AT_ONCE = 16
-#: seconds between two looks for what another process left
-_LOOK = 2.0
 #: how often something is tried before it is given up
 _TRIES = 6
 #: for how long the trouble of others (Slack's, the database's) is waited out
@@ -84,7 +82,7 @@ class Intake:
                     self._working.add(delivery.id)
                     group.start_soon(self._work, delivery)
                 if not taken:
-                    with anyio.move_on_after(_LOOK):
+                    with anyio.move_on_after(self._stage.waits.look):
                         await self._news.wait()
 
     async def _take(self) -> tuple[Delivery, ...]:
@@ -127,7 +125,7 @@ class Intake:
             _log.warning("Slack took no answer", id=delivery.id, reason=error.message)
         except (Retryable, SlackRevoked) as error:
             if self._stage.ports.clock() - delivery.at < _PATIENCE:
-                return _wait(delivery)
+                return self._wait(delivery)
             return await self._later(delivery, said_of(error))
         except HonkError as error:
             _log.warning("a delivery of Slack was refused", id=delivery.id, reason=str(error))
@@ -140,7 +138,7 @@ class Intake:
     async def _later(self, delivery: Delivery, reason: str) -> timedelta | None:
         """It is put off, longer each time, until it is given up."""
         if delivery.tries + 1 < _TRIES:
-            return _wait(delivery)
+            return self._wait(delivery)
         _log.error("a delivery of Slack was given up", id=delivery.id, reason=reason)
         await self._say(delivery, f"I could not do this: {reason}")
         return None
@@ -151,6 +149,6 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - what cannot be said must not keep what is over open
             _log.warning("nobody could be told", id=delivery.id, reason=str(error))
 
-
-def _wait(delivery: Delivery) -> timedelta:
-    return timedelta(seconds=min(2.0 ** min(delivery.tries + 1, 6), 60.0))
+    def _wait(self, delivery: Delivery) -> timedelta:
+        waits = self._stage.waits
+        return timedelta(seconds=min(waits.later * 2.0 ** min(delivery.tries, 10), waits.rest))
