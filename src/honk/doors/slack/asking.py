@@ -7,6 +7,7 @@ message to Honk alone, a reaction, the shortcut, /honk), and however often, it b
 from collections.abc import Sequence
 from dataclasses import replace
 
+import anyio
 import structlog
 from pydantic import BaseModel, ConfigDict
 
@@ -23,10 +24,11 @@ from honk.doors.slack.names import delivery_id
 from honk.doors.slack.payloads import Said
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.personal import answer_to
+from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.telling import Telling
 from honk.doors.slack.trouble import SlackDown
 from honk.doors.slack.writing import Block
-from honk.errors import HonkError, Usage
+from honk.errors import HonkError, NotNow, Usage, single
 from honk.service import Candidate, LimitsWanted, NewTask
 from honk.service.choosing import Chosen, Doubt, choose
 from honk.service.wishes import Wishes, wishes
@@ -35,6 +37,8 @@ _log = structlog.get_logger()
 #: Repositories among which is chosen.
 _CANDIDATES = 500
 _OFFERED = 3
+#: seconds after which nobody needs to be told any more that their message was seen
+_SOON = 2.0
 #: What is asked by who only names Honk below a conversation.
 _AS_SAID = "Do what the conversation asks for."
 _HOW = "Say what should be different, in a sentence: “fix the crash when a playlist is empty”. /honk help says more."
@@ -77,8 +81,14 @@ class Asking:
     async def ask(self, delivery: Delivery) -> None:
         """One request. Delivered again: the same task."""
         asked = Asked.model_validate_json(delivery.body)
-        if asked.ts:
-            await self._acknowledge(asked)
+        with single():
+            async with anyio.create_task_group() as beside:
+                if asked.ts:
+                    beside.start_soon(self.acknowledge, asked.channel, asked.ts)
+                await self._make(asked)
+
+    async def _make(self, asked: Asked) -> None:
+        """The task, or what is said in its place."""
         caller = await self._people.caller(asked.user)
         wished = wishes(asked.text)
         if wished.merge:
@@ -112,10 +122,10 @@ class Asking:
             raise Usage("this request is too old", "ask again")
         return Asked.model_validate_json(kept.body).model_copy(update={"repository": repository})
 
-    async def _acknowledge(self, asked: Asked) -> None:
-        """Seen: before anything else, and never a reason to do nothing else."""
+    async def acknowledge(self, channel: str, ts: str) -> None:
+        """Seen: said beside everything else, and never a reason to do nothing else. The card says the same, later."""
         try:
-            await self._api.react(asked.channel, asked.ts, SEEN)
+            await self._api.react(channel, ts, SEEN, within=_SOON)
         except HonkError as error:
             _log.warning("a message was not marked as seen", reason=error.message)
 
@@ -145,20 +155,22 @@ class Asking:
 
     async def _repository(self, asked: Asked, caller: Caller) -> Chosen | Doubt:
         candidates = await caller.service.repositories(limit=_CANDIDATES)
+        earlier = await self._stage.chats.threads.at(_place(asked))
+        thread = (await self._stage.ports.tasks.get(earlier.task)).repository if earlier else None
         if asked.repository:
+            if earlier and thread and earlier.message == asked.ts and thread.url != asked.repository:
+                raise NotNow(f"it was begun in {thread.name} already", "ask for it once more to have it elsewhere too")
             named = next((one for one in candidates if one.address == asked.repository), None)
             if named is None:
                 raise Usage("that repository is not among those that you may use", "choose another one")
             return Chosen(repository=named, reason="chosen by you")
         kept = await self._stage.chats.preferences.read(channel_subject(asked.team, asked.channel))
-        earlier = await self._stage.chats.threads.at(_place(asked))
-        thread = (await self._stage.ports.tasks.get(earlier.task)).repository.url if earlier else None
-        return choose(asked.text, candidates, channel=kept.get("repository"), thread=thread)
+        return choose(asked.text, candidates, channel=kept.get("repository"), thread=thread.url if thread else None)
 
     async def _offer(self, asked: Asked, doubt: Doubt) -> None:
         """Three buttons and a search, once."""
         if not doubt.best:
-            await self._whisper(asked, doubt.reason)
+            await self._whisper(asked, said_of(Usage(doubt.reason)))
             return
         best = doubt.best[:_OFFERED]
         buttons = [

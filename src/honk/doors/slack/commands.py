@@ -104,7 +104,7 @@ class Commands:
                 )
             task = busy[0].id
         await caller.service.stop(task)
-        return "Stopping", [w.text("Stopping ", w.code(task), ". What was done is kept.")]
+        return f"Stopping {task}", [w.text("Stopping ", w.code(task), ". What was done is kept.")]
 
     async def _here(self, command: Command, caller: Caller, name: str) -> Says:
         subject = channel_subject(self._bot.team, command.channel_id)
@@ -112,7 +112,8 @@ class Commands:
             return await self._which(caller, (await self._stage.chats.preferences.read(subject)).get("repository", ""))
         if name.lower() in {"off", "none", "-"}:
             await self._stage.chats.preferences.write(subject, {"repository": ""})
-            return "Forgotten", [w.text("This channel has no repository of its own any more.")]
+            words = "This channel has no repository of its own any more."
+            return words, [w.text(words)]
         wanted = plain_words(name)
         found = await caller.service.repositories(wanted)
         exact = [one for one in found if wanted in {one.name, one.address, *one.aliases}] or list(found)
