@@ -86,10 +86,7 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
         case events.QuestionAsked() as asked:
             return _question(asked, event, card, thread)
         case events.QuestionReminded(question=question, hours=hours):
-            said = f"Still waiting for an answer, for {hours:g} h: {question}"
-            return said, [
-                w.rich(w.line(_to(thread), f" still waiting for an answer, for {hours:g} h:"), w.quote(question))
-            ]
+            return _reminder(question, hours, thread)
         case events.PlanProposed() as plan:
             return _plan(plan, card, thread)
         case events.BuildReady() as ready:
@@ -97,7 +94,7 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
         case events.TaskSettled() as settled:
             return _settled(settled, event, log, card, thread)
         case events.MergeDone() | events.MergeRefused() | events.DeploymentFinished():
-            return _landed(event, card, thread)
+            return _landed(event, log, card, thread)
     return None
 
 
@@ -114,6 +111,12 @@ def _question(asked: events.QuestionAsked, event: Event, card: Card, thread: Thr
     ]
     buttons.append(w.button("Answer…", "honk:answer", id, style="" if asked.choices else "primary"))
     return f"A question: {asked.question}", [w.rich(*lines, w.quote(shortened(asked.question, 2500))), w.row(*buttons)]
+
+
+def _reminder(question: str, hours: float, thread: Thread) -> Made:
+    said = f"still waiting for an answer, for {hours:g} h:"
+    lines = [w.line(_to(thread), f" {said}"), w.quote(shortened(question, 2500))]
+    return f"{said.capitalize()} {question}", [w.rich(*lines)]
 
 
 def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
@@ -161,14 +164,39 @@ def _settled(
     said_already = any(isinstance(one, events.QuestionAsked | events.PlanProposed) for one in turn)
     if settled.outcome not in _NEEDS or (settled.outcome == "question" and said_already):
         return None
-    if settled.state in {State.MERGED, State.DEPLOYED, State.DEPLOYING}:
-        return None  # a landing that went wrong has a message of its own
+    if _told_already(log, event):
+        return None
+    if settled.state in {State.MERGED, State.DEPLOYED}:
+        return _broke_off(settled, card, thread)
     mark, words = _NEEDS[settled.outcome]
     if settled.outcome == "no_change" and settled.state == State.PROPOSED:
         words = "Nothing more was changed."
     lines = [w.line(_to(thread), " ", w.emoji(mark), " ", w.bold(words)), *_why(settled, card)]
     buttons = [*_decide(card), w.button("Retry", "honk:retry", card.task.id)]
     return f"{words} {settled.reason}", [w.rich(*lines), *_rows(buttons)]
+
+
+def _told_already(log: Sequence[Event], event: Event) -> bool:
+    """Whether what ended with this event has had a message: a refusal to merge, or how a deployment ended."""
+    for one in reversed([each for each in log if each.seq < event.seq]):
+        if isinstance(one.data, events.MergeRefused | events.DeploymentFinished):
+            return True
+        if isinstance(one.data, events.TaskSettled):
+            return False
+    return False
+
+
+def _broke_off(settled: events.TaskSettled, card: Card, thread: Thread) -> Made | None:
+    """A deployment or an undo of which nothing was begun."""
+    if not settled.reason:
+        return None
+    undoes = settled.state == State.DEPLOYED
+    words = "It was not undone" if undoes else "It is merged, and was not deployed"
+    again = w.button("Undo…", "honk:undo", card.task.id, style="danger")
+    if not undoes:
+        again = w.button("Deploy", "honk:deploy", card.task.id, style="primary")
+    lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(shortened(settled.reason, 800))]
+    return f"{words}: {settled.reason}", [w.rich(*lines), w.row(again)]
 
 
 def _why(settled: events.TaskSettled, card: Card) -> list[Block]:
@@ -187,7 +215,7 @@ def _unproven(card: Card) -> tuple[str, ...]:
     return card.verdict.not_proven if card.verdict and card.verdict.answer is Answer.UNSURE else ()
 
 
-def _landed(event: Event, card: Card, thread: Thread) -> Made | None:
+def _landed(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made | None:
     match event.data:
         case events.MergeDone(commit=commit, base=base):
             said = f"Merged into {base} as {commit[:7]}"
@@ -199,8 +227,22 @@ def _landed(event: Event, card: Card, thread: Thread) -> Made | None:
             ]
             return f"Not merged: {reason}", [w.rich(*lines, *([w.line(shortened(remedy, 400))] if remedy else []))]
         case events.DeploymentFinished() as finished:
-            return _deployed(finished, card, thread)
+            return _undone(finished.environment) if _went_back(event, log) else _deployed(finished, card, thread)
     return None
+
+
+def _went_back(event: Event, log: Sequence[Event]) -> bool:
+    """Whether what is live now is another version than the one that was merged."""
+    before = [one.data for one in log if one.seq < event.seq]
+    merged = [one.commit for one in before if isinstance(one, events.MergeDone)]
+    begun = [one.commit for one in before if isinstance(one, events.DeploymentStarted)]
+    live = isinstance(event.data, events.DeploymentFinished) and event.data.state == "live"
+    return live and bool(merged and begun) and begun[-1] != merged[-1]
+
+
+def _undone(where: str) -> Made:
+    said = f"Undone: {where} has the version before"
+    return said, [w.text(w.emoji("rewind"), " ", w.bold(said))]
 
 
 def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -> Made | None:
@@ -214,8 +256,7 @@ def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -
         rows = [w.row(undo)] if card.task.state is State.DEPLOYED else []
         return f"Deployed to {where}", [w.text(*parts), *rows]
     if finished.state == "undone":
-        said = f"Undone: {where} has the version before"
-        return said, [w.text(w.emoji("rewind"), " ", w.bold(said))]
+        return _undone(where)
     said = f"The deployment to {where} is unhealthy: the version before is still live"
     blocks = [w.rich(w.line(_to(thread), " ", w.emoji("rotating_light"), " ", w.bold(said)))]
     if finished.output.strip():
