@@ -149,5 +149,5 @@ async def test_what_the_policy_does_not_allow_is_neither_offered_nor_told_of(her
 
     here.world.policy.written = RolesPolicy(lambda: Rules(people=(ada,), roles=roles[:1]))
     await here.ask("fix the crash", user="ben")
-    assert "There is no repository that you may use here." == await whispered(here, "ben", "There is no")
+    assert await whispered(here, "ben", "There is no") == "There is no repository that you may use here."
     assert await here.world.latest() is None
