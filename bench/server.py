@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ FIXED = "def total(numbers):\n    return sum(numbers)\n"
 ADDED = "\n    def test_empty(self):\n        self.assertEqual(total([]), 0)\n"
 WORDS = "Fix the crash of total() for an empty list"
 MANY = "Look around"
+#: states of tasks that are at work or in line
+BUSY = {"accepted", "queued", "preparing", "coding", "verifying", "merging", "deploying"}
 #: prints an access token
 TOKEN = """\
 import asyncio
@@ -179,6 +181,16 @@ class Server:
             for one in answer.json()
         ]
 
+    async def tasks(self) -> dict[str, str]:
+        """The latest tasks and their states."""
+        answer = await self._client.get("/api/v1/tasks", params={"limit": 1000})
+        answer.raise_for_status()
+        return {one["id"]: one["state"] for one in answer.json()["tasks"]}
+
+    async def busy(self) -> bool:
+        """Whether a task is at work, or in line for it."""
+        return bool(set((await self.tasks()).values()) & BUSY)
+
     async def ready(self, warm: int) -> bool:
         """Waits until that many agents wait, and the machine is calm; whether they do."""
         deadline = time.monotonic() + 150
@@ -191,13 +203,23 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(root: Path, name: str, model: ScriptedModel, **work: int) -> AsyncIterator[Server]:
+async def serving(
+    root: Path,
+    name: str,
+    model: ScriptedModel,
+    *,
+    more: str = "",
+    environ: Mapping[str, str] | None = None,
+    **work: int,
+) -> AsyncIterator[Server]:
+    """A server; `more` is for its honk.toml, `environ` for its environment."""
     home = root / name
     home.mkdir()
     settings = "[work]\n" + "".join(f"{key} = {value}\n" for key, value in work.items())
-    (home / "honk.toml").write_text(settings + "[limits]\nusd = 1000.0\ncalls = 100000\n")
+    (home / "honk.toml").write_text(settings + "[limits]\nusd = 1000.0\ncalls = 100000\n" + more)
     base = {k: v for k, v in os.environ.items() if not k.startswith(("ANTHROPIC_", "CLAUDE", "HONK_"))}
     environment = {**base, "HONK_HOME": str(home), "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "sk-ant-bench"}
+    environment |= environ or {}
     made = subprocess.run((sys.executable, "-c", TOKEN), env=environment, check=True, capture_output=True, text=True)
     profile = os.environ.get("BENCH_PROFILE", "").split()
     process = await asyncio.create_subprocess_exec(

@@ -1,5 +1,6 @@
 """Slack's Web API as this door uses it: paced, patient with 429, with Honk's own errors."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ class Api:
         self.pace = pace
         self._users: dict[str, tuple[float, ChatUser]] = {}
         self._channels: dict[str, tuple[float, ChatChannel]] = {}
+        #: reactions that were asked for, so that the same is not asked for twice
+        self._reacted: dict[str, tuple[float, bool]] = {}
         #: what the workspace turned out not to have; not asked for again
         self.lacking: set[str] = set()
         #: why nothing is asked of Slack at present: it does not accept the token
@@ -126,18 +129,32 @@ class Api:
             thread_ts=thread or None,
         )
 
-    async def react(self, channel: str, ts: str, name: str) -> None:
-        """There already: no effect."""
-        await self._quietly({"already_reacted", "message_not_found", "too_many_reactions"}, "add", channel, ts, name)
+    async def react(self, channel: str, ts: str, name: str, *, within: float = math.inf) -> None:
+        """There already: no effect. None either, then and later, where its permit would take longer than `within`."""
+        known, key = {"already_reacted", "message_not_found", "too_many_reactions"}, f"{channel} {ts} {name}"
+        if key in self._reacted:
+            return
+        _remember(self._reacted, key, (0.0, True))
+        try:
+            await self._quietly(known, "add", channel, ts, name, within=within)
+        except BaseException:
+            self._reacted.pop(key, None)
+            raise
 
     async def unreact(self, channel: str, ts: str, name: str) -> None:
         """Not there: no effect."""
+        self._reacted.pop(f"{channel} {ts} {name}", None)
         await self._quietly({"no_reaction", "message_not_found"}, "remove", channel, ts, name)
 
-    async def _quietly(self, known: set[str], verb: str, channel: str, ts: str, name: str) -> None:
+    async def _quietly(
+        self, known: set[str], verb: str, channel: str, ts: str, name: str, *, within: float = math.inf
+    ) -> None:
         method = self._client.reactions_add if verb == "add" else self._client.reactions_remove
+        hurried = within < math.inf
+        if hurried and not await self.pace.permit(f"reactions.{verb}", within=within):
+            return
         try:
-            await self._call(f"reactions.{verb}", method, channel=channel, timestamp=ts, name=name)
+            await self._call(f"reactions.{verb}", method, permitted=hurried, channel=channel, timestamp=ts, name=name)
         except SlackRefused as error:
             if error.error not in known:
                 raise

@@ -48,6 +48,9 @@ class Inside(Protocol):
     async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
         """Keeps a delivery. Raises NotKept: then it is not acknowledged."""
 
+    def kept(self, said: Said) -> None:
+        """A message is kept that was not known before."""
+
     def ours(self, body: Body) -> bool:
         """Whether it is of the workspace that this door is for."""
 
@@ -181,7 +184,8 @@ async def _keep_said(inside: Inside, event: Body) -> None:
     if not said.ts or not said.channel:
         return
     id = delivery_id("message", inside.bot.team, said.channel, said.ts)
-    await inside.accept("message", id, said.model_dump_json(), lane=f"{said.channel}/{said.root}")
+    if await inside.accept("message", id, said.model_dump_json(), lane=f"{said.channel}/{said.root}"):
+        inside.kept(said)
 
 
 async def _keep_changed(inside: Inside, event: Body) -> None:

@@ -36,6 +36,7 @@ from honk.doors.slack.presses import Presses
 from honk.doors.slack.socket import connected
 from honk.doors.slack.submitting import Answer, Submitting
 from honk.doors.slack.telling import Telling
+from honk.doors.slack.trouble import SlackRefused
 from honk.errors import HonkError, Usage, first
 
 _log = structlog.get_logger()
@@ -101,6 +102,7 @@ class SlackDoor:
         self._app = bolt_app(client, self._signing_secret.reveal(), self)
         await self._note("")
         async with anyio.create_task_group() as group:
+            self._beside = group
             group.start_soon(self._intake.keep)
             group.start_soon(self._telling.keep)
             group.start_soon(self._home.keep)
@@ -161,6 +163,7 @@ class SlackDoor:
         }
         self._intake = Intake(stage, handlers, self._gave_up)
         hearing.accept = self._intake.accept
+        self._asking, self._hearing = asking, hearing
         self._presses, self._commands = presses, commands
         self._opening = Opening(api, self._people, bot.team)
         self._submitting = Submitting(stage, api, self._people, asking, hearing)
@@ -206,6 +209,11 @@ class SlackDoor:
     async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
         return await self._intake.accept(kind, id, body, lane=lane)
 
+    def kept(self, said: Said) -> None:
+        """Whoever asks sees at once that it was heard, before anybody works on it."""
+        if self._hearing.begins(said):
+            self._beside.start_soon(self._asking.acknowledge, said.channel, said.ts)
+
     def ours(self, body: dict[str, Any]) -> bool:
         """Of the one workspace; a shared channel delivers under both, and only ours is answered."""
         team = body.get("team_id") or (body.get("team") or {}).get("id") or ""
@@ -223,6 +231,9 @@ class SlackDoor:
                     await self._opening.pressed(interaction)
         except TimeoutError:
             raise NotKept("a modal") from None
+        except SlackRefused as error:
+            if error.error != "exchanged_trigger_id":  # otherwise it is open already
+                raise
         except Usage as error:
             await self._presses.tell(interaction, error)
 
@@ -268,7 +279,7 @@ class SlackDoor:
 
     async def revoked(self, kind: str) -> None:
         """Somebody's token was, or the app is gone: whether it is this one's is asked of Slack itself."""
-        _log.warning("a token was revoked", event=kind)
+        _log.warning("a token was revoked", kind=kind)
         with suppress(HonkError):
             await self._api.bot()
 

@@ -56,6 +56,12 @@ class Hearing:
         else:
             await self._reply(one, thread)
 
+    def begins(self, one: Said) -> bool:
+        """Whether it certainly is for Honk, and begins something: no more is looked at than the message itself."""
+        if not one.by_a_person or one.user == self._bot.user or one.thread_ts:
+            return False
+        return self._bot.user in mentions(one.text) or one.channel_type == "im"
+
     async def _as_it_is_now(self, one: Said) -> Said | None:
         """With the words of the latest change, which may have been delivered before it; None once it was deleted."""
         found = await self._stage.chats.deliveries.beginning(delivery_id("edited", self._bot.team, one.channel, one.ts))

@@ -18,6 +18,8 @@ _log = structlog.get_logger()
 SEEN = "eyes"
 #: The agent hears it at its next step, or the next turn begins with it.
 QUEUED = "hourglass_flowing_sand"
+#: seconds after which a mark would say what nobody waits for any more
+_SOON = 5.0
 
 
 async def show_marks(thread: Thread, log: Sequence[Event], api: Api, ports: Ports) -> None:
@@ -59,6 +61,6 @@ def _mark(data: EventData) -> tuple[str, str] | None:
 
 async def _show(channel: str, ts: str, mark: str, api: Api, *, queued: bool) -> None:
     if mark:
-        await api.react(channel, ts, mark)
+        await api.react(channel, ts, mark, within=_SOON)
     if mark != QUEUED and queued:
         await api.unreact(channel, ts, QUEUED)

@@ -4,7 +4,9 @@ The rates are those of Slack's tiers (https://docs.slack.dev/apis/web-api/rate-l
 a 429 is the exception. Posting is bounded by the channel besides.
 """
 
+import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -19,9 +21,11 @@ class Rate:
     at_once: int
 
 
-TIER_2 = Rate(a_minute=18, at_once=8)
-TIER_3 = Rate(a_minute=48, at_once=20)
-TIER_4 = Rate(a_minute=95, at_once=40)
+# Of these, what is at once and what comes in a minute are together no more than the tier: whoever has gone beyond it is
+# told to wait for most of a minute, and all cards stand still meanwhile.
+TIER_2 = Rate(a_minute=13, at_once=6)
+TIER_3 = Rate(a_minute=36, at_once=12)
+TIER_4 = Rate(a_minute=70, at_once=26)
 #: channels that are remembered; of the others nothing is left to be remembered
 _CHANNELS = 2_000
 #: a channel takes one message a second, in short bursts more
@@ -33,8 +37,9 @@ RATES = {
     "chat.postMessage": WORKSPACE,
     "chat.postEphemeral": TIER_4,
     "chat.update": TIER_3,
-    "chat.getPermalink": WORKSPACE,
-    "reactions.add": TIER_3,
+    "chat.getPermalink": TIER_4,
+    # soon or never: whoever asks in a burst sees it at once
+    "reactions.add": Rate(a_minute=24, at_once=24),
     "reactions.remove": TIER_2,
     "conversations.replies": TIER_3,
     "conversations.history": TIER_3,
@@ -51,6 +56,8 @@ RATES = {
     "chat.stopStream": TIER_2,
 }
 _OTHERWISE = TIER_3
+#: of a permit, which no wait is worth
+_ROUNDING = 1e-6
 
 
 class _Bucket:
@@ -68,9 +75,10 @@ class _Bucket:
         self._at = now
         return self._left
 
-    def wait(self, now: float) -> float:
-        """Seconds until one is permitted."""
-        missing = max(1.0 - self.left(now), 0.0) * 60 / self.rate.a_minute
+    def wait(self, now: float, before: int = 0) -> float:
+        """Seconds until one is permitted, after those that were asked for before."""
+        missing = 1.0 + before - self.left(now)
+        missing = missing * 60 / self.rate.a_minute if missing > _ROUNDING else 0.0
         return max(missing, self.not_before - now, 0.0)
 
     def take(self, now: float) -> None:
@@ -90,16 +98,31 @@ class Pace:
         self._sleep = sleep
         self._buckets: dict[str, _Bucket] = {}
         self._lines: dict[str, anyio.Lock] = {}
+        #: how many wait in each line
+        self._waiting: Counter[str] = Counter()
 
-    async def permit(self, method: str, channel: str = "") -> None:
-        """Returns when the method may be called, and counts the call."""
+    async def permit(self, method: str, channel: str = "", *, within: float = math.inf) -> bool:
+        """True when the method may be called, which counts the call; False once that would take longer than `within`.
+
+        That many seconds are the most that is waited. Nothing is counted then.
+        """
         names = list(dict.fromkeys((method, self._name(method, channel))))
-        # one line for a channel: the others need not wait behind a full one
-        async with self._lines.setdefault(names[-1], anyio.Lock()):
-            while (wait := max(self._bucket(name).wait(self._now()) for name in names)) > 0:
-                await self._sleep(wait)
-            for name in names:
-                self._bucket(name).take(self._now())
+        line, given_up = names[-1], self._now() + within
+        if max(self._bucket(name).wait(self._now(), self._waiting[line]) for name in names) > within:
+            return False
+        self._waiting[line] += 1
+        try:
+            # one line for a channel: the others need not wait behind a full one
+            async with self._lines.setdefault(line, anyio.Lock()):
+                while (wait := max(self._bucket(name).wait(self._now()) for name in names)) > 0:
+                    if self._now() + wait > given_up:
+                        return False
+                    await self._sleep(wait)
+                for name in names:
+                    self._bucket(name).take(self._now())
+        finally:
+            self._waiting[line] -= 1
+        return True
 
     def hold(self, method: str, seconds: float, channel: str = "") -> None:
         """Slack wants that long a pause; where a channel has a rate of its own, in that channel only."""

@@ -78,6 +78,7 @@ class Telling:
         self._gone: dict[TaskId, str] = {}
         self._news = anyio.Event()
         self._free = anyio.Semaphore(_AT_ONCE)
+        self._first = anyio.Semaphore(_AT_ONCE)
 
     def heard(self, event: Event) -> None:
         """Is told each event that this process stored."""
@@ -245,10 +246,12 @@ class Telling:
     async def _say_all(self, thread: Thread) -> float | None:
         """Everything that is new, and the card."""
         task, ports = thread.task, self._stage.ports
-        async with self._free:
-            log = await ports.events.read(task, limit=100_000)
-            if not thread.card:
+        log = await ports.events.read(task, limit=100_000)
+        if not thread.card:
+            # whoever has just asked does not wait for what others are told
+            async with self._first:
                 thread = await self._put_up(thread, log)
+        async with self._free:
             await show_marks(thread, log, self._api, ports)
             told, again = await self._announce(thread, log)
             fresh = [event for event in log if event.seq > thread.told]
