@@ -93,7 +93,7 @@ async def test_pictures_are_shown_files_are_laid_out_and_what_is_missing_is_said
     for missing in ("is gone, or not Slack's", "fake.png could not be fetched", "evil.example is no host of Slack's"):
         assert missing in words
     assert "the file huge.zip is larger than 100 MiB" in words
-    assert "huge.zip is larger" in text_of(here.said(root)[0])
+    assert "the file fake.png could not be fetched" in text_of(here.said(root)[0])
     assert all(given for _, given in slack.downloads)
     assert "eyes" in slack.reactions("general", asked)
 

@@ -147,8 +147,12 @@ class FakeForge:
         return next((name for name, one in self._code.commits.items() if one in on and head in one.parents[1:]), None)
 
 
+@dataclass
 class FakePreviews:
     """See `Previews`."""
+
+    #: why a phone cannot open any address; "" where it can
+    obstacle: str = ""
 
     async def show(self, build: Build) -> str | None:
         return f"http://preview/{build.id}"
@@ -160,7 +164,7 @@ class FakePreviews:
         return f"http://honk{path}"
 
     def hint(self) -> str:
-        return ""
+        return self.obstacle
 
 
 @dataclass

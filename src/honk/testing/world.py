@@ -60,9 +60,11 @@ class Watch:
     """A second passes whenever somebody looks at it."""
 
     now: datetime = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+    #: or less, where many look and one must have time
+    step: timedelta = timedelta(seconds=1)
 
     def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
+        self.now += self.step
         return self.now
 
 
@@ -175,6 +177,7 @@ class World:
         #: whose identities belong together, as honk.toml says now
         self.who_is_who = Rules()
         self.machine = FakeMachine()
+        self.previews = FakePreviews()
         self.camera = FakeCamera()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
@@ -194,7 +197,7 @@ class World:
             agents=self.agents,
             gate=self._passed(self.gate, "gate"),
             forge=self._passed(self.forge, "forge"),
-            previews=FakePreviews(),
+            previews=self.previews,
             policy=self.policy,
             machine=self.machine,
             tokens=self.store.tokens,

@@ -230,9 +230,11 @@ class Asking:
 
     async def _note(self, task: Task, wished: Wishes, found: Chosen, context: Context) -> None:
         """What was understood, on the card: people see at once when it was something else."""
-        parts = [f"{found.repository.name}: {found.reason}", *wished.understood, *context.missing]
-        noted = TaskNoted(text=" · ".join(parts))
-        await self._stage.ports.events.record(task.id, 1, noted, key="understood")
+        understood = [f"{found.repository.name}: {found.reason}", *wished.understood]
+        for key, parts in (("understood", understood), ("missing", context.missing)):
+            if parts:
+                noted = TaskNoted(text=" · ".join(parts))
+                await self._stage.ports.events.record(task.id, 1, noted, key=key)
 
 
 def channel_subject(team: str, channel: str) -> str:

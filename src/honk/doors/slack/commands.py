@@ -190,8 +190,8 @@ class Commands:
 
 def _meant(text: str) -> tuple[str, str]:
     """The verb and its one word; words that say more are a request."""
-    words = text.split()
-    verb = words[0].lower() if words else "help"
+    words = text.split() or ["help"]
+    verb = words[0].lower()
     if (verb in _ALONE and len(words) == 1) or (verb in _WITH_A_WORD and len(words) <= 2):
         return verb, " ".join(words[1:])
     return _ASK, text

@@ -11,6 +11,7 @@ from honk.errors import HonkError
 
 _MARK = re.compile(r"<([^<>]*)>")
 _NAMED = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
+_TERMINAL = re.compile(r"`?honk [a-z]")
 #: Elements of blocks that carry words of their own, and those that carry other elements.
 _WORDS, _WITHIN = ("text", "alt_text"), ("text", "fields", "elements", "blocks", "title")
 
@@ -63,8 +64,9 @@ def _words(one: object) -> Iterator[str]:
 
 
 def said_of(error: HonkError) -> str:
-    """What was refused and what helps, as sentences."""
-    return " ".join(_sentence(part) for part in (error.message, error.remedy) if part.strip())
+    """What was refused and what helps, as sentences. A command of the terminal helps nobody who holds a phone."""
+    remedy = "" if _TERMINAL.match(error.remedy) else error.remedy
+    return " ".join(_sentence(part) for part in (error.message, remedy) if part.strip())
 
 
 def _sentence(words: str) -> str:
