@@ -129,8 +129,8 @@ def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
 
 
 def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made:
-    name = ready.name or card.task.repository.name
-    version = ready.app_version or ready.commit[:7]
+    name = shortened(ready.name or card.task.repository.name, 80)
+    version = shortened(ready.app_version or ready.commit[:7], 60)
     changed, tried = _changed(log, event.turn), _to_try(log, event.turn)
     lines = [w.line(_to(thread), " ", w.bold(f"{name} {version}"), " is ready to try")]
     lines += [w.line(one) for one in changed]
@@ -218,7 +218,7 @@ def _unproven(card: Card) -> tuple[str, ...]:
 def _landed(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made | None:
     match event.data:
         case events.MergeDone(commit=commit, base=base):
-            said = f"Merged into {base} as {commit[:7]}"
+            said = f"Merged into {shortened(base, 120)} as {commit[:7]}"
             return said, [w.text(w.emoji("twisted_rightwards_arrows"), " ", w.bold(said))]
         case events.MergeRefused(reason=reason, remedy=remedy):
             lines = [
@@ -240,13 +240,13 @@ def _went_back(event: Event, log: Sequence[Event]) -> bool:
     return live and bool(merged and begun) and begun[-1] != merged[-1]
 
 
-def _undone(where: str) -> Made:
-    said = f"Undone: {where} has the version before"
+def _undone(environment: str) -> Made:
+    said = f"Undone: {shortened(environment, 80)} has the version before"
     return said, [w.text(w.emoji("rewind"), " ", w.bold(said))]
 
 
 def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -> Made | None:
-    where = finished.environment
+    where = shortened(finished.environment, 80)
     if finished.state == "live":
         parts: list[w.Part] = [w.emoji("rocket"), " ", w.bold(f"Deployed to {where}")]
         address = card.production or finished.url

@@ -97,7 +97,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", mentions: Mapping[Pe
     if task.state is State.WAITING and not card.plan and task.reason:
         blocks.append(w.rich(w.quote(shortened(task.reason, 1000))))
     blocks.append(w.small(*_small(card)))
-    if notes := [shortened(one, 300) for one in card.notes[-2:]]:
+    if notes := [one for one in (shortened(each, 300) for each in card.notes[-2:]) if one]:
         blocks.append(w.small(*(w.escaped(one) for one in notes)))
     if row := _row(card, thread):
         blocks.append(row)
@@ -134,10 +134,10 @@ def _checks(verdict: Verdict) -> list[w.Part]:
 
 def _small(card: Card) -> list[str]:
     task = card.task
-    where = w.escaped(f"{task.repository.name}" + (f" @ {card.base.branch}" if card.base else ""))
+    where = w.escaped(shortened(task.repository.name + (f" @ {card.base.branch}" if card.base else ""), 120))
     limit = task.options.limits.usd
     money = f"${card.spent.usd:.2f}" + (f" of ${limit:.2f}" if limit is not None else "")
-    parts = [where, w.escaped(f"for {card.requested_by}"), money, _since(card)]
+    parts = [where, w.escaped(f"for {shortened(card.requested_by, 80)}"), money, _since(card)]
     if card.pull_request is not None:
         number, url = f"pull request {card.pull_request.number}", card.pull_request.url
         parts.append(w.anchor(url, number) if url and _open(card, url) else number)

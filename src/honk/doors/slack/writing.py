@@ -9,6 +9,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote as quote_url
 
 from honk.domain.text import shortened, visible
 
@@ -19,12 +20,16 @@ Part = str | Block
 BLOCKS, SECTION, HEADER, BUTTON, VALUE, ALT = 50, 3000, 150, 75, 2000, 2000
 #: Slack cuts a message's text off here
 MESSAGE = 40_000
-_TITLE, _OPTION, _PLACEHOLDER, _INPUT_LABEL = 24, 75, 150, 2000
+_TITLE, _OPTION, _PLACEHOLDER, _INPUT_LABEL, _ADDRESS = 24, 75, 150, 2000, 2000
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 #: looks like it, means nothing
 _LOOKALIKES = str.maketrans({"*": "\u2217", "`": "\u02cb", "~": "\u223c"})
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+#: what is left where an escaped character, or a link, is cut off
+_HALF = re.compile(r"&[a-z]*$|<[^>]*$")
+#: what an address has only in escaped form; a percent sign is part of one
+_UNSAFE = re.compile(r"[^\w.~:/?#\[\]@!$&'()+,;=%-]+", re.ASCII)
 #: what Slack would show as an emoji, and names that reach everybody
 _EMOJI, _EVERYBODY = re.compile(r":(?=[\w+'-]+:)"), re.compile(r"@(?=(?:channel|here|everyone)\b)")
 
@@ -76,11 +81,16 @@ def _some(text: str) -> str:
 
 
 def line(*parts: Part) -> Block:
-    return {"type": "rich_text_section", "elements": [_element(one) for one in parts if one]}
+    return {"type": "rich_text_section", "elements": _elements(parts)}
 
 
 def quote(*parts: Part) -> Block:
-    return {"type": "rich_text_quote", "elements": [_element(one) for one in parts if one]}
+    return {"type": "rich_text_quote", "elements": _elements(parts)}
+
+
+def _elements(parts: Iterable[Part]) -> list[Block]:
+    """Slack takes neither an empty text nor an empty line."""
+    return [_element(one) for one in parts if one] or [_element(" ")]
 
 
 def pre(text: str) -> Block:
@@ -120,15 +130,14 @@ def header(words: str) -> Block:
 
 def small(*parts: str) -> Block:
     """Small print. The parts are mrkdwn: `escaped` words and `anchor`s."""
-    return {
-        "type": "context",
-        "elements": [{"type": "mrkdwn", "text": one[:SECTION], "verbatim": True} for one in parts[:10] if one],
-    }
+    shown = [one if len(one) <= SECTION else _HALF.sub("", one[:SECTION]) for one in parts[:10] if one] or [" "]
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": one, "verbatim": True} for one in shown]}
 
 
 def anchor(url: str, words: str) -> str:
-    """A link as mrkdwn, to one of Honk's own addresses."""
-    return f"<{url}|{escaped(words)}>"
+    """A link as mrkdwn; nothing in the address can end it. One that Slack would not take is left out."""
+    safe = _UNSAFE.sub(lambda match: quote_url(match[0].encode("utf-8", "replace")), url)
+    return f"<{safe}|{escaped(words)}>" if len(safe) < _ADDRESS else escaped(words)
 
 
 def rule() -> Block:
@@ -193,7 +202,7 @@ def field(
     if hint:
         element["placeholder"] = _plain(shortened(hint, _PLACEHOLDER))
     if initial:
-        element["initial_value"] = initial[:SECTION]
+        element["initial_value"] = visible(initial)[:SECTION]
     return _input(id, label, element, optional)
 
 
