@@ -1,0 +1,53 @@
+"""What a landing has messages for in Slack: each of its ends once, by its name."""
+
+from slack_samples import HEAD, ID, NOW, Samples
+
+from honk.domain import event as events
+from honk.domain.event import Event, EventData
+from honk.domain.task import State
+from honk.doors.slack.announcing import announcements
+
+OLDER = "7654321" + "0" * 33
+
+
+def said(*data: EventData, state: State = State.MERGED) -> list[str]:
+    """The messages about these events, as notifications."""
+    given = Samples(words=lambda: "words", many=1, state=state)
+    log = [
+        Event(id=str(seq), task=ID, turn=1, seq=seq, at=NOW, actor=None, data=one) for seq, one in enumerate(data, 1)
+    ]
+    return [one.shown.text for one in announcements(log, log, given.card(), given.thread()) if one.shown is not None]
+
+
+def begun(commit: str) -> events.DeploymentStarted:
+    return events.DeploymentStarted(deployment="d", environment="production", commit=commit, undo="the one before")
+
+
+def finished(state: str) -> events.DeploymentFinished:
+    return events.DeploymentFinished(deployment="d", environment="production", state=state)
+
+
+def ended(state: State, reason: str = "it broke") -> events.TaskSettled:
+    return events.TaskSettled(state=state, outcome="error", reason=reason)
+
+
+MERGED = events.MergeDone(commit=HEAD, head=HEAD, base="main")
+
+
+def test_a_refusal_to_merge_is_said_once() -> None:
+    refused = events.MergeRefused(reason="the branch moved", remedy="reply")
+    assert said(refused, ended(State.WAITING, "the branch moved")) == ["Not merged: the branch moved"]
+
+
+def test_an_undo_is_no_deployment() -> None:
+    landed = (MERGED, begun(HEAD), finished("live"), ended(State.DEPLOYED, ""))
+    assert said(*landed) == ["Merged into main as 1234567", "Deployed to production"]
+    assert said(*landed, begun(OLDER), finished("live"))[2:] == ["Undone: production has the version before"]
+    assert said(*landed, begun(HEAD), finished("live"))[2:] == ["Deployed to production"], "deployed again"
+
+
+def test_what_never_began_is_said_too() -> None:
+    assert said(MERGED, ended(State.MERGED))[1:] == ["It is merged, and was not deployed: it broke"]
+    assert said(ended(State.DEPLOYED), state=State.DEPLOYED) == ["It was not undone: it broke"]
+    unhealthy = said(MERGED, begun(HEAD), finished("failed"), ended(State.MERGED))[1:]
+    assert unhealthy == ["The deployment to production is unhealthy: the version before is still live"]
