@@ -148,6 +148,7 @@ async def talked_about(opened: Any, place: tuple[str, str, str], source: Path, n
     """A task at work, and the thread in which it was asked for."""
     from datetime import UTC, datetime
 
+    from honk.domain.event import TaskNoted
     from honk.domain.message import Message, MessageId
     from honk.domain.task import Options, State, Task, TaskId
     from honk.domain.thread import Place, Thread
@@ -167,6 +168,7 @@ async def talked_about(opened: Any, place: tuple[str, str, str], source: Path, n
     message = Message(id=MessageId(f"bench-{number}"), by=opened.person.id, text="bench", at=now)
     await ports.tasks.add(task, Turn(task=task.id, number=1, message=message))
     where = Place(door="slack", team=team, channel=channel, root=root)
+    await ports.events.record(task.id, 1, TaskNoted(text="asked for"))  # whoever has no events is told nothing
     await opened.chats.threads.add(Thread(task=task.id, place=where, asked_by="U0USER0", message=root))
     return task
 
@@ -392,7 +394,7 @@ class Bench:
         """event → card, for 1, 10 and 30 tasks at once with an event a quarter second, every fourth second a note."""
         head("a note is recorded → the card shows it, or a later one")
         for limited in (False, True):
-            for count in (1, 10, 30):
+            for count in map(int, self._options.at_once.split(",")):
                 await self._delay(count, limited)
 
     async def _delay(self, count: int, limited: bool) -> None:
@@ -466,5 +468,6 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=int, default=7, help="samples of `first`, warm")
     parser.add_argument("--agents", type=int, default=6, help="agents that `first` starts at once")
     parser.add_argument("--tasks", type=int, default=3, help="tasks of `updates`")
+    parser.add_argument("--at-once", default="1,10,30", help="tasks of `delay`")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the tasks of `delay` work")
     asyncio.run(main(parser.parse_args()))
