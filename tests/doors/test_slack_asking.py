@@ -78,6 +78,7 @@ async def test_below_a_conversation_the_card_is_in_its_thread(here: SlackWorld) 
 
 async def test_an_edit_that_names_it_asks_and_a_bare_name_is_answered_with_how(here: SlackWorld) -> None:
     ts = await here.slack.say("ada", "general", "fix the crash")
+    await here.card(await here.ask(user="cleo"), "Ready to merge")  # by then the message was left alone
     await here.slack.edit("ada", "general", ts, f"{here.slack.mention} fix the crash, no build")
     card = await here.card(ts, "Ready to merge")
     assert "no build" in text_of(card)
@@ -87,7 +88,7 @@ async def test_an_edit_that_names_it_asks_and_a_bare_name_is_answered_with_how(h
     await here.slack.say("ben", "general", here.slack.mention)
     how = await here.slack.until(lambda: here.slack.ephemeral("ben"))
     assert "Say what should be different" in how[0].text and ".." not in how[0].text
-    await one_task(here)
+    assert len(await here.world.store.tasks.list(limit=10)) == 2
 
 
 async def test_the_emoji_on_a_bots_crash_report_asks_in_the_name_of_who_reacted(here: SlackWorld) -> None:
@@ -176,4 +177,5 @@ async def test_strangers_guests_and_bots_are_not_let_in(here: SlackWorld) -> Non
     await here.ask(user="sentry")
     ts = await here.ask()
     await here.card(ts, "Ready to merge")
+    assert not here.slack.ephemeral("sentry"), "nothing is said to a bot, which might answer"
     await one_task(here)
