@@ -1,3 +1,4 @@
+# ruff: noqa: SIM117 - who is served needs what was opened before
 """What Honk adds to Slack, each row beside its alternative in the same run. `--rows` chooses, `--help` says which.
 
 Slack is honk.testing.fake_slack in this process, over its socket; Honk is a server with its store on disk. `ack` and
@@ -367,9 +368,7 @@ class Bench:
 
     async def updates(self) -> None:
         """Changes of the card beside events, of a task of the real Claude Code with twenty tool calls."""
-        print(
-            "\na task with 20 tool calls: changes of its card beside its events (one change an event is the alternative)"
-        )
+        print("\na task with 20 tool calls: changes of its card beside its events (alternative: one an event)")
         async with ScriptedModel(scenarios(), strict=False) as model:
             for limited in (False, True):
                 async with slack(limited) as workspace:
