@@ -8,12 +8,14 @@ from typing import TypeVar
 
 import anyio
 
+from honk.adapters.sql import SqlStore
 from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task
 from honk.domain.text import Secret
 from honk.doors.slack import Backstage, Choices, SlackDoor, Waits
+from honk.ports import Chats
 from honk.service import Defaults, Diagnosis, Feed, Local
 from honk.service.linking import Linking
 from honk.service.repositories import Named
@@ -153,15 +155,23 @@ async def slack_world(
         yield here
 
 
-def door_of(here: SlackWorld, choices: Choices, waits: Waits = QUICK) -> SlackDoor:
+def door_of(
+    here: SlackWorld,
+    choices: Choices,
+    waits: Waits = QUICK,
+    *,
+    store: SqlStore | None = None,
+    chats: Chats | None = None,
+) -> SlackDoor:
     """A door on the same store: there may be several."""
+    store = store or here.world.store
     backstage = Backstage(
         ports=here.world.app.ports,
-        chats=here.world.store.chats,
+        chats=chats or store.chats,
         service=here.local,
         linking=here.linking,
-        listen=here.world.store.listen,
-        stamp=here.world.store.stamp,
+        listen=store.listen,
+        stamp=store.stamp,
         choices=choices,
         waits=waits,
     )

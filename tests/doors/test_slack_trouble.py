@@ -101,7 +101,7 @@ async def test_an_archived_channel_is_told_afterwards_what_it_missed(here: Slack
 async def test_a_thread_that_is_gone_is_told_to_whoever_asked(here: SlackWorld, way: str) -> None:
     slack = here.slack
     slack.add_channel("music", members=["ada", "ben"])
-    ts, ends = await at_work(here, channel="music")
+    _, ends = await at_work(here, channel="music")
     if way == "removed":
         await slack.remove("ben", "music")
     elif way == "deleted":

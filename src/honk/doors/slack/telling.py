@@ -272,8 +272,8 @@ class Telling:
 
     async def _put_up(self, thread: Thread, log: Sequence[Event]) -> Thread:
         _, shown = await self._look_at(thread)
-        ts = await self.say(thread, "card", shown)
-        await self._stage.chats.threads.told(thread.task, thread.told, shown.digest)
+        ts, sent = await self.say(thread, "card", shown)
+        await self._stage.chats.threads.told(thread.task, thread.told, shown.digest if sent else "")
         return await self._stage.chats.threads.change(thread.task, card=ts)
 
     async def _change_card(self, thread: Thread) -> str:
@@ -292,8 +292,11 @@ class Telling:
                 raise
             # somebody deleted it: a new one takes its place
             key = f"card/{thread.card}"
-            ts = await self.say(thread, key, shown)
-            await self._stage.chats.threads.change(thread.task, card=ts)
+            ts, sent = await self.say(thread, key, shown)
+            thread = await self._stage.chats.threads.change(thread.task, card=ts)
+            if not sent:
+                await self._stage.chats.threads.told(thread.task, thread.told, "")
+                return await self._change_card(thread)
         return shown.digest
 
     async def _announce(self, thread: Thread, log: Sequence[Event]) -> tuple[int, float | None]:
@@ -314,20 +317,23 @@ class Telling:
                 await self._picture(thread, one)
         return last, None
 
-    async def say(self, thread: Thread, key: str, shown: Shown) -> str:
-        """Sends a message once, however often this is called; its ts. In doubt it is looked for first."""
+    async def say(self, thread: Thread, key: str, shown: Shown) -> tuple[str, bool]:
+        """Sends a message once, however often this is called: its ts, and whether it was sent now and shows this.
+
+        In doubt it is looked for first; what is found may show what was true when it was sent.
+        """
         threads, place = self._stage.chats.threads, thread.place
         saying = await threads.saying(thread.task, key)
         if saying.message:
-            return saying.message
+            return saying.message, False
         name = marker(thread.task, key)
-        ts = await self._api.find(place.channel, place.root, name) if saying.begun_before else ""
-        if not ts:
+        found = await self._api.find(place.channel, place.root, name) if saying.begun_before else ""
+        if not (ts := found):
             if not await self._hold(thread.task):
                 raise Retryable("another server writes in this thread")
             ts = await self._send(thread, shown, name)
         await threads.said(thread.task, key, ts)
-        return ts
+        return ts, not found
 
     async def _send(self, thread: Thread, shown: Shown, name: str) -> str:
         channel, root = thread.place.channel, thread.place.root
