@@ -143,7 +143,7 @@ def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: C
         if _reaches(card) and page
         else []
     )
-    buttons += _decide(card)
+    buttons += _decide(card, style="" if buttons else "primary")
     if buttons:
         blocks.append(w.row(*buttons))
     if not _reaches(card):
@@ -195,7 +195,7 @@ def _broke_off(settled: events.TaskSettled, card: Card, thread: Thread) -> Made 
     again = w.button("Undo…", "honk:undo", card.task.id, style="danger")
     if not undoes:
         again = w.button("Deploy", "honk:deploy", card.task.id, style="primary")
-    lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(shortened(settled.reason, 800))]
+    lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(w.sentence(settled.reason))]
     return f"{words}: {settled.reason}", [w.rich(*lines), w.row(again)]
 
 
@@ -203,7 +203,7 @@ def _why(settled: events.TaskSettled, card: Card) -> list[Block]:
     found = [w.line("• ", shortened(one.summary, 250)) for one in _refusing(card)][:4]
     found += [w.line("• not proven: ", shortened(one, 250)) for one in _unproven(card)][:3]
     if settled.reason and (not found or settled.outcome not in {"fail", "unsure"}):
-        found.insert(0, w.quote(shortened(settled.reason, 800)))
+        found.insert(0, w.quote(w.sentence(settled.reason)))
     return found
 
 
@@ -223,9 +223,9 @@ def _landed(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> M
         case events.MergeRefused(reason=reason, remedy=remedy):
             lines = [
                 w.line(_to(thread), " ", w.emoji("no_entry"), " ", w.bold("Not merged")),
-                w.quote(shortened(reason, 800)),
+                w.quote(w.sentence(reason)),
             ]
-            return f"Not merged: {reason}", [w.rich(*lines, *([w.line(shortened(remedy, 400))] if remedy else []))]
+            return f"Not merged: {reason}", [w.rich(*lines, *([w.line(w.sentence(remedy))] if remedy else []))]
         case events.DeploymentFinished() as finished:
             return _undone(finished.environment) if _went_back(event, log) else _deployed(finished, card, thread)
     return None
@@ -265,11 +265,11 @@ def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -
 
 
 # ── parts ──────────────────────────────────────────────────────────────────────────────────────
-def _decide(card: Card) -> list[Block]:
+def _decide(card: Card, style: str = "primary") -> list[Block]:
     """Merge and review, where there is something to decide."""
     if not proposed(card):
         return []
-    merge = [w.button("Merge…", "honk:merge", card.task.id, style="primary")] if mergeable(card) else []
+    merge = [w.button("Merge…", "honk:merge", card.task.id, style=style)] if mergeable(card) else []
     return [*merge, w.button("Review", "honk:review", card.task.id)]
 
 

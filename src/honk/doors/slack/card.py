@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -113,10 +114,17 @@ def _standing(card: Card, doing: str) -> list[w.Part]:
     if doing and task.state in BUSY:
         parts += [" · ", w.code(shortened(doing, 120))]
     elif task.reason and task.state is not State.WAITING:
-        parts += [": " if task.state not in {State.DRAFT, State.FAILED} else ". ", shortened(task.reason, 250)]
+        parts = [_with_reason(SAYS[task.state], shortened(task.reason, 250))]
     if task.state is State.DEPLOYED and card.production:
         parts += [" · ", w.link(card.production, "open it")]
     return parts
+
+
+def _with_reason(says: str, reason: str) -> str:
+    """ "Stopped by a person" says it all; "Merged" needs its reason."""
+    if reason.lower().startswith(f"{says.lower()} "):
+        return w.sentence(reason).removesuffix(".")
+    return f"{says}. {w.sentence(reason)}" if ":" in says else f"{says}: {reason}"
 
 
 def _checks(verdict: Verdict) -> list[w.Part]:
@@ -128,8 +136,15 @@ def _checks(verdict: Verdict) -> list[w.Part]:
     if more := len(counted) - len(shown):
         parts.append(f" and {more} more")
     if verdict.proof:
-        parts.append(f" · red without the change, green with it: {shortened(', '.join(verdict.proof.tests), 120)}")
+        parts.append(f" · red without the change, green with it: {tests(verdict.proof.tests)}")
     return [part for part in parts if part] or [f"verdict: {verdict.answer}"]
+
+
+def tests(names: Sequence[str], most: int = 1) -> str:
+    """Tests by the last part of their names, as far as one line of a phone has room; the rest as a number."""
+    shown = [shortened(re.split(r"[.:/]+(?=[\w \[\]-]+$)", one)[-1], 60) for one in names[:most]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _small(card: Card) -> list[str]:

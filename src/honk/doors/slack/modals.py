@@ -7,6 +7,7 @@ from honk.domain.policy import Confirmation
 from honk.domain.text import shortened
 from honk.domain.verdict import Answer
 from honk.doors.slack import writing as w
+from honk.doors.slack.card import tests
 from honk.doors.slack.writing import Block
 from honk.views.branch import Branch
 from honk.views.merging import Check, Merging
@@ -41,7 +42,7 @@ def loading(title: str) -> Block:
 
 
 def problem(title: str, message: str, remedy: str = "") -> Block:
-    lines = [w.line(shortened(message, 1500)), *([w.line(w.faint(shortened(remedy, 800)))] if remedy else [])]
+    lines = [w.line(w.sentence(message, 1500)), *([w.line(w.faint(w.sentence(remedy)))] if remedy else [])]
     return w.modal("honk:none", title, [w.rich(*lines)])
 
 
@@ -114,9 +115,9 @@ def merge(view: Merging) -> Block:
         blocks += [w.text(w.bold("Not proven")), w.rich(w.points(*lines))]
     blocks.append(w.rich(*_afterwards(view)))
     if refused:
-        blocks.append(w.rich(w.line(w.emoji("no_entry"), " ", w.bold("Not now: "), shortened(refused, 800))))
+        blocks.append(w.rich(w.line(w.emoji("no_entry"), " ", w.bold("Not now. "), w.sentence(refused))))
         if view.remedy:
-            blocks.append(w.small(w.escaped(shortened(view.remedy, 400))))
+            blocks.append(w.small(w.escaped(w.sentence(view.remedy, 400))))
         return w.modal("honk:none", title, blocks)
     if view.needs_accept:
         blocks.append(w.boxes("accept", "Before you merge", [("I accept what was not proven", "accept")]))
@@ -134,7 +135,7 @@ def _what(view: Merging) -> list[Block]:
     if view.answer is not None:
         lines.append(w.line(w.bold(_SAYS[view.answer])))
     if view.proof:
-        lines.append(w.line("Red without the change, green with it: ", w.code(shortened(", ".join(view.proof), 200))))
+        lines.append(w.line("Red without the change, green with it: ", w.code(tests(view.proof, 2))))
     if view.approved_by:
         lines.append(w.line(f"Approved by {', '.join(view.approved_by)}"))
     return lines
@@ -151,8 +152,12 @@ def _afterwards(view: Merging) -> list[Block]:
     lines = []
     if deploying.environment:
         lines.append(w.line(f"Then it is deployed to {deploying.environment}."))
-    lines.append(w.line(w.bold("Undo: "), shortened(deploying.undo, 300)))
+    lines.append(_undoing(deploying.undo))
     return lines
+
+
+def _undoing(sentence: str) -> Block:
+    return w.line(w.bold("Undo: "), shortened(sentence.removeprefix("undo "), 400))
 
 
 def review(view: Merging, links: Sequence[tuple[str, str]]) -> Block:
@@ -186,8 +191,8 @@ def _files(files: Sequence[ChangedFile]) -> list[Block]:
 
 def undo(view: Merging) -> Block:
     """What undoing does, before it is done."""
-    lines = [w.line(w.bold(shortened(view.title, 200))), w.line(w.bold("Undo: "), shortened(view.deploying.undo, 400))]
+    lines = [w.line(w.bold(shortened(view.title, 200))), _undoing(view.deploying.undo)]
     if not view.allowed:
-        lines.append(w.line(w.emoji("no_entry"), " ", shortened(view.policy, 600)))
+        lines.append(w.line(w.emoji("no_entry"), " ", w.sentence(view.policy)))
         return w.modal("honk:none", "Undo", [w.rich(*lines)])
     return w.modal("honk:undo", "Undo", [w.rich(*lines)], submit="Undo", metadata=metadata(task=view.task))

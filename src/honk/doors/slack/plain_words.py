@@ -66,10 +66,10 @@ def _words(one: object) -> Iterator[str]:
 def said_of(error: HonkError) -> str:
     """What was refused and what helps, as sentences. A command of the terminal helps nobody who holds a phone."""
     remedy = "" if _TERMINAL.match(error.remedy) else error.remedy
-    return " ".join(_sentence(part) for part in (error.message, remedy) if part.strip())
+    return " ".join(sentence(part) for part in (error.message, remedy) if part.strip())
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
     """Begins and ends as one. A command, an address or a name at its beginning stays as it is."""
     words = words.strip()
     first = words.split(maxsplit=1)[0]

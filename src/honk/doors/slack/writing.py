@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote as quote_url
 
 from honk.domain.text import shortened, visible
+from honk.doors.slack import plain_words
 
 Block = dict[str, Any]
 #: A piece of a line: words as they are, or an element.
@@ -44,6 +45,12 @@ def escaped(text: str) -> str:
 def notice(text: str) -> str:
     """The text of a notification, which Slack reads as mrkdwn."""
     return escaped(shortened(text, 3000))
+
+
+def sentence(words: str, limit: int = 800) -> str:
+    """A reason or a remedy, which are written to go on with, as a sentence that stands alone."""
+    shown = shortened(words, limit)
+    return plain_words.sentence(shown) if shown else ""
 
 
 # ── rich text ──────────────────────────────────────────────────────────────────────────────────
