@@ -83,7 +83,7 @@ async def test_found_by_typing_and_too_old(here: SlackWorld) -> None:
     ts = await here.ask("fix the crash", user="ben")
     asked = await question(here, ts)
     now, kept = here.world.store.now(), here.world.store.chats.deliveries
-    while await kept.get(f"slack/ask/slack-T0ACME-C0GENERAL-{ts}") is not None:
+    while await kept.get(f"slack/ask/slack-T0ACME-C0GENERAL-{ts}/U0BEN") is not None:
         await kept.forget(now.replace(year=now.year + 1))
     await here.slack.press("ben", asked.ts, "web")
     assert await whispered(here, "ben", "") == "This request is too old. Ask again."

@@ -52,8 +52,8 @@ class Threads(Protocol):
     async def saying(self, task: TaskId, key: str) -> Saying:
         """Begins a message of Honk's, or finds what became of it: it is sent once for each key."""
 
-    async def said(self, task: TaskId, key: str, message: str) -> None:
-        """It was sent, and is that message of the chat's."""
+    async def said(self, task: TaskId, key: str, message: str, *, card: str | None = None) -> Thread:
+        """It was sent, and is that message of the chat's. With `card` it is the card, and shows what has that digest."""
 
     async def sayings(self, task: TaskId) -> Mapping[str, str]:
         """The messages that were sent, by their keys."""
@@ -75,8 +75,8 @@ class Deliveries(Protocol):
 
     async def get(self, id: str) -> Delivery | None: ...
 
-    async def beginning(self, prefix: str) -> tuple[Delivery, ...]:
-        """Those whose ids begin so, oldest first."""
+    async def in_lane(self, lane: str, kind: str) -> tuple[Delivery, ...]:
+        """Those of that kind there, done or not, oldest first."""
 
     async def forget(self, before: datetime) -> int:
         """Deletes what was done and came before that moment; returns how many."""

@@ -83,8 +83,8 @@ class SqlDeliveries:
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else _delivery(row)
 
-    async def beginning(self, prefix: str) -> tuple[Delivery, ...]:
-        query = sa.select(deliveries).where(deliveries.c.id.startswith(prefix, autoescape=True))
+    async def in_lane(self, lane: str, kind: str) -> tuple[Delivery, ...]:
+        query = sa.select(deliveries).where(deliveries.c.lane == lane, deliveries.c.kind == kind)
         query = query.order_by(deliveries.c.number)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(_delivery(row) for row in rows)

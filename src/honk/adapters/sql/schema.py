@@ -318,6 +318,7 @@ deliveries = sa.Table(
     # until when somebody works on it, or it is put off
     sa.Column("held_until", Moment),
     sa.Index("ix_deliveries_open", "open", "lane"),
+    sa.Index("ix_deliveries_lane", "lane", "kind"),
 )
 
 preferences = sa.Table(

@@ -12,15 +12,16 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from honk.domain.event import TaskNoted
+from honk.domain.policy import Act
 from honk.domain.task import Task
-from honk.domain.text import shortened
+from honk.domain.text import shortened, visible
 from honk.domain.thread import Delivery, Place, Thread
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.context import Context, Own, gather
 from honk.doors.slack.marks import SEEN
-from honk.doors.slack.names import delivery_id
+from honk.doors.slack.names import delivery_id, message_id
 from honk.doors.slack.payloads import Said
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.personal import answer_to
@@ -28,7 +29,7 @@ from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.telling import Telling
 from honk.doors.slack.trouble import SlackDown
 from honk.doors.slack.writing import Block
-from honk.errors import HonkError, NotNow, Usage, single
+from honk.errors import HonkError, NotNow, Retryable, Usage, single
 from honk.service import Candidate, LimitsWanted, NewTask
 from honk.service.choosing import Chosen, Doubt, choose
 from honk.service.wishes import Wishes, wishes
@@ -41,8 +42,11 @@ _OFFERED = 3
 _SOON = 2.0
 #: What is asked by who only names Honk below a conversation.
 _AS_SAID = "Do what the conversation asks for."
+#: What is asked by who only points at the words of somebody who may not ask, and how much of them names it.
+_POINTED, _TITLE = "Do what this message asks for", 150
 _HOW = "Say what should be different, in a sentence: “fix the crash when a playlist is empty”. /honk help says more."
 _WHICH = "Which repository?"
+_NO_QUOTES = str.maketrans("“”", '""')
 
 
 class Asked(BaseModel):
@@ -60,12 +64,21 @@ class Asked(BaseModel):
     user: str
     #: the words, without Slack's marks
     text: str
+    #: who wrote them, where that is somebody else: a user, or a program; "" where they are the asker's own
+    author: str = ""
     #: whether something came with the message, or before it, that must be fetched
     more: bool = False
     #: every reply in the thread is for Honk
     listens: bool = False
     #: the address of the repository, where somebody chose it
     repository: str = ""
+    #: when the emoji was put there by which it is asked; "" where words ask
+    reacted: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of this request among all: what one person is refused, another may be granted, or the same one later."""
+        return "/".join(part for part in (self.id, self.user, self.reacted) if part)
 
 
 class Asking:
@@ -90,7 +103,9 @@ class Asking:
     async def _make(self, asked: Asked) -> None:
         """The task, or what is said in its place."""
         caller = await self._people.caller(asked.user)
-        wished = wishes(asked.text)
+        if await self._begun_by_another(asked):
+            return
+        wished = Wishes(instruction=asked.text) if asked.author else wishes(asked.text)
         if wished.merge:
             await self._people.linked(asked.user)
         if not wished.instruction.strip():
@@ -98,13 +113,14 @@ class Asking:
                 await self._whisper(asked, _HOW)
                 return
             wished = replace(wished, instruction=_AS_SAID)
-        elif (said := await answer_to(asked.text, caller)) is not None:
+        elif not asked.author and (said := await answer_to(asked.text, caller)) is not None:
             await self._answer(asked, *said)
             return
         found = await self._repository(asked, caller)
         if isinstance(found, Doubt):
             await self._offer(asked, found)
             return
+        wished = await self._in_safe_words(asked, wished, found)
         context = await self._context(asked, caller)
         task = await self._submit(asked, caller, wished, found, context)
         await self._note(task, wished, found, context)
@@ -115,9 +131,34 @@ class Asking:
         if asked.repository:
             await self._settle(asked, found)
 
-    async def chosen(self, id: str, repository: str) -> Asked:
-        """The request of that id, with the repository that somebody chose for it. Raises Usage when it is forgotten."""
-        kept = await self._stage.chats.deliveries.get(delivery_id("ask", id))
+    async def _begun_by_another(self, asked: Asked) -> bool:
+        """Whether somebody else's request about this very message is a task already: it is not made twice."""
+        earlier = await self._stage.chats.threads.at(_place(asked))
+        plain = asked.id == message_id(asked.team, asked.channel, asked.ts)
+        return earlier is not None and plain and earlier.message == asked.ts and earlier.asked_by != asked.user
+
+    async def _in_safe_words(self, asked: Asked, wished: Wishes, found: Chosen) -> Wishes:
+        """Words of somebody who may not ask are no instruction: they stay in the context, and only name the task."""
+        if not asked.author or not asked.text.strip() or await self._may_ask(asked.author, found.repository):
+            return wished
+        title = shortened(visible(asked.text), _TITLE).translate(_NO_QUOTES)
+        return replace(wished, instruction=f"{_POINTED}: “{title}”")
+
+    async def _may_ask(self, user: str, repository: Candidate) -> bool:
+        """A question for showing the right words, not an act: nothing of it is in the audit log."""
+        ports = self._stage.ports
+        try:
+            caller = await self._people.caller(user)
+        except Retryable:
+            raise
+        except HonkError:
+            return False
+        place = ports.repositories.identify(repository.address)
+        return (await ports.policy.ask(caller.person, Act.ASK, place, None)).allowed
+
+    async def chosen(self, name: str, repository: str) -> Asked:
+        """The request of that name, with the repository that somebody chose for it. Raises Usage: it is forgotten."""
+        kept = await self._stage.chats.deliveries.get(delivery_id("ask", name))
         if kept is None:
             raise Usage("this request is too old", "ask again")
         return Asked.model_validate_json(kept.body).model_copy(update={"repository": repository})
@@ -165,7 +206,10 @@ class Asking:
                 raise Usage("that repository is not among those that you may use", "choose another one")
             return Chosen(repository=named, reason="chosen by you")
         kept = await self._stage.chats.preferences.read(channel_subject(asked.team, asked.channel))
-        return choose(asked.text, candidates, channel=kept.get("repository"), thread=thread.url if thread else None)
+        channel = kept.get("repository")
+        # where the place has a repository of its own, somebody else's words lead to no other
+        text = "" if asked.author and (channel or thread) else asked.text
+        return choose(text, candidates, channel=channel, thread=thread.url if thread else None)
 
     async def _offer(self, asked: Asked, doubt: Doubt) -> None:
         """Three buttons and a search, once."""
@@ -174,10 +218,10 @@ class Asking:
             return
         best = doubt.best[:_OFFERED]
         buttons = [
-            w.button(_called(one, best), f"honk:repository:{number}", f"{asked.id} {one.address}")
+            w.button(_called(one, best), f"honk:repository:{number}", f"{asked.name} {one.address}")
             for number, one in enumerate(best, 1)
         ]
-        buttons.append(w.button("Search…", "honk:search", asked.id))
+        buttons.append(w.button("Search…", "honk:search", asked.name))
         lines = [w.line(w.person(asked.user), " ", w.bold(_WHICH)), w.line(w.faint(shortened(doubt.reason, 300)))]
         name = _question(asked)
         if not await self._api.find(asked.channel, asked.root, name):
@@ -248,7 +292,7 @@ def _place(asked: Asked) -> Place:
 
 def _question(asked: Asked) -> str:
     """The name of the block that asks which repository is meant."""
-    return f"honk/which/{asked.id}"[:255]
+    return f"honk/which/{asked.name}"[:255]
 
 
 def _called(one: Candidate, among: Sequence[Candidate]) -> str:

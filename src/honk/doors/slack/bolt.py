@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from honk.doors.slack.api import Bot
 from honk.doors.slack.intake import NotKept
-from honk.doors.slack.names import delivery_id
+from honk.doors.slack.names import delivery_id, lane_of
 from honk.doors.slack.payloads import Changed, Command, Interaction, Reaction, Said
 from honk.errors import HonkError
 
@@ -152,7 +152,8 @@ class _Events:
     async def reaction(self, body: Body) -> None:
         if self._inside.ours(body):
             one = Reaction.model_validate(body.get("event") or {})
-            parts = (self._inside.bot.team, one.item.channel, one.item.ts, one.reaction, one.user)
+            # taken away and added again, it asks again
+            parts = (self._inside.bot.team, one.item.channel, one.item.ts, one.reaction, one.user, one.event_ts)
             id = delivery_id("reaction", *parts)
             await self._inside.accept("reaction", id, one.model_dump_json(), lane=id)
 
@@ -184,7 +185,7 @@ async def _keep_said(inside: Inside, event: Body) -> None:
     if not said.ts or not said.channel:
         return
     id = delivery_id("message", inside.bot.team, said.channel, said.ts)
-    if await inside.accept("message", id, said.model_dump_json(), lane=f"{said.channel}/{said.root}"):
+    if await inside.accept("message", id, said.model_dump_json(), lane=lane_of(said.channel, said.root)):
         inside.kept(said)
 
 
@@ -194,7 +195,7 @@ async def _keep_changed(inside: Inside, event: Body) -> None:
     ts = of.ts or one.deleted_ts
     stamp = (one.message.edited.ts if one.message and one.message.edited else "") or one.event_ts or one.subtype
     id = delivery_id("edited", inside.bot.team, one.channel, ts, stamp)
-    await inside.accept("edited", id, one.model_dump_json(), lane=f"{one.channel}/{of.thread_ts or ts}")
+    await inside.accept("edited", id, one.model_dump_json(), lane=lane_of(one.channel, of.thread_ts or ts))
 
 
 class _Interactions:

@@ -17,7 +17,7 @@ from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.context import Context, Own, gather
-from honk.doors.slack.names import delivery_id, message_id
+from honk.doors.slack.names import delivery_id, lane_of, message_id
 from honk.doors.slack.payloads import Changed, Reaction, Said
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.plain_words import mentions, plain_words, said_of, without_mention
@@ -64,8 +64,9 @@ class Hearing:
 
     async def _as_it_is_now(self, one: Said) -> Said | None:
         """With the words of the latest change, which may have been delivered before it; None once it was deleted."""
-        found = await self._stage.chats.deliveries.beginning(delivery_id("edited", self._bot.team, one.channel, one.ts))
-        for delivery in found:
+        of_it = delivery_id("edited", self._bot.team, one.channel, one.ts)
+        changes = await self._stage.chats.deliveries.in_lane(lane_of(one.channel, one.root), "edited")
+        for delivery in [each for each in changes if each.id.startswith(of_it)]:
             changed = Changed.model_validate_json(delivery.body)
             if changed.subtype == "message_deleted":
                 return None
@@ -102,9 +103,10 @@ class Hearing:
         text = without_mention(one.words, self._bot.user)
         return plain_words(text, await self._people.names(mentions(text)))
 
-    async def ask(self, one: Said, user: str) -> None:
+    async def ask(self, one: Said, user: str, *, reacted: str = "") -> None:
         """Keeps what the message says as that user's request; it is worked on by itself."""
-        more = bool(one.thread_ts or one.files or one.attachments or one.user != user)
+        own = one.user == user and not one.bot_id
+        more = bool(one.thread_ts or one.files or one.attachments or not own)
         asked = Asked(
             id=message_id(self._bot.team, one.channel, one.ts),
             team=self._bot.team,
@@ -113,17 +115,19 @@ class Hearing:
             ts=one.ts,
             user=user,
             text=await self._words(one),
+            author="" if own else one.bot_id or one.user or "somebody",
             more=more,
+            reacted=reacted,
         )
         await self.keep(asked)
 
     async def keep(self, asked: Asked) -> None:
         """The same, for a request that came in another way."""
-        await self.accept("ask", delivery_id("ask", asked.id), asked.model_dump_json(), lane=f"ask/{asked.id}")
+        await self.accept("ask", delivery_id("ask", asked.name), asked.model_dump_json(), lane=f"ask/{asked.id}")
 
     async def keep_chosen(self, asked: Asked) -> None:
         """A request whose repository was in doubt; whichever is chosen first, it is one task."""
-        id = delivery_id("ask", asked.id, asked.repository)
+        id = delivery_id("ask", asked.name, asked.repository)
         await self.accept("ask", id, asked.model_dump_json(), lane=f"ask/{asked.id}")
 
     async def _reply(self, one: Said, thread: Thread) -> None:
@@ -169,7 +173,7 @@ class Hearing:
         elif now is not None and self._named_now(now, before):
             said = now.model_copy(update={"channel": one.channel, "channel_type": one.channel_type})
             delivery_of = delivery_id("message", self._bot.team, one.channel, now.ts, "named")
-            await self.accept("message", delivery_of, said.model_dump_json(), lane=f"{one.channel}/{said.root}")
+            await self.accept("message", delivery_of, said.model_dump_json(), lane=lane_of(one.channel, said.root))
 
     def _named_now(self, now: Said, before: Said | None) -> bool:
         """Whether somebody put Honk's name into a message that was there already."""
@@ -209,7 +213,7 @@ class Hearing:
         found = await self._api.message(one.item.channel, one.item.ts)
         if found is None or found.user == self._bot.user:
             return
-        await self.ask(found.model_copy(update={"channel": one.item.channel}), one.user)
+        await self.ask(found.model_copy(update={"channel": one.item.channel}), one.user, reacted=one.event_ts)
 
     def _place(self, channel: str, root: str) -> Place:
         return Place(door=DOOR, team=self._bot.team, channel=channel, root=root)

@@ -19,3 +19,8 @@ def message_of(id: str) -> tuple[str, str] | None:
 def delivery_id(kind: str, *parts: str) -> str:
     """The id of a delivery: everything that makes it this one and no other."""
     return "/".join(("slack", kind, *parts))[:500]
+
+
+def lane_of(channel: str, root: str) -> str:
+    """The lane of a thread: what is said there is worked on in the order in which it came."""
+    return f"{channel}/{root}"

@@ -68,6 +68,7 @@ def _deliveries() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_deliveries_id")),
     )
     op.create_index("ix_deliveries_open", "deliveries", ["open", "lane"], unique=False)
+    op.create_index("ix_deliveries_lane", "deliveries", ["lane", "kind"], unique=False)
 
 
 def _people() -> None:
