@@ -10,7 +10,7 @@ from honk.doors.slack.asking import Asked
 from honk.doors.slack.names import message_id
 from honk.doors.slack.payloads import Interaction, Pressed
 from honk.doors.slack.people import Caller, People
-from honk.doors.slack.plain_words import plain_words
+from honk.doors.slack.plain_words import plain_words, remedy_of
 from honk.doors.slack.writing import Block
 from honk.errors import HonkError
 
@@ -77,7 +77,7 @@ class Opening:
         try:
             return await self._fills[verb](await self._people.caller(user), task)
         except HonkError as error:
-            return modals.problem(title, error.message, error.remedy)
+            return modals.problem(title, error.message, remedy_of(error))
         except Exception:  # noqa: BLE001 - the boundary of a door: the person sees that it broke, the operator the log
             _log.exception("a modal was not filled", verb=verb)
             return modals.problem(title, _BROKE)
@@ -97,7 +97,7 @@ class Opening:
             text="",
             more=bool(said.thread_ts or said.files or said.attachments),
         )
-        await self._api.open(interaction.trigger_id, modals.ask(plain_words(said.text), asked.model_dump_json()))
+        await self._api.open(interaction.trigger_id, modals.ask(plain_words(said.words), asked.model_dump_json()))
 
     # ── what they show ─────────────────────────────────────────────────────────────────────────
     async def _merge(self, caller: Caller, task: str) -> Block:

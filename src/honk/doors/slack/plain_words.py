@@ -11,7 +11,15 @@ from honk.errors import HonkError
 
 _MARK = re.compile(r"<([^<>]*)>")
 _NAMED = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
-_TERMINAL = re.compile(r"`?honk [a-z]")
+#: A command of the terminal, up to the end of what it is part of; "/honk" is one of Slack's.
+_TERMINAL = re.compile(r"`?(?<![/@\w])honk [a-z]")
+_ASIDE = re.compile(r"\s*\([^()]*(?<![/@\w])honk [a-z][^()]*\)")
+_FLAG = re.compile(r" with --[a-z-]+|--(?=[a-z])")
+#: Commands for which there is a button, with the task and without options.
+_BUTTONS = {"approve": "Review", "retry": "Retry", "stop": "Stop"}
+_PRESSED = re.compile(rf"(\brun )?`?(?<![/@\w])honk ({'|'.join(_BUTTONS)})(?> (?!--)[\w-]+)?+`?(?! --)")
+#: What leads to a command and says nothing without it.
+_LEADS = re.compile(r"(?:what|to) ")
 #: Elements of blocks that carry words of their own, and those that carry other elements.
 _WORDS, _WITHIN = ("text", "alt_text"), ("text", "fields", "elements", "blocks", "title")
 
@@ -64,9 +72,35 @@ def _words(one: object) -> Iterator[str]:
 
 
 def said_of(error: HonkError) -> str:
-    """What was refused and what helps, as sentences. A command of the terminal helps nobody who holds a phone."""
-    remedy = "" if _TERMINAL.match(error.remedy) else error.remedy
-    return " ".join(sentence(part) for part in (error.message, remedy) if part.strip())
+    """What was refused and what helps, as sentences."""
+    return " ".join(sentence(part) for part in (error.message, remedy_of(error)) if part.strip())
+
+
+def remedy_of(told: HonkError | str) -> str:
+    """What helps whoever holds a phone; "" where nothing of it does.
+
+    A command of the terminal is the button that does the same, or is left out with what only leads to it. The names
+    of its options are words.
+    """
+    remedy = _ASIDE.sub("", told if isinstance(told, str) else told.remedy).strip()
+    parts = (_without_command(_PRESSED.sub(_press, part)) for part in remedy.split("; "))
+    return _FLAG.sub("", "; ".join(part for part in parts if part))
+
+
+def _press(match: re.Match[str]) -> str:
+    """As the whole of what is to be done, or as what does it."""
+    before, after = match.string[: match.start()].rstrip(), match.string[match.end() :].strip(" .")
+    alone = match[1] or (not after and (not before or before.endswith(":")))
+    return f"press {_BUTTONS[match[2]]}" if alone else _BUTTONS[match[2]]
+
+
+def _without_command(part: str) -> str:
+    match = _TERMINAL.search(part)
+    if match is None:
+        return part
+    before = part[: match.start()].rstrip()
+    kept = before[:-1] if before.endswith(":") else before.rpartition(",")[0]
+    return "" if _LEADS.match(kept) else kept
 
 
 def sentence(words: str) -> str:

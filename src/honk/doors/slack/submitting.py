@@ -18,7 +18,7 @@ from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.payloads import Interaction, View
 from honk.doors.slack.people import Caller, People, identity
-from honk.doors.slack.plain_words import said_of
+from honk.doors.slack.plain_words import remedy_of, said_of
 from honk.errors import HonkError, Usage
 from honk.service import Approval, HandOver, Reply, Review
 
@@ -67,7 +67,7 @@ class Submitting:
         except Usage as error:
             return _refused(view, error)
         except HonkError as error:
-            return {"response_action": "update", "view": modals.problem("Not done", error.message, error.remedy)}
+            return {"response_action": "update", "view": modals.problem("Not done", error.message, remedy_of(error))}
         return {}
 
     def _over(self, running: "asyncio.Task[None]") -> None:
@@ -145,4 +145,4 @@ def _refused(view: View, error: Usage) -> Answer:
     said = said_of(error)
     if block:
         return {"response_action": "errors", "errors": {block: said[:2000]}}
-    return {"response_action": "update", "view": modals.problem("Not done", error.message, error.remedy)}
+    return {"response_action": "update", "view": modals.problem("Not done", error.message, remedy_of(error))}
