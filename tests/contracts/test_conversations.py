@@ -255,12 +255,14 @@ async def test_two_that_take_at_once_never_get_the_same(pair: Pair) -> None:
         assert mine == sorted(mine)
 
 
-async def test_deliveries_are_found_by_the_beginning_of_their_ids_as_it_is_written(pair: Pair) -> None:
+async def test_what_came_in_a_lane_is_found_whether_or_not_it_is_done(pair: Pair) -> None:
     deliveries = pair.one.chats.deliveries
-    for id in ("edit/1_/a", "edit/1_/b", "edit/1x/c", "edit/%/d"):
-        await deliveries.keep(a_delivery(id))
-    assert [one.id for one in await deliveries.beginning("edit/1_/")] == ["edit/1_/a", "edit/1_/b"]
-    assert [one.id for one in await deliveries.beginning("edit/%")] == ["edit/%/d"]
+    for id, lane in (("a", "C1/1_"), ("b", "C1/1_"), ("c", "C1/1x"), ("d", "C1/%")):
+        await deliveries.keep(a_delivery(id, lane))
+    await deliveries.done("a")
+    assert [one.id for one in await deliveries.in_lane("C1/1_", "message")] == ["a", "b"]
+    assert [one.id for one in await deliveries.in_lane("C1/%", "message")] == ["d"]
+    assert await deliveries.in_lane("C1/1_", "edited") == ()
 
 
 async def test_only_what_was_done_is_forgotten(pair: Pair) -> None:

@@ -1,5 +1,6 @@
 """The Slack door on the world of fakes, in front of a whole small Slack that behaves."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -100,8 +101,8 @@ class SlackWorld:
 
 
 def text_of(message: Message) -> str:
-    """Every word that a message shows."""
-    return " ".join(_texts(message.blocks)) + " " + message.text
+    """Every word that a message shows, without the marks of its format."""
+    return re.sub(r"[*`\u2060]", "", " ".join(_texts(message.blocks)) + " " + message.text)
 
 
 def _texts(value: object) -> list[str]:

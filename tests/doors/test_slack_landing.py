@@ -38,7 +38,7 @@ async def test_from_the_ask_to_undo(here: SlackWorld) -> None:
     deployed = await here.message(ts, "Deployed to production")
     assert here.world.production() == b"fixed"
     await here.slack.press("ada", deployed.ts, "Undo…")
-    await modal(here, "ada", "Undo: ")
+    await modal(here, "ada", "*Undo:*")
     await here.slack.submit("ada")
     await here.rests(State.MERGED, State.DEPLOYED)
 

@@ -138,11 +138,14 @@ class Linking:
         What they may do is asked of the policy at each act, as for everybody.
         """
         tasks = self.app.ports.tasks
-        if await self.app.ports.policy.known(str(identity)) is not None:
-            return Who(person=await tasks.person(identity, name), linked=True)
-        if (link := await self.links.of(identity)) is not None:
+        known = await self.app.ports.policy.known(str(identity))
+        if known is None and (link := await self.links.of(identity)) is not None:
             return Who(person=await tasks.get_person(link.person), linked=True)
-        return Who(person=await tasks.person(identity, name), linked=False)
+        found = await tasks.person_of(identity)
+        as_now = (identity,) if known is None else known.identities
+        if found is None or set(found.identities) != set(as_now) or (known is not None and found.name != known.name):
+            found = await tasks.person(identity, name)
+        return Who(person=found, linked=known is not None)
 
     async def all(self, by: Person) -> tuple[tuple[Link, Person], ...]:
         """Every link with its person, for who may administer Honk; for others their own."""

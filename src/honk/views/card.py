@@ -71,9 +71,9 @@ class Card:
     plan: events.PlanProposed | None = None
 
 
-async def card(task: Task, *, ports: Ports) -> Card:
-    """The task as it is now."""
-    log = await ports.events.read(task.id)
+async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None) -> Card:
+    """The task as it is now; `log` are its events, for who has read them already."""
+    log = await ports.events.read(task.id) if log is None else log
     base = next((e.data for e in reversed(log) if isinstance(e.data, events.BaseChosen)), None)
     settled = [e.data for e in log if isinstance(e.data, TaskSettled)]
     live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]

@@ -154,9 +154,19 @@ class SqlThreads:
 
         return await self._database.write(work)
 
-    async def said(self, task: TaskId, key: str, message: str) -> None:
+    async def said(self, task: TaskId, key: str, message: str, *, card: str | None = None) -> Thread:
         change = sayings.update().where(sayings.c.task == task, sayings.c.key == key).values(message=message)
-        await self._database.write(lambda connection: connection.execute(change))
+        shows = threads.update().where(threads.c.task == task).values(card=message, shown=card)
+
+        def work(connection: sa.Connection) -> Thread:
+            connection.execute(change)
+            if card is not None:
+                connection.execute(shows)
+            if (found := _find(connection, task)) is None:
+                raise Defect(f"task {task} has no thread")
+            return found
+
+        return await self._database.write(work)
 
     async def sayings(self, task: TaskId) -> Mapping[str, str]:
         query = sa.select(sayings).where(sayings.c.task == task, sayings.c.message != "")

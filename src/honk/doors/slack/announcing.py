@@ -15,9 +15,9 @@ from honk.domain.thread import Thread
 from honk.domain.verdict import Answer, Finding
 from honk.doors.slack import writing as w
 from honk.doors.slack.card import Shown
-from honk.doors.slack.markdown import rich_text
+from honk.doors.slack.markdown import shown_as
 from honk.doors.slack.writing import Block
-from honk.views import Card
+from honk.views import Card, what_changed, what_to_try
 from honk.views.moves import mergeable, proposed
 
 #: Outcomes of a turn after which a person is needed, and how that is said.
@@ -98,7 +98,7 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
     return None
 
 
-def _to(thread: Thread) -> Block:
+def _to(thread: Thread) -> w.Mrkdwn:
     return w.person(thread.asked_by)
 
 
@@ -124,14 +124,14 @@ def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
     go = w.button("Go", "honk:go", f"{id} {plan.name}", style="primary")
     change, cancel = w.button("Change…", "honk:change", id), w.button("Cancel", "honk:cancel", id, style="danger")
     cancel = w.sure(cancel, "Give the plan up?", "The task is stopped. What was read and planned is kept.", "Cancel it")
-    blocks = [w.rich(w.line(_to(thread), " ", w.bold("The plan"))), w.rich(*rich_text(plan.text))]
+    blocks = [w.rich(w.line(_to(thread), " ", w.bold("The plan"))), *w.sections(*shown_as(plan.text))]
     return f"The plan: {shortened(plan.text, 300)}", [*blocks, w.row(go, change, cancel)]
 
 
 def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made:
     name = shortened(ready.name or card.task.repository.name, 80)
     version = shortened(ready.app_version or ready.commit[:7], 60)
-    changed, tried = _changed(log, event.turn), _to_try(log, event.turn)
+    changed, tried = _changed(log, event.turn), what_to_try(_summary(log, event.turn))
     lines = [w.line(_to(thread), " ", w.bold(f"{name} {version}"), " is ready to try")]
     lines += [w.line(one) for one in changed]
     if tried:
@@ -199,7 +199,7 @@ def _broke_off(settled: events.TaskSettled, card: Card, thread: Thread) -> Made 
     return f"{words}: {settled.reason}", [w.rich(*lines), w.row(again)]
 
 
-def _why(settled: events.TaskSettled, card: Card) -> list[Block]:
+def _why(settled: events.TaskSettled, card: Card) -> list[w.Mrkdwn]:
     found = [w.line("• ", shortened(one.summary, 250)) for one in _refusing(card)][:4]
     found += [w.line("• not proven: ", shortened(one, 250)) for one in _unproven(card)][:3]
     if settled.reason and (not found or settled.outcome not in {"fail", "unsure"}):
@@ -289,18 +289,8 @@ def _summary(log: Sequence[Event], turn: int) -> str:
 
 def _changed(log: Sequence[Event], turn: int) -> list[str]:
     """Two lines: what the agent says it did, and how much that is."""
-    said = [one.strip() for one in _summary(log, turn).splitlines() if one.strip()]
     taken = [one.data for one in log if isinstance(one.data, events.ChangeTaken)]
-    lines = [shortened(said[0], 200)] if said else []
-    if taken:
-        files = "1 file" if len(taken[-1].files) == 1 else f"{len(taken[-1].files)} files"
-        lines.append(f"{files}, +{taken[-1].insertions} −{taken[-1].deletions}")
-    return lines
-
-
-def _to_try(log: Sequence[Event], turn: int) -> str:
-    for one in reversed(_summary(log, turn).splitlines()):
-        head, _, rest = one.strip().lstrip("*-# ").partition(":")
-        if head.strip("* ").lower() in {"to try", "try", "what to try"} and rest.strip():
-            return rest.strip().lstrip("* ")
-    return ""
+    if not taken:
+        return []
+    last = taken[-1]
+    return [one for one in what_changed(_summary(log, turn), len(last.files), last.insertions, last.deletions) if one]

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from honk.domain.person import PersonId
 from honk.domain.task import BUSY, State
-from honk.domain.text import one_line, shortened
+from honk.domain.text import shortened
 from honk.domain.thread import Thread
 from honk.domain.verdict import Answer, Finding, Verdict
 from honk.doors.slack import writing as w
 from honk.doors.slack.writing import Block
-from honk.views import Card
+from honk.views import Card, elapsed
 from honk.views.moves import Move, moves
 
 #: What stands before the instruction, and in notifications.
@@ -87,8 +87,8 @@ def marker(task: str, key: str) -> str:
     return f"honk/{task}/{key}"[:255]
 
 
-def card_of(card: Card, thread: Thread, *, doing: str = "", mentions: Mapping[PersonId, str] | None = None) -> Shown:
-    """The card; `doing` is what is being done now, `mentions` are users by person."""
+def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None = None) -> Shown:
+    """The card; `doing` is what is being done at this moment."""
     task = card.task
     heading = w.line(w.emoji(EMOJI[task.state]), " ", w.bold(shortened(task.instruction, 200)))
     lines = [heading, w.line(*_standing(card, doing))]
@@ -97,7 +97,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", mentions: Mapping[Pe
     blocks = [w.rich(*lines, id=marker(task.id, "card"))]
     if task.state is State.WAITING and not card.plan and task.reason:
         blocks.append(w.rich(w.quote(shortened(task.reason, 1000))))
-    blocks.append(w.small(*_small(card)))
+    blocks.append(w.small(*_small(card, now)))
     if notes := [one for one in (shortened(each, 300) for each in card.notes[-2:]) if one]:
         blocks.append(w.small(*(w.escaped(one) for one in notes)))
     if row := _row(card, thread):
@@ -147,12 +147,12 @@ def tests(names: Sequence[str], most: int = 1) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _small(card: Card) -> list[str]:
+def _small(card: Card, now: datetime | None) -> list[str]:
     task = card.task
     where = w.escaped(shortened(task.repository.name + (f" @ {card.base.branch}" if card.base else ""), 120))
     limit = task.options.limits.usd
     money = f"${card.spent.usd:.2f}" + (f" of ${limit:.2f}" if limit is not None else "")
-    parts = [where, w.escaped(f"for {shortened(card.requested_by, 80)}"), money, _since(card)]
+    parts = [where, w.escaped(f"for {shortened(card.requested_by, 80)}"), money, _taken(card, now)]
     if card.pull_request is not None:
         number, url = f"pull request {card.pull_request.number}", card.pull_request.url
         parts.append(w.anchor(url, number) if url and _open(card, url) else number)
@@ -168,13 +168,12 @@ def _open(card: Card, address: str) -> bool:
     return not card.hint or not address.startswith((card.page or "-").partition("/tasks/")[0])
 
 
-def _since(card: Card) -> str:
-    """Slack shows how long ago it was, and keeps it right by itself."""
-    if card.settled is not None and card.task.state not in BUSY:
+def _taken(card: Card, now: datetime | None) -> str:
+    """For how long it was, or has been, worked on."""
+    if card.settled is not None and (card.task.state not in BUSY or now is None):
         minutes = card.settled.seconds / 60
         return f"{card.settled.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
-    born = int(card.task.created_at.timestamp())
-    return f"<!date^{born}^{{ago}}|{card.task.created_at:%H:%M} UTC>"
+    return "" if now is None else f"since {elapsed(card.task.created_at, now)}"
 
 
 def _row(card: Card, thread: Thread) -> Block | None:
@@ -199,8 +198,3 @@ def _button(move: Move, card: Card) -> Block:
 def _value(move: Move, card: Card) -> str:
     """What the press is about: the task, and for a Go the plan that was read."""
     return f"{card.task.id} {card.plan.name}" if move is Move.GO and card.plan else card.task.id
-
-
-def summary_line(card: Card) -> str:
-    """One line about a task, for lists."""
-    return one_line(f"{SAYS[card.task.state]}: {card.task.instruction}")

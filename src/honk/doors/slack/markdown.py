@@ -1,4 +1,4 @@
-"""An agent's Markdown as rich text: headings, lists, code and quotes; everything else stays as it was written.
+"""An agent's Markdown as Slack shows it: headings, lists, code and quotes; everything else stays as it was written.
 
 Nothing becomes a link or a mention: the words are the agent's, and may be a stranger's.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from honk.doors.slack import writing as w
-from honk.doors.slack.writing import Block, Part
+from honk.doors.slack.writing import Mrkdwn, Part
 
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
@@ -18,8 +18,8 @@ _INLINE = re.compile(r"(`[^`\n]+`|\*\*[^*\n]+\*\*)")
 _CHARACTERS, _LINES = 9_000, 200
 
 
-def rich_text(markdown: str, limit: int = _CHARACTERS) -> list[Block]:
-    """Elements for `writing.rich`. What is over the limit is left out, and said to be."""
+def shown_as(markdown: str, limit: int = _CHARACTERS) -> list[Mrkdwn]:
+    """Elements for `writing.sections`. What is over the limit is left out, and said to be."""
     shown = markdown.strip()
     cut = len(shown) > limit
     lines = shown[:limit].splitlines()
@@ -29,7 +29,7 @@ def rich_text(markdown: str, limit: int = _CHARACTERS) -> list[Block]:
     return elements or [w.line(w.faint("(nothing)"))]
 
 
-def _elements(lines: list[str]) -> Iterator[Block]:
+def _elements(lines: list[str]) -> Iterator[Mrkdwn]:
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -42,7 +42,7 @@ def _elements(lines: list[str]) -> Iterator[Block]:
             number += 1
             yield w.pre("\n".join(inside))
         elif _POINT.match(line):
-            points: list[Block] = []
+            points: list[Mrkdwn] = []
             while number < len(lines) and (point := _POINT.match(lines[number])):
                 points.append(w.line(*_parts(point[1])))
                 number += 1
@@ -52,7 +52,7 @@ def _elements(lines: list[str]) -> Iterator[Block]:
             yield from _one(line)
 
 
-def _one(line: str) -> Iterator[Block]:
+def _one(line: str) -> Iterator[Mrkdwn]:
     if heading := _HEADING.match(line):
         yield w.line(w.bold(heading[1] or " "))
     elif quoted := _QUOTE.match(line):

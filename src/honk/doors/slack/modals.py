@@ -8,7 +8,7 @@ from honk.domain.text import shortened
 from honk.domain.verdict import Answer
 from honk.doors.slack import writing as w
 from honk.doors.slack.card import tests
-from honk.doors.slack.writing import Block
+from honk.doors.slack.writing import Block, Mrkdwn
 from honk.views.branch import Branch
 from honk.views.merging import Check, Merging
 from honk.views.risk import ChangedFile
@@ -127,7 +127,7 @@ def merge(view: Merging) -> Block:
     return w.modal("honk:merge", title, blocks, submit=title, metadata=metadata(task=view.task, head=view.head))
 
 
-def _what(view: Merging) -> list[Block]:
+def _what(view: Merging) -> list[Mrkdwn]:
     head = w.code(view.head[:12])
     first = [w.bold(shortened(view.title, 200))]
     second: list[w.Part] = ["commit ", head, f" of {view.branch} into {view.base}"]
@@ -141,13 +141,13 @@ def _what(view: Merging) -> list[Block]:
     return lines
 
 
-def _checks(checks: Sequence[Check]) -> list[Block]:
+def _checks(checks: Sequence[Check]) -> list[Mrkdwn]:
     counted = [one for one in checks if one.counts] or list(checks)
     lines = [w.line(f"{_MARKS[one.answer]} {one.verifier}: {shortened(one.summary, 160)}") for one in counted[:_CHECKS]]
     return [*lines, w.line(f"and {len(counted) - _CHECKS} more")] if len(counted) > _CHECKS else lines
 
 
-def _afterwards(view: Merging) -> list[Block]:
+def _afterwards(view: Merging) -> list[Mrkdwn]:
     deploying = view.deploying
     lines = []
     if deploying.environment:
@@ -156,7 +156,7 @@ def _afterwards(view: Merging) -> list[Block]:
     return lines
 
 
-def _undoing(sentence: str) -> Block:
+def _undoing(sentence: str) -> Mrkdwn:
     return w.line(w.bold("Undo: "), shortened(sentence.removeprefix("undo "), 400))
 
 
@@ -181,7 +181,7 @@ def review(view: Merging, links: Sequence[tuple[str, str]]) -> Block:
     return w.modal("honk:approve", "Review", blocks, submit="Approve", metadata=about)
 
 
-def _files(files: Sequence[ChangedFile]) -> list[Block]:
+def _files(files: Sequence[ChangedFile]) -> list[Mrkdwn]:
     lines = [
         w.line(w.code(shortened(one.path, 120)), f" +{one.insertions} −{one.deletions}: {one.why}")
         for one in files[:_FILES]

@@ -24,18 +24,19 @@ from honk.domain.event import (
 )
 from honk.domain.task import TaskId
 from honk.domain.thread import Thread
-from honk.doors.slack.announcing import Announcement, announcements
+from honk.doors.slack.announcing import announcements
 from honk.doors.slack.api import Api
 from honk.doors.slack.assistant import Assistant
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.card import Shown, card_of, marker
+from honk.doors.slack.card import Shown, card_of
+from honk.doors.slack.logs import Logs
 from honk.doors.slack.losing import tell_of_loss
 from honk.doors.slack.marks import show_marks
 from honk.doors.slack.quiet import held_back
+from honk.doors.slack.speaking import Speaking
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
-from honk.doors.slack.writing import Block, text
-from honk.errors import Defect, HonkError, Retryable, single
-from honk.views import Card
+from honk.errors import HonkError, single
+from honk.views import Card, card
 from honk.views.moves import activity
 
 _log = structlog.get_logger()
@@ -50,6 +51,8 @@ _LEISURELY, _SCARCE = 2.5, 20.0
 _LOOKED = 1.5
 #: for how long a place is held at a time; asked for again while it is written to
 _HELD = timedelta(seconds=90)
+#: seconds after a claim in which nobody else can have the place, whatever clocks do
+_SURE = 20.0
 _AT_ONCE = 8
 #: tasks that are followed event by event; of others the next look finds what is new
 _FOLLOWED = 5_000
@@ -64,7 +67,11 @@ class Telling:
         self._stage = backstage
         self._api = api
         self._assistant = assistant
+        self._logs = Logs(backstage.ports.events)
+        self._speaking = Speaking(backstage, api, assistant, self._hold)
         self._holder = uuid.uuid4().hex
+        #: until when the places that are written to now are surely this process's
+        self._mine: dict[TaskId, float] = {}
         #: tasks that are talked about, as far as this process knows, and when their cards were changed last
         self._known: dict[TaskId, float] = {}
         #: when each of them is due, by the monotonic clock
@@ -216,6 +223,7 @@ class Telling:
                 self._known.pop(task, None)
                 return None
             return 1.0
+        self._mine[task] = time.monotonic() + _SURE
         try:
             if thread.broken:
                 return None
@@ -225,6 +233,7 @@ class Telling:
                     again = await self._say_all(thread)
                     beside.cancel_scope.cancel()
         finally:
+            self._mine.pop(task, None)
             with anyio.move_on_after(1, shield=True):
                 await threads.release(task, self._holder)
         return again
@@ -234,23 +243,28 @@ class Telling:
         while True:
             await anyio.sleep(_HELD.total_seconds() / 3)
             try:
+                self._mine.pop(task, None)
                 await self._hold(task)
             except HonkError as error:
                 _log.warning("a thread could not be held", task=task, reason=str(error))
 
     async def _hold(self, task: TaskId) -> bool:
         """Whether the place is still this process's to write to, for some time from now on."""
+        if time.monotonic() < self._mine.get(task, 0.0):
+            return True
         until = self._stage.ports.clock() + _HELD
-        return await self._stage.chats.threads.claim(task, self._holder, until) is not None
+        held = await self._stage.chats.threads.claim(task, self._holder, until) is not None
+        self._mine[task] = time.monotonic() + (_SURE if held else 0.0)
+        return held
 
     async def _say_all(self, thread: Thread) -> float | None:
         """Everything that is new, and the card."""
         task, ports = thread.task, self._stage.ports
-        log = await ports.events.read(task, limit=100_000)
+        log = await self._logs.of(task)
         if not thread.card:
             # whoever has just asked does not wait for what others are told
             async with self._first:
-                thread = await self._put_up(thread, log)
+                thread = await self._speaking.put_up(thread, "card", (await self._look_at(thread))[1])
         async with self._free:
             await show_marks(thread, log, self._api, ports)
             told, again = await self._announce(thread, log)
@@ -266,15 +280,9 @@ class Telling:
         """The task as it is, and its card."""
         ports = self._stage.ports
         task = await ports.tasks.get(thread.task)
-        card = await self._stage.service(await ports.tasks.get_person(task.requested_by)).card(task.id)
-        log = await ports.events.read(task.id, limit=100_000)
-        return card, card_of(card, thread, doing=activity(log))
-
-    async def _put_up(self, thread: Thread, log: Sequence[Event]) -> Thread:
-        _, shown = await self._look_at(thread)
-        ts, sent = await self.say(thread, "card", shown)
-        await self._stage.chats.threads.told(thread.task, thread.told, shown.digest if sent else "")
-        return await self._stage.chats.threads.change(thread.task, card=ts)
+        log = await self._logs.of(task.id)
+        found = await card(task, ports=ports, log=log)
+        return found, card_of(found, thread, doing=activity(log), now=ports.clock())
 
     async def _change_card(self, thread: Thread) -> str:
         """The card as it is now; the digest of what it shows."""
@@ -291,11 +299,8 @@ class Telling:
             if error.error not in {"message_not_found", "cant_update_message", "edit_window_closed"}:
                 raise
             # somebody deleted it: a new one takes its place
-            key = f"card/{thread.card}"
-            ts, sent = await self.say(thread, key, shown)
-            thread = await self._stage.chats.threads.change(thread.task, card=ts)
-            if not sent:
-                await self._stage.chats.threads.told(thread.task, thread.told, "")
+            thread = await self._speaking.put_up(thread, f"card/{thread.card}", shown)
+            if not thread.shown:
                 return await self._change_card(thread)
         return shown.digest
 
@@ -306,61 +311,13 @@ class Telling:
         fresh = [event for event in log if event.seq > thread.told]
         if thread.muted or not fresh:
             return last, None
-        card, _ = await self._look_at(thread)
-        for one in announcements(fresh, log, card, thread):
+        found, _ = await self._look_at(thread)
+        for one in announcements(fresh, log, found, thread):
             if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
                 self._quiet[thread.task] = last
                 return one.seq - 1, min(wait, self._stage.waits.rest)
             if one.shown is not None:
-                await self.say(thread, one.key, one.shown)
+                await self._speaking.say(thread, one.key, one.shown)
             if one.pictures:
-                await self._picture(thread, one)
+                await self._speaking.picture(thread, one)
         return last, None
-
-    async def say(self, thread: Thread, key: str, shown: Shown) -> tuple[str, bool]:
-        """Sends a message once, however often this is called: its ts, and whether it was sent now and shows this.
-
-        In doubt it is looked for first; what is found may show what was true when it was sent.
-        """
-        threads, place = self._stage.chats.threads, thread.place
-        saying = await threads.saying(thread.task, key)
-        if saying.message:
-            return saying.message, False
-        name = marker(thread.task, key)
-        found = await self._api.find(place.channel, place.root, name) if saying.begun_before else ""
-        if not (ts := found):
-            if not await self._hold(thread.task):
-                raise Retryable("another server writes in this thread")
-            ts = await self._send(thread, shown, name)
-        await threads.said(thread.task, key, ts)
-        return ts, not found
-
-    async def _send(self, thread: Thread, shown: Shown, name: str) -> str:
-        channel, root = thread.place.channel, thread.place.root
-        self._assistant.spoke(thread.task)
-        try:
-            return await self._api.post(channel, shown.text, _named(shown.blocks, name), thread=root)
-        except Defect as error:
-            # what people must know is said in plain words rather than not at all
-            _log.exception("a message was not as Slack wants it", task=thread.task, error=str(error))
-            return await self._api.post(channel, shown.text, [text(shown.text[:2900], id=name)], thread=root)
-
-    async def _picture(self, thread: Thread, one: Announcement) -> None:
-        """Uploads pictures at most once; without the scope for it they are left out."""
-        threads, key = self._stage.chats.threads, f"{one.key}/pictures"
-        if (await threads.saying(thread.task, key)).begun_before:
-            return
-        paths = [(each, self._stage.ports.artifacts.path(each.digest)) for each in one.pictures]
-        files = [(each.name, each.title, path) for each, path in paths if path.is_file()]
-        try:
-            if files:
-                await self._api.upload(thread.place.channel, thread.place.root, files, one.comment)
-        except HonkError as error:
-            _log.warning("pictures were not uploaded", task=thread.task, reason=error.message)
-        await threads.said(thread.task, key, "uploaded")
-
-
-def _named(blocks: Sequence[Block], name: str) -> list[Block]:
-    """The first block carries the name by which the message is found again."""
-    first, *rest = blocks
-    return [{**first, "block_id": name}, *rest]

@@ -1,8 +1,8 @@
 """Block Kit: the pieces of which this door's messages are made, each within Slack's limits.
 
-Words that somebody outside wrote are never given to Slack as mrkdwn. They go into elements that show characters as
-they are (rich text, plain text), so that nothing in them is a mention, a link, a format or an emoji. Where mrkdwn
-cannot be avoided (notifications, small print), `escaped` takes the meaning out of every character.
+Words that somebody outside wrote never mean anything to Slack: `escaped` takes the meaning out of every character, so
+that nothing in them is a mention, a link, a format or an emoji. Every function here that takes words escapes them;
+`Mrkdwn` is what was escaped already.
 Limits: https://docs.slack.dev/reference/block-kit/blocks
 """
 
@@ -15,9 +15,6 @@ from honk.domain.text import shortened, visible
 from honk.doors.slack import plain_words
 
 Block = dict[str, Any]
-#: A piece of a line: words as they are, or an element.
-Part = str | Block
-
 BLOCKS, SECTION, HEADER, BUTTON, VALUE, ALT = 50, 3000, 150, 75, 2000, 2000
 #: Slack cuts a message's text off here
 MESSAGE = 40_000
@@ -27,6 +24,8 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 #: looks like it, means nothing
 _LOOKALIKES = str.maketrans({"*": "\u2217", "`": "\u02cb", "~": "\u223c"})
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+#: marks of the door's own, where they count
+_MARKS = {"`": re.compile("`"), "_": _UNDERSCORE, "*": re.compile(r"\*")}
 #: what is left where an escaped character, or a link, is cut off
 _HALF = re.compile(r"&[a-z]*$|<[^>]*$")
 #: what an address has only in escaped form; a percent sign is part of one
@@ -53,76 +52,101 @@ def sentence(words: str, limit: int = 800) -> str:
     return plain_words.sentence(shown) if shown else ""
 
 
-# ── rich text ──────────────────────────────────────────────────────────────────────────────────
-def bold(text: str) -> Block:
-    return {"type": "text", "text": _some(visible(text)), "style": {"bold": True}}
+# ── words ──────────────────────────────────────────────────────────────────────────────────────
+class Mrkdwn(str):
+    """Words in which only the door's own marks mean something."""
+
+    __slots__ = ()
 
 
-def code(text: str) -> Block:
-    return {"type": "text", "text": _some(visible(text)), "style": {"code": True}}
+#: A piece of a line: words as they are, or words with a mark.
+Part = str | Mrkdwn
 
 
-def faint(text: str) -> Block:
-    return {"type": "text", "text": _some(visible(text)), "style": {"italic": True}}
+def _marked(words: str, mark: str) -> Mrkdwn:
+    """A mark counts only right beside the words that it is for."""
+    inner = escaped(words)
+    bare = inner.strip()
+    if not bare:
+        return Mrkdwn(inner)
+    before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
+    return Mrkdwn(f"{before}{mark}{' '.join(bare.split())}{mark}{after}")
 
 
-def emoji(name: str) -> Block:
-    return {"type": "emoji", "name": name}
+def bold(words: str) -> Mrkdwn:
+    return _marked(words, "*")
 
 
-def person(user: str) -> Block:
+def code(words: str) -> Mrkdwn:
+    return _marked(words, "`")
+
+
+def faint(words: str) -> Mrkdwn:
+    return _marked(words, "_")
+
+
+def emoji(name: str) -> Mrkdwn:
+    return Mrkdwn(f":{name}:")
+
+
+def person(user: str) -> Mrkdwn:
     """A mention: that user is notified."""
-    return {"type": "user", "user_id": user}
+    return Mrkdwn(f"<@{user}>")
 
 
-def link(url: str, text: str) -> Block:
-    return {"type": "link", "url": url, "text": _some(visible(text))}
+def link(url: str, words: str) -> Mrkdwn:
+    return Mrkdwn(anchor(url, words))
 
 
-def _element(part: Part) -> Block:
-    return {"type": "text", "text": visible(part)} if isinstance(part, str) else part
+def line(*parts: Part) -> Mrkdwn:
+    return Mrkdwn("".join(part if isinstance(part, Mrkdwn) else escaped(part) for part in parts).replace("\n", " "))
 
 
-def _some(text: str) -> str:
-    return text or " "
+def quote(*parts: Part) -> Mrkdwn:
+    words = "".join(part if isinstance(part, Mrkdwn) else escaped(part) for part in parts)
+    return Mrkdwn("\n".join(f"> {one}" for one in words.splitlines() or [" "]))
 
 
-def line(*parts: Part) -> Block:
-    return {"type": "rich_text_section", "elements": _elements(parts)}
+def pre(words: str) -> Mrkdwn:
+    """Every character as it is, to be copied; only backticks have no place within."""
+    inner = visible(words).replace("`", "\u02cb").translate(_ENTITIES)
+    return Mrkdwn(f"```\n{inner}\n```")
 
 
-def quote(*parts: Part) -> Block:
-    return {"type": "rich_text_quote", "elements": _elements(parts)}
+def points(*lines: Mrkdwn) -> Mrkdwn:
+    return Mrkdwn("\n".join(f"• {one}" for one in lines))
 
 
-def _elements(parts: Iterable[Part]) -> list[Block]:
-    """Slack takes neither an empty text nor an empty line."""
-    return [_element(one) for one in parts if one] or [_element(" ")]
+def rich(*elements: Mrkdwn, id: str = "") -> Block:
+    """A block of lines, quotes and lists; each line stands by itself. What is too much for one block is cut off."""
+    return _section("\n".join(elements), id)
 
 
-def pre(text: str) -> Block:
-    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": _some(visible(text))}]}
+def sections(*elements: Mrkdwn) -> list[Block]:
+    """The same as several blocks, where one would not do."""
+    made: list[str] = []
+    for one in elements:
+        if made and len(made[-1]) + 1 + len(one) <= SECTION:
+            made[-1] += f"\n{one}"
+        else:
+            made.append(one)
+    return [_section(one, "") for one in made]
 
 
-def points(*lines: Block) -> Block:
-    return {"type": "rich_text_list", "style": "bullet", "elements": list(lines)}
-
-
-def rich(*elements: Block, id: str = "") -> Block:
-    """A block of lines, quotes and lists; each line stands by itself."""
-    made: Block = {"type": "rich_text", "elements": _joined(elements)}
+def _section(words: str, id: str) -> Block:
+    shown = words if len(words) <= SECTION else _cut(words)
+    text = {"type": "mrkdwn", "text": shown if shown.strip() else "\u2002", "verbatim": True}
+    made: Block = {"type": "section", "text": text}
     return made | ({"block_id": id} if id else {})
 
 
-def _joined(elements: Iterable[Block]) -> list[Block]:
-    """Lines that follow one another are one element with breaks: clients do not agree about what is between two."""
-    made: list[Block] = []
-    for one in elements:
-        if made and one["type"] == made[-1]["type"] == "rich_text_section":
-            made[-1] = {**one, "elements": [*made[-1]["elements"], _element("\n"), *one["elements"]]}
-        else:
-            made.append(one)
-    return made
+def _cut(words: str) -> str:
+    """Ends neither within an escaped character nor within a link, and leaves no mark open."""
+    shown = _HALF.sub("", words[: SECTION - 8]).rstrip()
+    if shown.count("```") % 2:
+        return f"{shown.rstrip('`')}…\n```"
+    last = shown.rpartition("\n")[2]
+    return f"{shown}…" + "".join(mark for mark, found in _MARKS.items() if len(found.findall(last)) % 2)
 
 
 def text(*parts: Part, id: str = "") -> Block:
@@ -253,4 +277,4 @@ def _option(label: str, value: str) -> Block:
 
 
 def _plain(words: str) -> Block:
-    return {"type": "plain_text", "text": _some(visible(words)), "emoji": False}
+    return {"type": "plain_text", "text": visible(words) or " ", "emoji": False}
