@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 from honk.domain.event import Event
+from honk.domain.person import PersonId
 from honk.domain.thread import Thread
 from honk.doors.slack.api import Api
 from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.people import identity
 from honk.errors import HonkError, Usage
 
 _FORM = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-3]):([0-5]\d)")
-#: Who has said or pressed something within this time is not asleep.
+#: Whoever asked, and has said or pressed something within this time, is not asleep.
 _AWAKE = timedelta(minutes=30)
 
 
@@ -45,7 +47,8 @@ async def held_back(thread: Thread, log: Sequence[Event], api: Api, stage: Backs
     if not wanted:
         return 0.0
     now = stage.ports.clock()
-    if any(event.actor is not None and now - event.at < _AWAKE for event in log):
+    lately = {event.actor for event in log if event.actor is not None and now - event.at < _AWAKE}
+    if lately and lately & await _requesters(thread, stage):
         return 0.0
     try:
         east = (await api.user(thread.asked_by)).tz_offset
@@ -55,3 +58,9 @@ async def held_back(thread: Thread, log: Sequence[Event], api: Api, stage: Backs
         return seconds_left(wanted, now, east)
     except Usage:
         return 0.0
+
+
+async def _requesters(thread: Thread, stage: Backstage) -> set[PersonId]:
+    """Whoever asked: the person that the user was then, and the one that the user is linked with now."""
+    link = await stage.chats.links.of(identity(thread.asked_by))
+    return {(await stage.ports.tasks.get(thread.task)).requested_by, *([link.person] if link else [])}
