@@ -10,7 +10,7 @@ from slack_world import SlackWorld, slack_world, text_of
 from honk.adapters.roles import RolesPolicy
 from honk.domain.access import Scope
 from honk.domain.person import Identity
-from honk.domain.policy import Right
+from honk.domain.policy import Act, Right
 from honk.domain.rules import Known, Role, Rules
 from honk.domain.task import State
 from honk.testing.fake_slack import FakeSlack
@@ -80,7 +80,27 @@ async def test_help_status_and_stop(here: SlackWorld) -> None:
         await answer(here, "stop")
         await here.card(threads[0], "Stopped")
     said = await answer(here, "stop nothing")
-    assert "No task begins with 'nothing'." in said and "`" not in said, "no command of a terminal"
+    assert "There is no such task here." in said and "`" not in said, "no command of a terminal"
+
+
+async def test_of_tasks_that_somebody_may_not_stop_they_are_told_nothing(here: SlackWorld) -> None:
+    here.world.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"}, until=anyio.Event())
+    threads = [await here.ask("fix the crash"), await here.ask("fix the crash again")]
+    for ts in threads:
+        await here.card(ts, "At work")
+    newest, ben = await here.task(), await here.link("ben")
+    here.world.policy.refused |= {(ben.id, Act.STOP)}
+    before = await here.world.store.audit.read()
+    for words in ("stop last", "stop fix", f"stop {newest.id}", f"stop {newest.id[:-2]}", "stop nothing"):
+        said = await answer(here, words, user="ben")
+        assert "There is no such task here." in said and "again" not in said
+    assert "No task is at work in this channel that you may stop" in await answer(here, "stop", user="ben")
+    assert await here.world.store.audit.read() == before
+    here.world.policy.refused.clear()
+    said = await answer(here, "stop fix", user="ben")
+    assert "2 tasks begin with 'fix'" in said and newest.id in said
+    assert f"Stopping {newest.id}" in await answer(here, f"stop {newest.id[:-2]}", user="ben", channel="elsewhere")
+    await here.card(threads[1], "Stopped")
 
 
 async def test_quiet_hours_with_and_without_sense(here: SlackWorld) -> None:

@@ -7,7 +7,8 @@ import aiohttp
 import structlog
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from honk.domain.task import BUSY
+from honk.domain.policy import Act
+from honk.domain.task import BUSY, Task
 from honk.domain.text import shortened
 from honk.domain.thread import Delivery
 from honk.doors.slack import writing as w
@@ -90,21 +91,33 @@ class Commands:
     async def _status(self, _: Command, caller: Caller, __: str) -> Says:
         return await status_says(caller)
 
-    async def _stop(self, command: Command, caller: Caller, task: str) -> Says:
-        if not task:
-            there = await self._stage.chats.threads.in_channel(DOOR, self._bot.team, command.channel_id)
-            found = [await self._stage.ports.tasks.get(one.task) for one in there]
-            busy = [one for one in found if one.state in BUSY]
-            if not busy:
-                raise Usage("no task is at work in this channel", "/honk status shows yours")
-            if len(busy) > 1:
-                names = ", ".join(one.id for one in busy[:5])
-                raise Usage(
-                    f"{len(busy)} tasks are at work in this channel: {names}", "press Stop on the card, or name one"
-                )
-            task = busy[0].id
+    async def _stop(self, command: Command, caller: Caller, name: str) -> Says:
+        there = await self._stage.chats.threads.in_channel(DOOR, self._bot.team, command.channel_id)
+        found = [await self._stage.ports.tasks.get(one.task) for one in there]
+        fits = [one for one in found if (one.id.startswith(name) if name else one.state in BUSY)]
+        fits = [one for one in fits if await _may_stop(caller, one)]
+        exact = [one for one in fits if one.id == name]
+        if not (fits or name):
+            raise Usage("no task is at work in this channel that you may stop", "/honk status shows yours")
+        if not fits:
+            exact = [await self._elsewhere(caller, name)]
+        if len(fits) > 1 and not exact:
+            names = ", ".join(one.id for one in fits[:5])
+            said = f"begin with {name!r}" if name else "are at work in this channel"
+            raise Usage(f"{len(fits)} tasks {said}: {names}", "press Stop on the card, or name one")
+        task = (exact or fits)[0].id
         await caller.service.stop(task)
         return f"Stopping {task}", [w.text("Stopping ", w.code(task), ". What was done is kept.")]
+
+    async def _elsewhere(self, caller: Caller, name: str) -> Task:
+        """A task of another place. Of one that the person may not stop, nothing is told, not even that it is there."""
+        try:
+            task = await self._stage.ports.tasks.get(name)
+        except Usage:
+            task = None
+        if task is None or not await _may_stop(caller, task):
+            raise Usage("there is no such task here", "/honk status shows yours")
+        return task
 
     async def _here(self, command: Command, caller: Caller, name: str) -> Says:
         subject = channel_subject(self._bot.team, command.channel_id)
@@ -186,6 +199,11 @@ class Commands:
         )
         await self._hearing.keep(asked)
         return None
+
+
+async def _may_stop(caller: Caller, task: Task) -> bool:
+    """A question for saying the right thing, not an act: nothing of it is in the audit log."""
+    return (await caller.service.app.ports.policy.ask(caller.person, Act.STOP, task.repository, task)).allowed
 
 
 def _meant(text: str) -> tuple[str, str]:
