@@ -51,7 +51,8 @@ _WORDS = {"text", "url", "value", "private_metadata", "initial_value"}
 _OURS = re.compile(r"<https://(?:honk|forge)\.example/[^<>|\s]*\|([^<>]*)>")
 _FENCES = re.compile(r"```\n((?:(?!```).)*)\n```", re.DOTALL)
 _MEANS = re.compile(
-    r"[<>*`~]|&(?!amp;|lt;|gt;)|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|@(?:channel|here|everyone)\b", re.IGNORECASE
+    r"[<>*`~]|&(?!amp;|lt;|gt;)|(?<![^\W_])_|_(?![^\W_])|:(?:[\w+'-]*[^\W\d_][\w+'-]*|100|1234|[+-]1):|@(?:channel|here|everyone)\b",
+    re.IGNORECASE,
 )
 
 

@@ -31,7 +31,10 @@ _HALF = re.compile(r"&[a-z]*$|<[^>]*$")
 #: what an address has only in escaped form; a percent sign is part of one
 _UNSAFE = re.compile(r"[^\w.~:/?#\[\]@!$&'()+,;=%-]+", re.ASCII)
 #: what Slack would show as an emoji, and names that reach everybody
-_EMOJI, _EVERYBODY = re.compile(r":(?=[\w+'-]+:)"), re.compile(r"@(?=(?:channel|here|everyone)\b)")
+_EMOJI, _EVERYBODY = (
+    re.compile(r":(?=(?:[\w+'-]*[^\W\d_][\w+'-]*|100|1234|[+-]1):)"),
+    re.compile(r"@(?=(?:channel|here|everyone)\b)"),
+)
 
 
 def escaped(text: str) -> str:
