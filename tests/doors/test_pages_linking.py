@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from pages_world import Site, linking_of, site_of
 
 from honk.adapters.roles import RolesPolicy
+from honk.adapters.sql.audit import SqlAudit
 from honk.domain.access import Scope
+from honk.domain.audit import Entry
 from honk.domain.person import Identity
 from honk.domain.policy import Act
 from honk.domain.rules import Known, Rules
 from honk.doors.web.signing_in import way_back
-from honk.errors import NotAllowed, NotNow, Unknown
+from honk.errors import DiskFull, NotAllowed, NotNow, Unknown
 from honk.service.linking import GIVEN, Linking
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +84,43 @@ async def test_whoever_agrees_gets_a_code_and_the_code_makes_the_link(
     assert await linking.finish(EVE, f"{code[:4]} {code[4:]}") == ada
     who = await linking.who(EVE, "Eve")
     assert (who.linked, who.person.id) == (True, ada.id)
+
+
+async def test_whose_rights_a_user_got_and_lost_is_in_the_audit_log(site: Site, linking: Linking, address: str) -> None:
+    """A link gives merge and deploy."""
+    await signed_in(site)
+    await site.browser.get(address)
+    ada = await site.world.person()
+    assert await linking.finish(EVE, "00000000") is None
+    assert not await linking.undo(EVE)
+    assert await site.world.store.audit.read() == ()
+    for _ in range(2):
+        await linking.finish(EVE, code_of(await agree(site, address)))
+        if not await linking.undo(Identity.parse("slack:T1/U2")):
+            await linking.undo(EVE)
+    await linking.finish(EVE, code_of(await agree(site, address)))
+    await linking.remove(ada, EVE)
+    entries = (await site.world.store.audit.read())[::-1]
+    assert {(one.person, one.repository, one.task, one.allowed) for one in entries} == {(ada.id, "", None, True)}
+    told = [one.reason for one in entries]
+    given, taken = "linked: slack:T1/U1 acts as this person from now on", "unlinked by the user: slack:T1/U1 acts as"
+    assert told[:4] == [given, f"{taken} this person no more"] * 2
+    assert told[4:] == [given, "unlinked: slack:T1/U1 acts as Ada no more"]
+
+
+async def test_a_link_that_cannot_be_written_down_is_not_made(site: Site, linking: Linking, address: str) -> None:
+    await signed_in(site)
+    await site.browser.get(address)
+    code = code_of(await agree(site, address))
+
+    class Full(SqlAudit):
+        async def record(self, entry: Entry) -> None:
+            raise DiskFull("no room")
+
+    ports = replace(linking.app.ports, audit=Full(site.world.store.audit._database))
+    with pytest.raises(DiskFull):
+        await replace(linking, app=replace(linking.app, ports=ports)).finish(EVE, code)
+    assert not (await linking.who(EVE, "Eve")).linked
 
 
 async def test_looking_changes_nothing(site: Site, linking: Linking, address: str) -> None:
@@ -228,10 +268,12 @@ async def test_somebody_elses_link_is_taken_back_by_an_administrator_alone_and_t
     assert len(await linking.all(ben)) == 1
     await linking.remove(ben, EVE)
     entries = await site.world.store.audit.read()
-    assert [(one.act, one.person, one.allowed) for one in entries[:2]] == [
+    assert [(one.act, one.person, one.allowed) for one in entries[:3]] == [
+        (Act.ADMINISTER, ben.id, True),
         (Act.ADMINISTER, ben.id, True),
         (Act.ADMINISTER, ben.id, False),
     ]
+    assert "slack:T1/U1 acts as Ada no more" in entries[0].reason
     with pytest.raises(Unknown):
         await linking.remove(ben, EVE)
 

@@ -18,6 +18,7 @@ import structlog
 
 from honk.app import App
 from honk.domain.access import Scope
+from honk.domain.audit import Entry
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.thread import Link
@@ -113,6 +114,7 @@ class Linking:
     async def finish(self, identity: Identity, code: str) -> Person | None:
         """Whom the user is from now on, once they have given the code in the chat; None for a wrong or late one.
 
+        It is in the audit log, since it gives the user the person's rights; so is the end of a link.
         Raises NotNow where honk.toml says who the user is.
         """
         digits = re.sub(r"[\s-]", "", code)
@@ -122,14 +124,22 @@ class Linking:
         link = await self.links.accept(identity, digits)
         if link is None:
             return None
+        try:
+            await self._record(link.person, f"linked: {identity} acts as this person from now on")
+        except Exception:
+            await self.links.remove(identity)  # what cannot be written down is not done
+            raise
         _log.info("a user of a chat acts as a person from now on", identity=str(identity), person=link.person)
         return await self.app.ports.tasks.get_person(link.person)
 
     async def undo(self, identity: Identity) -> bool:
         """At the user's own wish: from now on they are nobody again. False when they were."""
+        link = await self.links.of(identity)
+        if link is None:
+            return False
+        await self._record(link.person, f"unlinked by the user: {identity} acts as this person no more")
         gone = await self.links.remove(identity)
-        if gone:
-            _log.info("a user of a chat is nobody's any more", identity=str(identity), by="the user")
+        _log.info("a user of a chat is nobody's any more", identity=str(identity), by="the user")
         return gone
 
     async def who(self, identity: Identity, name: str) -> Who:
@@ -160,6 +170,8 @@ class Linking:
         if person is None or person.id != by.id:
             await self.app.allow_on(by, Act.ADMINISTER, None)
         await self.refuse_named(identity)
+        if person is not None:
+            await self._record(by.id, f"unlinked: {identity} acts as {person.name} no more")
         if person is None or not await self.links.remove(identity):
             raise Unknown(f"{identity} is linked with nobody", "`honk links` shows who is")
         _log.info("a user of a chat is nobody's any more", identity=str(identity), person=person.id, by=by.id)
@@ -170,6 +182,20 @@ class Linking:
         known = await self.app.ports.policy.known(str(identity))
         if known is not None:
             raise NotNow(f"honk.toml says that {identity} is {known.name}", "[people] there says who is who")
+
+    async def _record(self, person: PersonId, reason: str) -> None:
+        """Nobody's rule allows or refuses it: the person's own consent does."""
+        entry = Entry(
+            at=self.app.ports.clock(),
+            person=person,
+            act=Act.ADMINISTER,
+            repository="",
+            task=None,
+            allowed=True,
+            reason=reason,
+            policy="",
+        )
+        await self.app.ports.audit.record(entry)
 
     def _count(self, person: PersonId, now: datetime) -> None:
         for one, times in list(self._given.items()):
