@@ -1,12 +1,15 @@
 """Trying, reviewing, merging, deploying and undoing from Slack."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from slack_world import SlackWorld, labels, slack_world, text_of
 
+from honk.domain.policy import Act
 from honk.domain.task import State
+from honk.testing.fake_slack import Message
 
 pytestmark = pytest.mark.anyio
 
@@ -88,3 +91,22 @@ async def test_a_review_in_a_minute_and_an_approval(here: SlackWorld) -> None:
     await here.slack.submit("ben", {"words": "well done"})
     await here.slack.press("ada", build.ts, "Review")
     assert await modal(here, "ada", "Approved by Ben")
+
+
+async def test_whoever_may_merge_is_named_where_the_requester_may_not(here: SlackWorld) -> None:
+    ts = await here.ask("fix the crash", user="cleo")
+    alone = await here.message(ts, "is ready to try")
+    assert mentioned(alone) == ["U0CLEO"]
+    await here.link("ada")
+    await here.link("ben")
+    ben = await here.world.person("Ben")
+    here.world.policy.refused.add((ben.id, Act.MERGE))
+    second = await here.ask("bump", user="cleo")
+    assert mentioned(await here.message(second, "is ready to try")) == ["U0CLEO", "U0ADA"]
+    third = await here.ask("make it friendlier", user="ada")
+    assert mentioned(await here.message(third, "is ready to try")) == ["U0ADA"]
+
+
+def mentioned(message: Message) -> list[str]:
+    """The users whom a message notifies."""
+    return re.findall(r"<@(U\w+)>", str(message.blocks))

@@ -191,3 +191,17 @@ def test_no_spelling_avoids_what_a_merge_needs(url: str, asked: Confirmation) ->
 def test_a_press_is_enough_where_nothing_else_is_asked_for() -> None:
     assert Rules().confirmation(_repository(ADDRESSES[0])) is Confirmation.PRESS
     assert Rules(merging=Confirmed(typed=("*",))).confirmation(_repository(ADDRESSES[0])) is Confirmation.TYPED
+
+
+def test_holders_are_those_whom_a_role_names() -> None:
+    ann, bob = (Known(key=key, name=key, identities=(Identity.parse(f"slack:{key}"),)) for key in ("ann", "bob"))
+    rules = Rules(
+        people=(ann, bob),
+        teams={"app": frozenset({"bob"})},
+        roles=(
+            Role(repositories=("/srv/*",), people=("@app",), may=frozenset({Right.MERGE})),
+            Role(repositories=("*",), people=("*",), may=frozenset({Right.MERGE})),
+            Role(repositories=("/other",), people=("ann",), may=frozenset({Right.MERGE})),
+        ),
+    )
+    assert rules.holders(Right.MERGE, Repository(url="/srv/music", name="music", key="k")) == (bob,)

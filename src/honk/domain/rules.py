@@ -80,6 +80,11 @@ class Rules:
             return Confirmation.SECOND
         return Confirmation.TYPED if _asks_more(self.merging.typed, repository) else Confirmation.PRESS
 
+    def holders(self, right: Right, repository: Repository | None) -> tuple[Known, ...]:
+        """The people who have the right there by a role that names them."""
+        roles = [one for one in self.roles if right in one.may and _on(one, repository) and EVERY not in one.people]
+        return tuple(known for known in self.people if any(_fit(self, one, {known.key}) for one in roles))
+
     def explain(self, person: Person, act: Act, repository: Repository | None) -> Explanation:
         """The decision, with every role that was looked at. Without a repository it is about Honk itself."""
         address = "" if repository is None else canonical(repository.url) or repository.url

@@ -1,6 +1,6 @@
 """What is remembered of chats: threads, deliveries, preferences, and who is who."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,7 +25,7 @@ class Threads(Protocol):
         """Those of the latest hundred tasks there, newest first."""
 
     async def behind(self, door: str) -> tuple[TaskId, ...]:
-        """Tasks with events of which their places have not been told; oldest first. Broken places are left out."""
+        """Tasks with events of which their places have not been told: the oldest thousand, but for broken places."""
 
     async def claim(self, task: TaskId, holder: str, until: datetime) -> Thread | None:
         """The thread, for whoever is to write there now; None while another holder has it. Claimed again: longer."""
@@ -53,7 +53,7 @@ class Threads(Protocol):
         """Begins a message of Honk's, or finds what became of it: it is sent once for each key."""
 
     async def said(self, task: TaskId, key: str, message: str, *, card: str | None = None) -> Thread:
-        """It was sent, and is that message of the chat's. With `card` it is the card, and shows what has that digest."""
+        """It was sent, as that message of the chat. With `card` it is the card, and shows what that digest is of."""
 
     async def sayings(self, task: TaskId) -> Mapping[str, str]:
         """The messages that were sent, by their keys."""
@@ -65,8 +65,10 @@ class Deliveries(Protocol):
     async def keep(self, delivery: Delivery) -> bool:
         """False, and no effect, for one that was delivered before."""
 
-    async def take(self, door: str, holder: str, until: datetime, limit: int) -> tuple[Delivery, ...]:
-        """The oldest that nobody works on, one a lane; they are the holder's until that moment."""
+    async def take(
+        self, door: str, holder: str, until: datetime, limit: int, kinds: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """The oldest that nobody works on, one a lane; they are the holder's until that moment. No kinds: all of them."""
 
     async def done(self, id: str) -> None: ...
 

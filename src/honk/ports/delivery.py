@@ -104,5 +104,8 @@ class Policy(Protocol):
     async def confirmation(self, repository: Repository) -> Confirmation:
         """What a merge there needs besides the right to it; the strictest while that is not known."""
 
+    async def holders(self, act: Act, repository: Repository | None) -> tuple[Known, ...]:
+        """The people whom the policy names and who may; nobody where everybody may, or the users of this machine."""
+
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         """Names of those who may, for people who may not."""

@@ -219,5 +219,8 @@ class FakePolicy:
     async def confirmation(self, repository: Repository) -> Confirmation:
         return self.asks if self.written is None else await self.written.confirmation(repository)
 
+    async def holders(self, act: Act, repository: Repository | None) -> tuple[Known, ...]:
+        return () if self.written is None else await self.written.holders(act, repository)
+
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         return ("everybody",) if self.written is None else await self.written.able(act, repository)

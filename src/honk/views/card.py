@@ -19,6 +19,8 @@ from honk.domain.verdict import Verdict
 from honk.ports import Ports
 from honk.steps.merge import approvers
 
+#: more than any log has
+_EVENTS = 1_000_000
 #: Exit codes of a turn's outcomes (docs/reference/states-and-exits.md).
 EXITS = {
     Outcome.PASS: 0,
@@ -73,7 +75,7 @@ class Card:
 
 async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None) -> Card:
     """The task as it is now; `log` are its events, for who has read them already."""
-    log = await ports.events.read(task.id) if log is None else log
+    log = await ports.events.read(task.id, limit=_EVENTS) if log is None else log
     base = next((e.data for e in reversed(log) if isinstance(e.data, events.BaseChosen)), None)
     settled = [e.data for e in log if isinstance(e.data, TaskSettled)]
     live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]

@@ -47,6 +47,12 @@ class RolesPolicy:
         except SettingsWrong:
             return Confirmation.SECOND
 
+    async def holders(self, act: Act, repository: Repository | None) -> tuple[Known, ...]:
+        try:
+            return self._rules().holders(NEEDS[act], repository)
+        except SettingsWrong:
+            return ()
+
     async def able(self, act: Act, repository: Repository | None) -> tuple[str, ...]:
         try:
             return self._rules().may(NEEDS[act], repository)

@@ -13,6 +13,8 @@ from honk.domain.thread import Place, Saying, Thread
 from honk.errors import Defect
 from honk.ports import Clock
 
+#: places that are named at a time: those that were told are not behind any more
+_BEHIND = 1000
 #: of a channel, the tasks that are looked at
 _LATEST = 100
 
@@ -96,6 +98,7 @@ class SqlThreads:
             .join(tasks, tasks.c.id == threads.c.task)
             .where(threads.c.door == door, threads.c.broken == "", tasks.c.events > threads.c.told)
             .order_by(threads.c.number)
+            .limit(_BEHIND)
         )
         found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return tuple(TaskId(id) for id in found)

@@ -1,7 +1,7 @@
 """Which events are worth a message of their own, and what it says. Everything else is on the card.
 
-A question, a plan, a build, a verdict that needs a person, merged, deployed, unhealthy. Each names the requester,
-and nobody else: whoever must act reads along in the thread.
+A question, a plan, a build, a verdict that needs a person, merged, deployed, unhealthy. Each names the requester;
+what somebody has to merge names besides whoever may, where the requester may not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,9 @@ from honk.domain.text import shortened
 from honk.domain.thread import Thread
 from honk.domain.verdict import Answer, Finding
 from honk.doors.slack import writing as w
-from honk.doors.slack.card import Shown
+from honk.doors.slack.card import Shown, of_turn
 from honk.doors.slack.markdown import shown_as
+from honk.doors.slack.plain_words import remedy_of
 from honk.doors.slack.writing import Block
 from honk.views import Card, what_changed, what_to_try
 from honk.views.moves import mergeable, proposed
@@ -55,13 +56,15 @@ class Picture:
     digest: str
 
 
-def announcements(fresh: Sequence[Event], log: Sequence[Event], card: Card, thread: Thread) -> Iterator[Announcement]:
-    """What is to be said of the fresh events, in order."""
+def announcements(
+    fresh: Sequence[Event], log: Sequence[Event], card: Card, thread: Thread, whom: Sequence[str] = ()
+) -> Iterator[Announcement]:
+    """What is to be said of the fresh events, in order; `whom` is who must act where something can be merged."""
     for event in fresh:
         key = f"event/{event.seq}"
         if isinstance(event.data, events.BuildPictured):
             yield _pictured(event.data, key, event.seq)
-        elif (made := _announcement(event, log, card, thread)) is not None:
+        elif (made := _announcement(event, log, card, thread, whom)) is not None:
             text, blocks = made
             yield Announcement(key=key, seq=event.seq, shown=Shown(text=w.notice(text), blocks=blocks))
 
@@ -81,7 +84,7 @@ def _pictured(data: events.BuildPictured, key: str, seq: int) -> Announcement:
 Made = tuple[str, list[Block]]
 
 
-def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made | None:
+def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread, whom: Sequence[str]) -> Made | None:
     match event.data:
         case events.QuestionAsked() as asked:
             return _question(asked, event, card, thread)
@@ -90,9 +93,9 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
         case events.PlanProposed() as plan:
             return _plan(plan, card, thread)
         case events.BuildReady() as ready:
-            return _build(ready, event, log, card, thread)
+            return _build(ready, event, log, card, thread, whom)
         case events.TaskSettled() as settled:
-            return _settled(settled, event, log, card, thread)
+            return _settled(settled, event, log, card, thread, whom)
         case events.MergeDone() | events.MergeRefused() | events.DeploymentFinished():
             return _landed(event, log, card, thread)
     return None
@@ -100,6 +103,10 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
 
 def _to(thread: Thread) -> w.Mrkdwn:
     return w.person(thread.asked_by)
+
+
+def _to_all(thread: Thread, whom: Sequence[str]) -> w.Mrkdwn:
+    return w.line(*(part for user in whom or (thread.asked_by,) for part in (w.person(user), " ")))
 
 
 def _question(asked: events.QuestionAsked, event: Event, card: Card, thread: Thread) -> Made:
@@ -128,11 +135,13 @@ def _plan(plan: events.PlanProposed, card: Card, thread: Thread) -> Made:
     return f"The plan: {shortened(plan.text, 300)}", [*blocks, w.row(go, change, cancel)]
 
 
-def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread) -> Made:
+def _build(
+    ready: events.BuildReady, event: Event, log: Sequence[Event], card: Card, thread: Thread, whom: Sequence[str]
+) -> Made:
     name = shortened(ready.name or card.task.repository.name, 80)
     version = shortened(ready.app_version or ready.commit[:7], 60)
     changed, tried = _changed(log, event.turn), what_to_try(_summary(log, event.turn))
-    lines = [w.line(_to(thread), " ", w.bold(f"{name} {version}"), " is ready to try")]
+    lines = [w.line(_to_all(thread, whom), w.bold(f"{name} {version}"), " is ready to try")]
     lines += [w.line(one) for one in changed]
     if tried:
         lines.append(w.line(w.bold("What to try: "), shortened(tried, 300)))
@@ -152,13 +161,18 @@ def _build(ready: events.BuildReady, event: Event, log: Sequence[Event], card: C
 
 
 def _settled(
-    settled: events.TaskSettled, event: Event, log: Sequence[Event], card: Card, thread: Thread
+    settled: events.TaskSettled,
+    event: Event,
+    log: Sequence[Event],
+    card: Card,
+    thread: Thread,
+    whom: Sequence[str],
 ) -> Made | None:
     turn = [one.data for one in log if one.turn == event.turn]
     if settled.outcome == "pass" and settled.state == State.PROPOSED:
         if any(isinstance(one, events.BuildReady) for one in turn):
             return None
-        lines = [w.line(_to(thread), " ", w.emoji("white_check_mark"), " ", w.bold("Ready to merge"))]
+        lines = [w.line(_to_all(thread, whom), w.emoji("white_check_mark"), " ", w.bold("Ready to merge"))]
         lines += [w.line(one) for one in _changed(log, event.turn)]
         return f"Ready to merge: {card.task.instruction}", [w.rich(*lines), *_rows(_decide(card))]
     said_already = any(isinstance(one, events.QuestionAsked | events.PlanProposed) for one in turn)
@@ -171,8 +185,9 @@ def _settled(
     mark, words = _NEEDS[settled.outcome]
     if settled.outcome == "no_change" and settled.state == State.PROPOSED:
         words = "Nothing more was changed."
-    lines = [w.line(_to(thread), " ", w.emoji(mark), " ", w.bold(words)), *_why(settled, card)]
-    buttons = [*_decide(card), w.button("Retry", "honk:retry", card.task.id)]
+    to = _to_all(thread, whom if mergeable(card) else ())
+    lines = [w.line(to, w.emoji(mark), " ", w.bold(words)), *_why(settled, card)]
+    buttons = [*_decide(card), w.button("Retry", "honk:retry", of_turn(card))]
     return f"{words} {settled.reason}", [w.rich(*lines), *_rows(buttons)]
 
 
@@ -194,7 +209,7 @@ def _broke_off(settled: events.TaskSettled, card: Card, thread: Thread) -> Made 
     words = "It was not undone" if undoes else "It is merged, and was not deployed"
     again = w.button("Undo…", "honk:undo", card.task.id, style="danger")
     if not undoes:
-        again = w.button("Deploy", "honk:deploy", card.task.id, style="primary")
+        again = w.button("Deploy", "honk:deploy", of_turn(card), style="primary")
     lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(w.sentence(settled.reason))]
     return f"{words}: {settled.reason}", [w.rich(*lines), w.row(again)]
 
@@ -225,7 +240,8 @@ def _landed(event: Event, log: Sequence[Event], card: Card, thread: Thread) -> M
                 w.line(_to(thread), " ", w.emoji("no_entry"), " ", w.bold("Not merged")),
                 w.quote(w.sentence(reason)),
             ]
-            return f"Not merged: {reason}", [w.rich(*lines, *([w.line(w.sentence(remedy))] if remedy else []))]
+            helps = remedy_of(remedy)
+            return f"Not merged: {reason}", [w.rich(*lines, *([w.line(w.sentence(helps))] if helps else []))]
         case events.DeploymentFinished() as finished:
             return _undone(finished.environment) if _went_back(event, log) else _deployed(finished, card, thread)
     return None
@@ -261,7 +277,7 @@ def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -
     blocks = [w.rich(w.line(_to(thread), " ", w.emoji("rotating_light"), " ", w.bold(said)))]
     if finished.output.strip():
         blocks.append(w.rich(w.pre(finished.output.strip()[-800:])))
-    return said, [*blocks, w.row(w.button("Deploy again", "honk:deploy", card.task.id))]
+    return said, [*blocks, w.row(w.button("Deploy again", "honk:deploy", of_turn(card)))]
 
 
 # ── parts ──────────────────────────────────────────────────────────────────────────────────────

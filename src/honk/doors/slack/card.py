@@ -196,5 +196,12 @@ def _button(move: Move, card: Card) -> Block:
 
 
 def _value(move: Move, card: Card) -> str:
-    """What the press is about: the task, and for a Go the plan that was read."""
-    return f"{card.task.id} {card.plan.name}" if move is Move.GO and card.plan else card.task.id
+    """What the press is about: the task, for a Go the plan that was read, for what is done at once its turn."""
+    if move is Move.GO and card.plan:
+        return f"{card.task.id} {card.plan.name}"
+    return of_turn(card) if move in {Move.STOP, Move.RETRY, Move.DEPLOY} else card.task.id
+
+
+def of_turn(card: Card) -> str:
+    """The value of a button that is about the turn that people saw: a press that comes late is for no other."""
+    return f"{card.task.id} {card.task.turn}"

@@ -6,7 +6,8 @@ from honk.ports import Events
 
 #: events that are kept for all tasks together; of those that were looked at longest ago all are read again
 _KEPT = 50_000
-_PAGE = 100_000
+#: more than any log has
+_PAGE = 1_000_000
 
 
 class Logs:

@@ -8,6 +8,7 @@ from honk.domain.text import shortened
 from honk.domain.verdict import Answer
 from honk.doors.slack import writing as w
 from honk.doors.slack.card import tests
+from honk.doors.slack.plain_words import remedy_of
 from honk.doors.slack.writing import Block, Mrkdwn
 from honk.views.branch import Branch
 from honk.views.merging import Check, Merging
@@ -116,8 +117,8 @@ def merge(view: Merging) -> Block:
     blocks.append(w.rich(*_afterwards(view)))
     if refused:
         blocks.append(w.rich(w.line(w.emoji("no_entry"), " ", w.bold("Not now. "), w.sentence(refused))))
-        if view.remedy:
-            blocks.append(w.small(w.escaped(w.sentence(view.remedy, 400))))
+        if remedy := remedy_of(view.remedy):
+            blocks.append(w.small(w.escaped(w.sentence(remedy, 400))))
         return w.modal("honk:none", title, blocks)
     if view.needs_accept:
         blocks.append(w.boxes("accept", "Before you merge", [("I accept what was not proven", "accept")]))

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from honk.domain.event import QuestionAsked
 from honk.domain.policy import Act
+from honk.domain.task import TaskId
 from honk.domain.thread import Delivery
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api
@@ -64,11 +65,19 @@ class Presses:
         root = interaction.container.thread_ts or (interaction.message.thread_ts if interaction.message else "")
         await self._api.whisper(channel, interaction.user.id, w.notice(words), [w.text(words[:2900])], thread=root)
 
-    async def _stop(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
-        await caller.service.stop(task)
+    async def _stop(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
+        await caller.service.stop(await self._of_turn(caller, value))
 
-    async def _retry(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
-        await caller.service.retry(task)
+    async def _retry(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
+        await caller.service.retry(await self._of_turn(caller, value))
+
+    async def _of_turn(self, caller: Caller, value: str) -> TaskId:
+        """The task, as long as the turn is the one that was seen by whoever pressed: a press may be worked on late."""
+        task, _, turn = value.partition(" ")
+        found = await caller.service.find(task)
+        if turn and turn != str(found.turn):
+            raise NotNow("this was about an earlier turn", "press it on the card as it is now")
+        return found.id
 
     async def _go(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
         task, *plans = value.split(" ", 1)
@@ -86,9 +95,9 @@ class Presses:
             raise NotNow("this question was answered already", "say something new in the thread")
         await caller.service.reply(task, Reply(text=asked.choices[int(number) - 1]), id=id)
 
-    async def _deploy(self, _: Interaction, caller: Caller, task: str, __: str) -> None:
+    async def _deploy(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
         caller = await self._people.linked(caller.user)
-        await caller.service.retry(task, point="deploy")
+        await caller.service.retry(await self._of_turn(caller, value), point="deploy")
 
     async def _repository(self, interaction: Interaction, caller: Caller, value: str, _: str) -> None:
         """The repository that was in doubt; the one who asked may say, nobody else for them."""

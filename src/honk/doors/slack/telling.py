@@ -35,6 +35,7 @@ from honk.doors.slack.marks import show_marks
 from honk.doors.slack.quiet import held_back
 from honk.doors.slack.speaking import Speaking
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
+from honk.doors.slack.whom import must_act
 from honk.errors import HonkError, single
 from honk.views import Card, card
 from honk.views.moves import activity
@@ -54,6 +55,8 @@ _HELD = timedelta(seconds=90)
 #: seconds after a claim in which nobody else can have the place, whatever clocks do
 _SURE = 20.0
 _AT_ONCE = 8
+#: places that are looked at, or wait for Slack's permits, at a time
+_BUSY = 200
 #: tasks that are followed event by event; of others the next look finds what is new
 _FOLLOWED = 5_000
 #: Events that are no reason to hurry.
@@ -136,11 +139,13 @@ class Telling:
                 self._news = anyio.Event()
                 now = time.monotonic()
                 for task in [one for one, due in self._due.items() if due <= now and one not in self._busy]:
+                    if len(self._busy) >= _BUSY:
+                        break
                     del self._due[task]
                     self._busy.add(task)
                     group.start_soon(self._tell, task)
-                wait = min((due for one, due in self._due.items() if one not in self._busy), default=now + 60) - now
-                with anyio.move_on_after(max(wait, 0.0)):
+                due = [at for one, at in self._due.items() if one not in self._busy and len(self._busy) < _BUSY]
+                with anyio.move_on_after(max(min(due, default=now + 60) - now, 0.0)):
                     await self._news.wait()
 
     async def _look(self) -> None:
@@ -312,7 +317,8 @@ class Telling:
         if thread.muted or not fresh:
             return last, None
         found, _ = await self._look_at(thread)
-        for one in announcements(fresh, log, found, thread):
+        whom = await must_act(found, thread, self._stage)
+        for one in announcements(fresh, log, found, thread, whom):
             if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
                 self._quiet[thread.task] = last
                 return one.seq - 1, min(wait, self._stage.waits.rest)
