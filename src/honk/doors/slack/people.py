@@ -24,6 +24,10 @@ class Unlinked(NotAllowed):
     """The act takes a link, and the user has none: the door offers one."""
 
 
+class KeptOut(NotAllowed):
+    """Guests, people of other workspaces, bots: nobody of those whom this door is for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
     """Somebody at the door."""
@@ -46,13 +50,13 @@ class People:
         self._bot = bot
 
     async def caller(self, user: str) -> Caller:
-        """Raises NotAllowed for who is not let in."""
+        """Raises KeptOut for who is not let in."""
         found = await self._api.user(user)
         who = await self._stage.linking.who(identity(user), found.shown)
         if not who.linked and (reason := self._kept_out(found)):
-            raise NotAllowed(reason, "an administrator of Honk can name you in honk.toml: [people]")
+            raise KeptOut(reason, "an administrator of Honk can name you in honk.toml: [people]")
         if found.deleted or found.is_bot:
-            raise NotAllowed("bots and deactivated accounts are not heard")
+            raise KeptOut("bots and deactivated accounts are not heard")
         return Caller(
             user=user,
             shown=found.shown,
@@ -60,6 +64,14 @@ class People:
             linked=who.linked,
             service=self._stage.service(who.person),
         )
+
+    async def hears(self, user: str) -> bool:
+        """Whether the user is let in."""
+        try:
+            await self.caller(user)
+        except KeptOut:
+            return False
+        return True
 
     async def linked(self, user: str) -> Caller:
         """The same, for what goes to production. Raises Unlinked."""
