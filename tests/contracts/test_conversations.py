@@ -210,6 +210,14 @@ async def test_a_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(pair:
     assert [(each.id, each.tries) for each in taken] == [("a2", 1)]
 
 
+async def test_of_some_kinds_alone_are_those_taken(pair: Pair) -> None:
+    deliveries = pair.one.chats.deliveries
+    for id, kind in (("m1", "message"), ("p1", "press"), ("p2", "press")):
+        await deliveries.keep(replace(a_delivery(id, id), kind=kind))
+    assert [each.id for each in await deliveries.take("slack", "one", SOON, 10, {"press", "command"})] == ["p1", "p2"]
+    assert [each.id for each in await deliveries.take("slack", "one", SOON, 10, {"message"})] == ["m1"]
+
+
 async def test_doors_do_not_wait_for_each_other_either(pair: Pair) -> None:
     deliveries = pair.one.chats.deliveries
     await deliveries.keep(a_delivery("t1", "a", door="teams"))

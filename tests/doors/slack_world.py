@@ -26,7 +26,7 @@ from honk.testing.world import ADDRESS, World, world
 
 T = TypeVar("T")
 #: nobody waits long in tests
-QUICK = Waits(again=0.2, ping=0.25, lost=2.0, look=0.1, later=0.05, rest=0.5, home=0.05)
+QUICK = Waits(again=0.2, ping=0.25, lost=2.0, look=0.1, later=0.05, rest=0.5, home=0.05, counts=7200.0)
 
 
 @dataclass(kw_only=True)

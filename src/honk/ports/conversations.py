@@ -68,7 +68,7 @@ class Deliveries(Protocol):
     async def take(
         self, door: str, holder: str, until: datetime, limit: int, kinds: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
-        """The oldest that nobody works on, one a lane; they are the holder's until that moment. No kinds: all of them."""
+        """The oldest that nobody works on, one a lane; the holder's until that moment. No kinds: all of them."""
 
     async def done(self, id: str) -> None: ...
 

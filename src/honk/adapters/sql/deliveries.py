@@ -1,5 +1,6 @@
 """What chats delivered, in the database: kept first, acknowledged then, worked on once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +42,9 @@ class SqlDeliveries:
 
         return await self._database.write(work)
 
-    async def take(self, door: str, holder: str, until: datetime, limit: int) -> tuple[Delivery, ...]:
+    async def take(
+        self, door: str, holder: str, until: datetime, limit: int, kinds: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
         now = self._clock()
         earlier = deliveries.alias()
         before = sa.exists().where(
@@ -51,9 +54,10 @@ class SqlDeliveries:
             earlier.c.number < deliveries.c.number,
         )
         free = sa.or_(deliveries.c.held_until.is_(None), deliveries.c.held_until < now)
+        wanted = deliveries.c.kind.in_(sorted(kinds)) if kinds else sa.true()
         query = (
             sa.select(deliveries)
-            .where(deliveries.c.open.is_(sa.true()), deliveries.c.door == door, free, ~before)
+            .where(deliveries.c.open.is_(sa.true()), deliveries.c.door == door, wanted, free, ~before)
             .order_by(deliveries.c.number)
             .limit(limit)
         )

@@ -50,6 +50,8 @@ class Waits:
     rest: float = 120.0
     #: before a status is said again: Slack forgets it after two minutes
     status: float = 90.0
+    #: for which a press or a command counts: whoever made it looks at something else by then
+    counts: float = 300.0
     #: in which changes of a home tab are gathered
     home: float = 1.0
 

@@ -19,6 +19,7 @@ from honk.doors.slack.api import Bot
 from honk.doors.slack.intake import NotKept
 from honk.doors.slack.names import delivery_id, lane_of
 from honk.doors.slack.payloads import Changed, Command, Interaction, Reaction, Said
+from honk.doors.slack.plain_words import stops, without_mention
 from honk.errors import HonkError
 
 _log = structlog.get_logger()
@@ -38,6 +39,32 @@ LOST = {
 }
 FOUND = ("channel_unarchive", "group_unarchive", "member_joined_channel")
 _HONKS = re.compile(r"^honk:")
+
+
+def of_workspace(body: Body, bot: Bot) -> bool:
+    """Whether it is for the app as it is installed in the bot's workspace.
+
+    In a channel that is shared `team_id` and `team` may be those of whoever acts; `context_team_id` and
+    `authorizations` say for which installation it is, and a press below a message of Honk's own is for Honk.
+    """
+    view, message = _part(body, "view"), _part(body, "message")
+    allowed = body.get("authorizations")
+    named = {
+        body.get("team_id"),
+        body.get("context_team_id"),
+        _part(body, "team").get("id"),
+        view.get("team_id"),
+        view.get("app_installed_team_id"),
+        *(one.get("team_id") for one in (allowed if isinstance(allowed, list) else ()) if isinstance(one, dict)),
+    }
+    named = {str(one) for one in named if one}
+    return not named or bot.team in named or bool(bot.bot and message.get("bot_id") == bot.bot)
+
+
+def _part(body: Body, name: str) -> Body:
+    """A part of what was delivered; empty where it is none."""
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 class Inside(Protocol):
@@ -141,7 +168,7 @@ class _Events:
         app.event(re.compile(".*"))(self.nothing)
 
     async def message(self, body: Body) -> None:
-        event = body.get("event") or {}
+        event = _part(body, "event")
         if not self._inside.ours(body):
             return
         if event.get("subtype") in {"message_changed", "message_deleted"}:
@@ -151,7 +178,7 @@ class _Events:
 
     async def reaction(self, body: Body) -> None:
         if self._inside.ours(body):
-            one = Reaction.model_validate(body.get("event") or {})
+            one = Reaction.model_validate(_part(body, "event"))
             # taken away and added again, it asks again
             parts = (self._inside.bot.team, one.item.channel, one.item.ts, one.reaction, one.user, one.event_ts)
             id = delivery_id("reaction", *parts)
@@ -162,7 +189,7 @@ class _Events:
             await self._inside.home(str(event.get("user", "")))
 
     async def began(self, event: Body, body: Body) -> None:
-        thread = event.get("assistant_thread") or {}
+        thread = _part(event, "assistant_thread")
         if self._inside.ours(body):
             await self._inside.began(str(thread.get("channel_id", "")), str(thread.get("thread_ts", "")))
 
@@ -184,8 +211,11 @@ async def _keep_said(inside: Inside, event: Body) -> None:
     said = Said.model_validate(event)
     if not said.ts or not said.channel:
         return
-    id = delivery_id("message", inside.bot.team, said.channel, said.ts)
-    if await inside.accept("message", id, said.model_dump_json(), lane=lane_of(said.channel, said.root)):
+    id, lane = delivery_id("message", inside.bot.team, said.channel, said.ts), lane_of(said.channel, said.root)
+    if said.thread_ts and stops(without_mention(said.text, inside.bot.user)):
+        # it does not stand in line behind a reply that takes its time
+        await inside.accept("stop", id, said.model_dump_json(), lane=f"stop/{lane}")
+    elif await inside.accept("message", id, said.model_dump_json(), lane=lane):
         inside.kept(said)
 
 

@@ -83,7 +83,9 @@ class Commands:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SlackDown(f"Slack took no answer ({type(error).__name__})", "it is tried again") from error
         if sent.status_code != 200:
+            # such an address is good for half an hour
             _log.warning("a command was not answered", status=sent.status_code)
+            await self._api.whisper(command.channel_id, command.user_id, w.notice(text), blocks)
 
     async def _help(self, _: Command, caller: Caller, __: str) -> Says:
         return await help_says(caller)

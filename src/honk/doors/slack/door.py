@@ -23,7 +23,7 @@ from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.assistant import Assistant
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.bolt import LOST, bolt_app
+from honk.doors.slack.bolt import LOST, bolt_app, of_workspace
 from honk.doors.slack.commands import Commands
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.home import Home
@@ -155,6 +155,7 @@ class SlackDoor:
         commands = Commands(stage, api, bot, self._people, hearing, self._home)
         handlers = {
             "message": hearing.said,
+            "stop": hearing.said,
             "edited": hearing.changed,
             "reaction": hearing.reacted,
             "ask": asking.ask,
@@ -218,8 +219,7 @@ class SlackDoor:
 
     def ours(self, body: dict[str, Any]) -> bool:
         """Of the one workspace; a shared channel delivers under both, and only ours is answered."""
-        team = body.get("team_id") or (body.get("team") or {}).get("id") or ""
-        return team in {"", self.bot.team}
+        return of_workspace(body, self.bot)
 
     def opens(self, interaction: Interaction) -> bool:
         return bool(interaction.actions) and self._opening.opens(interaction.actions[0])
@@ -307,7 +307,7 @@ class SlackDoor:
             asked = Asked.model_validate_json(delivery.body)
             thread = asked.root if asked.root != asked.ts else ""
             await self._api.whisper(asked.channel, asked.user, w.notice(reason), words, thread=thread)
-        elif delivery.kind == "message":
+        elif delivery.kind in {"message", "stop"}:
             said = Said.model_validate_json(delivery.body)
             await self._api.whisper(said.channel, said.user, w.notice(reason), words, thread=said.thread_ts)
         elif delivery.kind == "reaction":

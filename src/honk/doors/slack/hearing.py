@@ -20,7 +20,7 @@ from honk.doors.slack.context import Context, Own, gather
 from honk.doors.slack.names import delivery_id, lane_of, message_id
 from honk.doors.slack.payloads import Changed, Reaction, Said
 from honk.doors.slack.people import Caller, People
-from honk.doors.slack.plain_words import mentions, plain_words, said_of, without_mention
+from honk.doors.slack.plain_words import mentions, plain_words, said_of, stops, without_mention
 from honk.errors import NotNow, Unknown
 from honk.service import Reply
 
@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 
 Accept = Callable[..., Awaitable[bool]]
 _NOW = "now:"
+_OVERTAKEN = "You said “stop” after this, so I have not handed it on. Say it again if it is still wanted."
 
 
 class Hearing:
@@ -85,7 +86,7 @@ class Hearing:
         if thread is None:
             return False
         if thread.listens:
-            return True
+            return await self._people.hears(one.user)  # who is not heard is not told so for talking to others
         if one.text.lstrip().startswith("<@"):
             return False  # it begins with somebody else's name
         return await self._answers(one, thread)
@@ -133,10 +134,13 @@ class Hearing:
     async def _reply(self, one: Said, thread: Thread) -> None:
         caller = await self._people.caller(one.user)
         text = await self._words(one)
-        if text.lower().rstrip(" .!") == "stop":
+        if stops(text):
             await caller.service.stop(thread.task)
             return
         context = await self._with_it(one, caller, text)
+        if await self._stopped_after(one):
+            await self._whisper(thread, one.user, _OVERTAKEN)
+            return
         text, handling = _meant(text)
         reply = Reply(
             text=text or "See what is attached.",
@@ -146,6 +150,14 @@ class Hearing:
             handling=handling,
         )
         await caller.service.reply(thread.task, reply, id=message_id(self._bot.team, one.channel, one.ts))
+
+    async def _stopped_after(self, one: Said) -> bool:
+        """Whether its author said "stop" after it: that overtakes what takes its time, and must not be undone by it."""
+        lane = f"stop/{lane_of(one.channel, one.root)}"
+        stopped = [
+            Said.model_validate_json(each.body) for each in await self._stage.chats.deliveries.in_lane(lane, "stop")
+        ]
+        return any(each.user == one.user and float(each.ts) > float(one.ts) for each in stopped)
 
     async def _with_it(self, one: Said, caller: Caller, text: str) -> Context:
         """Files, quotations and links of this one message: the agent has had what was said before."""
@@ -190,10 +202,11 @@ class Hearing:
                     raise NotNow("the agent has that message already", "say in a new one what should be different")
                 await caller.service.edit(thread.task, id, _meant(await self._words(one.message))[0])
         except (NotNow, Unknown) as error:
-            words = said_of(error)
-            await self._api.whisper(
-                thread.place.channel, by, w.notice(words), [w.text(words)], thread=thread.place.root
-            )
+            await self._whisper(thread, by, said_of(error))
+
+    async def _whisper(self, thread: Thread, user: str, words: str) -> None:
+        channel, root = thread.place.channel, thread.place.root
+        await self._api.whisper(channel, user, w.notice(words), [w.text(words)], thread=root)
 
     async def _waits(self, thread: Thread, id: MessageId) -> bool:
         return any(one.message.id == id for one in await self._stage.ports.tasks.waiting(thread.task))

@@ -23,7 +23,11 @@ _log = structlog.get_logger()
 
 #: for how long whoever took a delivery has it for itself; asked for again while the work goes on
 _HELD = timedelta(seconds=120)
+#: What people expect to happen at once, and may not happen much later; it waits for nothing that takes its time.
+_QUICK = frozenset({"press", "command", "stop"})
+#: of each of the two sorts
 _AT_ONCE = 16
+_LATE = "I could not do this in time, so it was left undone. Do it again if it is still wanted."
 #: how often something is tried before it is given up
 _TRIES = 6
 #: for how long the trouble of others (Slack's, the database's) is waited out
@@ -47,7 +51,8 @@ class Intake:
         self._gave_up = gave_up
         self._holder = uuid.uuid4().hex
         self._news = anyio.Event()
-        self._working: set[str] = set()
+        #: what is at work, and of which kind it is
+        self._working: dict[str, str] = {}
         self._keeping: set[asyncio.Task[bool]] = set()
 
     async def accept(self, kind: str, id: str, body: str, *, lane: str) -> bool:
@@ -79,17 +84,20 @@ class Intake:
                 for delivery in taken:
                     if delivery.id in self._working:
                         continue  # it is at work here, and could not be held
-                    self._working.add(delivery.id)
+                    self._working[delivery.id] = delivery.kind
                     group.start_soon(self._work, delivery)
                 if not taken:
                     with anyio.move_on_after(self._stage.waits.look):
                         await self._news.wait()
 
     async def _take(self) -> tuple[Delivery, ...]:
-        if (free := _AT_ONCE - len(self._working)) < 1:
-            return ()
+        taken: list[Delivery] = []
         until = self._stage.ports.clock() + _HELD
-        return await self._stage.chats.deliveries.take(DOOR, self._holder, until, free)
+        for kinds in (_QUICK, frozenset(self._handlers) - _QUICK):
+            free = _AT_ONCE - sum(kind in kinds for kind in self._working.values())
+            if free > 0:
+                taken += await self._stage.chats.deliveries.take(DOOR, self._holder, until, free, kinds)
+        return tuple(taken)
 
     async def _work(self, delivery: Delivery) -> None:
         """What cannot be settled is taken again, by whoever comes first, once it is held no longer."""
@@ -105,7 +113,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - a store in trouble must not end the door
             _log.warning("a delivery of Slack could not be settled", id=delivery.id, reason=str(error))
         finally:
-            self._working.discard(delivery.id)
+            self._working.pop(delivery.id, None)
             self._news.set()
 
     async def _hold_on(self, id: str) -> None:
@@ -120,9 +128,15 @@ class Intake:
     async def _handled(self, delivery: Delivery) -> timedelta | None:
         """After which time it is to be tried again; None when nothing more is to be done about it."""
         try:
-            await self._handlers[delivery.kind](delivery)
+            if self._too_late(delivery):
+                _log.warning("a delivery of Slack was left undone: it is too old", id=delivery.id)
+                await self._gave_up(delivery, _LATE)
+            else:
+                await self._handlers[delivery.kind](delivery)
         except (SlackGone, SlackRefused) as error:
-            _log.warning("Slack took no answer", id=delivery.id, reason=error.message)
+            # it may be the answer that was refused, or what was asked of Slack before anything was done
+            _log.warning("Slack refuses what a delivery takes", id=delivery.id, reason=error.message)
+            await self._say(delivery, said_of(error))
         except (Retryable, SlackRevoked) as error:
             if self._stage.ports.clock() - delivery.at < _PATIENCE:
                 return self._wait(delivery)
@@ -134,6 +148,11 @@ class Intake:
             _log.exception("a delivery of Slack was not handled", id=delivery.id)
             return await self._later(delivery, "it is a defect of Honk; its log says more")
         return None
+
+    def _too_late(self, delivery: Delivery) -> bool:
+        """A press or a command does not act on what has become something else meanwhile; words are words."""
+        age = self._stage.ports.clock() - delivery.at
+        return delivery.kind in {"press", "command"} and age.total_seconds() > self._stage.waits.counts
 
     async def _later(self, delivery: Delivery, reason: str) -> timedelta | None:
         """It is put off, longer each time, until it is given up."""

@@ -34,6 +34,11 @@ def without_mention(text: str, user: str) -> str:
     return re.sub(rf"[ \t]*<@{re.escape(user)}(?:\|[^>]*)?>[ \t]*[,:]?[ \t]*", " ", text).strip()
 
 
+def stops(words: str) -> bool:
+    """Whether they say no more than that the work is to end."""
+    return words.strip().lower().rstrip(" .!") == "stop"
+
+
 def plain_words(text: str, names: Mapping[str, str] | None = None) -> str:
     """`names` are people by their ids. https://docs.slack.dev/messaging/formatting-message-text"""
     known = names or {}
