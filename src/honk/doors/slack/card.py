@@ -98,8 +98,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None
     if task.state is State.WAITING and not card.plan and task.reason:
         blocks.append(w.rich(w.quote(shortened(task.reason, 1000))))
     blocks.append(w.small(*_small(card, now)))
-    if notes := [one for one in (shortened(each, 300) for each in card.notes[-2:]) if one]:
-        blocks.append(w.small(*(w.escaped(one) for one in notes)))
+    blocks += [w.small(w.escaped(one)) for one in (shortened(each, 300) for each in card.notes[-2:]) if one]
     if row := _row(card, thread):
         blocks.append(row)
     said = f"{SAYS[task.state]}: {shortened(task.instruction, 200)}"

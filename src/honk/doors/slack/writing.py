@@ -163,9 +163,10 @@ def header(words: str) -> Block:
 
 
 def small(*parts: str) -> Block:
-    """Small print. The parts are mrkdwn: `escaped` words and `anchor`s."""
-    shown = [one if len(one) <= SECTION else _HALF.sub("", one[:SECTION]) for one in parts[:10] if one] or [" "]
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": one, "verbatim": True} for one in shown]}
+    """Small print in a line. The parts are mrkdwn: `escaped` words and `anchor`s."""
+    shown = " · ".join(one for one in parts if one) or "\u2002"
+    shown = shown if len(shown) <= SECTION else _cut(shown)
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": shown, "verbatim": True}]}
 
 
 def anchor(url: str, words: str) -> str:
