@@ -203,7 +203,7 @@ class SlackDoor:
         request._body = b"".join(chunks)  # what was read is read again by the library
         try:
             return await AsyncSlackRequestHandler(self._app).handle(request)
-        except (AttributeError, TypeError, ValueError, LookupError) as error:
+        except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
             # the library reads what it was given before anybody knows whether it is Slack's
             _log.warning("a request is none of Slack's", error=repr(error)[:300])
             return PlainTextResponse("not understood", status_code=400)
