@@ -85,6 +85,11 @@ async def test_the_list_shows_the_newest_first(store: SqlStore) -> None:
     assert [task.id for task in await store.tasks.list(limit=2)] == ["t3", "t2"]
     assert [task.id for task in await store.tasks.list(states=frozenset({State.FAILED}))] == ["t2"]
     assert await store.tasks.list(states=frozenset()) == ()
+    other = await store.tasks.person(Identity(kind=IdentityKind.SLACK, value="ben"), "Ben")
+    await store.tasks.add(a_task(other, "t4"), Turn(task=TaskId("t4"), number=1, message=a_message(other, "m4")))
+    assert [task.id for task in await store.tasks.list(by=other.id)] == ["t4"]
+    assert [task.id for task in await store.tasks.list(by=person.id, limit=2)] == ["t3", "t2"]
+    assert await store.tasks.list(by=other.id, states=frozenset({State.FAILED})) == ()
 
 
 async def test_a_move_is_recorded_with_the_task(store: SqlStore, clock: Clock) -> None:

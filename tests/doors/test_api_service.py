@@ -56,6 +56,13 @@ async def test_what_is_left_open_is_the_servers_choice(door: ApiWorld, service: 
     assert (options.verify, options.base, options.merge) == (("true",), "main", False)
 
 
+async def test_my_own_tasks_among_everybodys(door: ApiWorld, service: Service) -> None:
+    mine = (await service.submit(FIX)).task
+    theirs = (await door.local(await door.world.person("Bo")).submit(FIX)).task
+    assert {one.id for one in (await service.tasks(Query())).tasks} == {mine.id, theirs.id}
+    assert [one.id for one in (await service.tasks(Query(mine=True))).tasks] == [mine.id]
+
+
 async def test_what_it_shows_is_what_is_stored(door: ApiWorld, service: Service) -> None:
     id = await proposed(door, service)
     local = door.local(door.ada)
@@ -129,7 +136,9 @@ async def test_it_lands_and_comes_back(door: ApiWorld, service: Service) -> None
     pressed = await service.merge(id, Approval(), id="press")
     task = await door.world.settled(await service.find(id))
     assert task.state is State.DEPLOYED and pressed.act
-    assert (await service.undo(id)).act
+    acts = {(await service.undo(id, id="press")).act for _ in range(2)}
+    await door.world.settled(await service.find(id))
+    assert {(await service.undo(id, id="press")).act} == acts
 
 
 async def test_a_plan_is_changed_carried_out_and_cancelled(door: ApiWorld, service: Service) -> None:

@@ -96,8 +96,12 @@ class Tasks(Mailbox, Plans, Protocol):
         limit: int = 100,
         repository: str = "",
         before: TaskId | None = None,
+        by: PersonId | None = None,
     ) -> tuple[Task, ...]:
-        """Newest first. `repository` is a name or a key; `before` asks for those older than that task."""
+        """Newest first. `repository` is a name or a key; `before` asks for those older than that task.
+
+        `by` asks for those of that person, also under whatever name they were known before.
+        """
 
     async def repositories(self, limit: int = 100) -> tuple[Used, ...]:
         """Those of all tasks, each once, the most recently used first; it costs a look a repository, not a task."""

@@ -86,6 +86,7 @@ class Local(LocalGoverning):
             limit=query.limit + 1,
             repository=repository,
             before=(await self.find(query.before)).id if query.before else None,
+            by=self.person.id if query.mine else None,
         )
         shown = found[: query.limit]
         return Listed(tasks=shown, next=shown[-1].id if len(found) > len(shown) else None)

@@ -111,6 +111,8 @@ class Query:
     limit: int = 30
     #: only those older than the task with this id: the last one of the page before
     before: str = ""
+    #: only those that whoever asks has asked for
+    mine: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,6 +97,7 @@ tasks = sa.Table(
     # the seq of the latest event; raised and used in one transaction, so that there is never a gap
     sa.Column("events", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_tasks_repository_used", "repository_key", "created_at"),
+    sa.Index("ix_tasks_requested", "requested_by", "created_at"),
 )
 
 turns = sa.Table(

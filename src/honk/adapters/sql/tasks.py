@@ -1,6 +1,6 @@
 """Tasks, turns, people and the mailbox in the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.events import append, lock_task
-from honk.adapters.sql.people import WhoIsWho, find_person, read_person, seek_person
+from honk.adapters.sql.people import WhoIsWho, everyone_who_is, find_person, read_person, seek_person
 from honk.adapters.sql.plans import SqlPlans
 from honk.adapters.sql.schema import events, mailbox, tasks, turns
 from honk.domain.codec import dump, load
@@ -138,6 +138,7 @@ class SqlTasks(SqlPlans):
         limit: int = 100,
         repository: str = "",
         before: TaskId | None = None,
+        by: PersonId | None = None,
     ) -> tuple[Task, ...]:
         query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
         if states is not None:
@@ -153,9 +154,13 @@ class SqlTasks(SqlPlans):
             last = sa.select(tasks.c.created_at).where(tasks.c.id == before).scalar_subquery()
             same = sa.and_(tasks.c.created_at == last, tasks.c.id < before)
             query = query.where(sa.or_(tasks.c.created_at < last, same))
-        return tuple(
-            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
-        )
+
+        def work(connection: sa.Connection) -> Sequence[Row]:
+            if by is None:
+                return connection.execute(query).all()
+            return connection.execute(query.where(tasks.c.requested_by.in_(everyone_who_is(connection, by)))).all()
+
+        return tuple(_task(row) for row in await self._database.read(work))
 
     async def repositories(self, limit: int = 100) -> tuple[Used, ...]:
         # from key to key by the index: a question about distinct keys would look at every task

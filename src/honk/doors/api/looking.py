@@ -61,8 +61,9 @@ async def tasks(
     repository: Annotated[str, Query(max_length=2000, description="Only of this name, key or address.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 30,
     before: Annotated[str, Query(max_length=200, description="The `next` of the page before.")] = "",
+    mine: Annotated[bool, Query(description="Only those that you asked for.")] = False,
 ) -> Response:
-    wanted = Wanted(states=tuple(state), repository=repository, limit=limit, before=before)
+    wanted = Wanted(states=tuple(state), repository=repository, limit=limit, before=before, mine=mine)
     return said(Listed, await caller.tasks(wanted))
 
 

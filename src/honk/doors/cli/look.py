@@ -33,6 +33,7 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk tasks --state proposed --state draft")
     def tasks(
         state: Annotated[list[State] | None, typer.Option(help="Only tasks in this state. May be repeated.")] = None,
+        mine: Annotated[bool, typer.Option("--mine", help="Only those that you asked for.")] = False,
         limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")] = 30,
         json: Json = False,
     ) -> None:
@@ -40,7 +41,8 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
-            found = (await house.service.tasks(Query(states=tuple(state or ()), limit=limit))).tasks
+            query = Query(states=tuple(state or ()), limit=limit, mine=mine)
+            found = (await house.service.tasks(query)).tasks
             if json:
                 for task in found:
                     out.data(as_json(await house.service.card(task.id)))

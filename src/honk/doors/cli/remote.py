@@ -64,6 +64,7 @@ class Remote(RemoteGoverning):
 
     async def tasks(self, query: Query) -> Listed:
         asked = {"state": list(query.states), "repository": query.repository, "before": query.before}
+        asked |= {"mine": "true"} if query.mine else {}
         return await self._wire.get(Listed, "/tasks", limit=query.limit, **asked)
 
     async def repositories(self, search: str = "", limit: int = 100) -> tuple[Candidate, ...]:

@@ -1,6 +1,7 @@
 """The home tab: my tasks, what waits for me, builds, money that is left, settings."""
 
 import time
+from collections.abc import Sequence
 
 import anyio
 import structlog
@@ -13,14 +14,15 @@ from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import EMOJI, SAYS
 from honk.doors.slack.people import Caller, People
-from honk.doors.slack.personal import WAITS, help_blocks, link_blocks
+from honk.doors.slack.personal import OPEN, WAITS, help_blocks, link_blocks
 from honk.doors.slack.writing import Block
 from honk.errors import HonkError, NotAllowed
 from honk.service import Query
+from honk.service.approving import to_approve
 
 _log = structlog.get_logger()
 
-_SHOWN = 8
+_SHOWN, _OVER = 8, 5
 #: seconds for which it is kept right after somebody looked, and for how many
 _LOOKED, _LOOKERS = 600.0, 50
 #: what changes something that it shows
@@ -37,7 +39,7 @@ class Home:
         self._people = people
         #: when each of those who looked lately did so last, and what they saw
         self._looked: dict[str, float] = {}
-        self._seen: dict[str, list[Block]] = {}
+        self._seen: dict[str, object] = {}
         self._links: dict[tuple[str, str], str] = {}
         self._news = anyio.Event()
 
@@ -84,38 +86,43 @@ class Home:
             blocks = (await self._blocks(await self._people.caller(user)))[:100]
         except NotAllowed as error:
             blocks = [w.text(error.message)]
-        if self._seen.get(user) != blocks:
+        seen = _lasting(blocks)
+        if self._seen.get(user) != seen:
             await self._api.home(user, {"type": "home", "blocks": blocks})
-            self._seen[user] = blocks
+            self._seen[user] = seen
 
     async def _blocks(self, caller: Caller) -> list[Block]:
-        listed = (await caller.service.tasks(Query(limit=100))).tasks
-        mine = [one for one in listed if one.requested_by == caller.person.id]
+        waiting, busy = await self._mine(caller, WAITS), await self._mine(caller, BUSY)
+        over = await self._mine(caller, frozenset(State) - OPEN, _OVER)
+        others = await to_approve(caller.service.app, caller.person, limit=_SHOWN)
         blocks = [w.header("Honk")]
-        blocks += await self._section("Waits for you", [one for one in mine if one.state in WAITS], caller)
-        blocks += await self._section("At work", [one for one in mine if one.state in BUSY], caller)
-        blocks += await self._builds(mine)
-        over = [one for one in mine if one.state not in WAITS and one.state not in BUSY]
-        blocks += await self._section("Over", over[:5], caller)
-        if not mine:
+        blocks += await self._section("Waits for you", waiting)
+        blocks += await self._section("Waits for your approval", others, theirs=True)
+        blocks += await self._section("At work", busy)
+        blocks += await self._builds(waiting)
+        blocks += await self._section("Over", over)
+        if not (waiting or busy or over):
             blocks.append(
                 w.text("Nothing yet. Say what should be different in a repository, in the Messages tab or with @.")
             )
         blocks += [w.rule(), *(await self._money(caller)), *(await self._settings(caller)), w.rule(), *help_blocks()]
         return blocks
 
-    async def _section(self, title: str, tasks: list[Task], caller: Caller) -> list[Block]:
+    async def _mine(self, caller: Caller, states: frozenset[State], limit: int = _SHOWN) -> tuple[Task, ...]:
+        return (await caller.service.tasks(Query(states=tuple(sorted(states)), mine=True, limit=limit))).tasks
+
+    async def _section(self, title: str, tasks: Sequence[Task], *, theirs: bool = False) -> list[Block]:
         if not tasks:
             return []
         blocks = [w.text(w.bold(title))]
-        for task in tasks[:_SHOWN]:
+        for task in tasks:
             parts: list[w.Part] = [w.emoji(EMOJI[task.state]), " ", shortened(task.instruction, 120)]
             parts.append(w.faint(f" · {SAYS[task.state]} · {task.repository.name}"))
             blocks.append(w.text(*parts))
-            blocks += await self._buttons(task)
+            blocks += await self._buttons(task, theirs=theirs)
         return blocks
 
-    async def _buttons(self, task: Task) -> list[Block]:
+    async def _buttons(self, task: Task, *, theirs: bool) -> list[Block]:
         elements = []
         thread = await self._stage.chats.threads.of(task.id)
         there = thread is not None and thread.card and not thread.broken
@@ -127,7 +134,8 @@ class Home:
         if task.state in BUSY:
             elements.append(w.button("Stop", "honk:stop", task.id, style="danger"))
         if task.state is State.PROPOSED:
-            elements.append(w.button("Merge…", "honk:merge", task.id, style="primary"))
+            label, move = ("Review", "honk:review") if theirs else ("Merge…", "honk:merge")
+            elements.append(w.button(label, move, task.id, style="primary"))
         return [w.row(*elements)] if elements else []
 
     async def _link(self, channel: str, ts: str) -> str:
@@ -141,11 +149,11 @@ class Home:
                 return ""
         return self._links[channel, ts]
 
-    async def _builds(self, mine: list[Task]) -> list[Block]:
+    async def _builds(self, waiting: Sequence[Task]) -> list[Block]:
         if self._stage.ports.previews.hint():
             return []
-        lines: list[Block] = []
-        for task in [one for one in mine if one.state in WAITS][:_SHOWN]:
+        lines: list[w.Mrkdwn] = []
+        for task in waiting:
             build = await self._stage.ports.records.build(task.id)
             page = build and self._stage.ports.previews.page(f"/builds/{build.id}")
             if build and page:
@@ -177,3 +185,10 @@ class Home:
             w.text("You can ask, but not merge: nobody knows who you are outside of Slack."),
             *link_blocks(self._people, caller, self._bot.team_name, hint),
         ]
+
+
+def _lasting(shown: object) -> object:
+    """What tells one home tab from another: an address to link oneself is another one every second."""
+    if isinstance(shown, dict):
+        return {key: _lasting(one) for key, one in shown.items() if key != "url" or "/link/" not in str(one)}
+    return [_lasting(one) for one in shown] if isinstance(shown, list) else shown

@@ -9,6 +9,7 @@ from honk.doors.slack.card import EMOJI, SAYS
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.writing import Block
 from honk.service import Query
+from honk.service.approving import to_approve
 
 #: What is said, as a notification and as blocks.
 Says = tuple[str, list[Block]]
@@ -20,7 +21,7 @@ HELP = (
     ),
     ("/honk here REPOSITORY", "this channel's repository; “off” forgets it"),
     ("/honk status", "what is at work, and what waits for you"),
-    ("/honk stop [TASK]", "stops this channel's latest task, or that one; the work is kept"),
+    ("/honk stop [TASK]", "stops what is at work in this channel, or that task; the work is kept"),
     ("/honk link", "shows once who you are, so that you may merge"),
     ("/honk quiet 20:00-08:00", "when nothing new is said to you; “off” ends it"),
 )
@@ -29,7 +30,7 @@ _REPLIES = "Reply in the thread to steer; “now: …” interrupts; “stop” 
 _LISTED = 15
 #: What waits for a person, and what is over.
 WAITS = frozenset({State.PROPOSED, State.DRAFT, State.WAITING})
-_OPEN = WAITS | BUSY
+OPEN = WAITS | BUSY
 
 
 async def help_says(_: Caller) -> Says:
@@ -43,8 +44,8 @@ def help_blocks() -> list[Block]:
 
 async def status_says(caller: Caller) -> Says:
     """What is at work for the person, and what waits for them."""
-    listed = await caller.service.tasks(Query(limit=100))
-    mine = [one for one in listed.tasks if one.requested_by == caller.person.id and one.state in _OPEN]
+    listed = await caller.service.tasks(Query(states=tuple(sorted(OPEN)), mine=True, limit=100))
+    mine = [*listed.tasks, *(await to_approve(caller.service.app, caller.person))]
     if not mine:
         return "Nothing is at work for you", [w.text("Nothing is at work for you, and nothing waits.")]
     said = "1 task" if len(mine) == 1 else f"{len(mine)} tasks"
@@ -54,7 +55,7 @@ async def status_says(caller: Caller) -> Says:
     return said, [w.rich(w.points(*lines))]
 
 
-def status_line(task: Task) -> Block:
+def status_line(task: Task) -> w.Mrkdwn:
     return w.line(
         w.emoji(EMOJI[task.state]),
         " ",

@@ -102,6 +102,7 @@ def _people() -> None:
 
 
 def _repositories() -> None:
-    """Which repositories were used, and when last, is asked at every message of a chat."""
+    """Which repositories were used, and when last, is asked at every message of a chat; whose tasks, in its home."""
     op.drop_index("ix_tasks_repository_key", table_name="tasks")
     op.create_index("ix_tasks_repository_used", "tasks", ["repository_key", "created_at"], unique=False)
+    op.create_index("ix_tasks_requested", "tasks", ["requested_by", "created_at"], unique=False)
