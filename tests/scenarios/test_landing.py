@@ -254,6 +254,34 @@ async def test_a_deployment_that_fails_leaves_the_former_version_live(here: Worl
             await _undone(here, task)
 
 
+async def test_the_same_press_deploys_once(here: World) -> None:
+    """Whoever crashed after the act, and before it was noted that it is done, does it again."""
+    here.agent.habits["bump"] = Edit(files={APP: b"does not start"})
+    async with here.working():
+        await _merged(here, await _proposed(here))
+        task = await _merged(here, await _proposed(here, "bump it"))
+        for _ in range(3):
+            await here.app.retry(await here.person(), task, point="deploy", method=here.method, id="press")
+            task = await here.settled(task)
+        log = await here.log(task)
+    assert len([one for one in log if one.type == "task.settled"]) == 3, "the turn, the merge, and one press"
+    assert len([one for one in log if one.type == "task.retried"]) == 1
+
+
+async def test_the_same_press_undoes_once(here: World) -> None:
+    async with here.working():
+        await _merged(here, await _proposed(here))
+        task = await _merged(here, await _proposed(here, "bump it"))
+        for _ in range(2):
+            assert await here.app.undo(await here.person(), task, act="press") == "press"
+            task = await here.settled(task)
+        assert here.production() == b"fixed"
+        task = await _merged(here, task)
+        assert await here.app.undo(await here.person(), task, act="press") == "press"
+        task = await here.settled(task)
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed, bumped")
+
+
 async def test_a_build_that_was_deleted_is_made_again_before_the_merge(here: World) -> None:
     async with here.working():
         task = await _proposed(here)

@@ -112,15 +112,17 @@ class Approving(Turns):
             reason = f"this repository merges when the commit is typed, {pull_request.word} for this one; {typed}"
             raise NotNow(reason, f"honk merge {task.id} --typed {pull_request.word}")
 
-    async def undo(self, person: Person, task: Task) -> str:
-        """Starts the return to the version before; returns the act's id."""
+    async def undo(self, person: Person, task: Task, *, act: str = "") -> str:
+        """Starts the return to the version before; returns the act's id. The same `act` again has no effect."""
         await self.allow(person, Act.UNDO, task)
+        if act and await self.journal.finished(f"undo/{task.id}/{act}"):
+            return act
         if (pressed := await self._goes_on("undo", task)) is not None:
             return pressed
         task = await self.ports.tasks.get(task.id)
         if task.state is not State.DEPLOYED:
             raise NotNow(f"task {task.id} is {task.state}: it is not deployed", f"honk show {task.id}")
-        act = uuid.uuid4().hex[:12]
+        act = act or uuid.uuid4().hex[:12]
         payload = json.dumps({"task": task.id, "by": person.id, "act": act})
         await self.journal.start("undo", f"undo/{task.id}/{act}", payload)
         return act

@@ -33,14 +33,17 @@ class Stopping(Steering, Approving):
         point: str | None = None,
         method: MergeMethod = MergeMethod.MERGE,
         deploys: bool = True,
+        id: str = "",
     ) -> Task:
         """Goes on where a crash cut it off; otherwise does the work again, from `point` on where one is given.
 
         Without a point, work that never came to the agent is done again from the beginning; other work gets
-        another turn with the same words. `method` and `deploys` are for a merge that is tried again.
+        another turn with the same words. `method` and `deploys` are for a merge that is tried again. The same `id`
+        again makes neither a second turn nor a second landing.
         """
         if point is not None:
-            await self._again_from(person, task, _point(point), partial(self.press, method=method, deploys=deploys))
+            press = partial(self.press, method=method, deploys=deploys, act=id)
+            await self._again_from(person, task, _point(point), press)
             return await self.ports.tasks.get(task.id)
         await self.allow(person, Act.STEER, task)
         task = await self.ports.tasks.get(task.id)
@@ -56,7 +59,7 @@ class Stopping(Steering, Approving):
         if task.state in LANDING | {State.PROPOSED}:
             raise Usage(f"task {task.id} is {task.state}: there is nothing to retry", await self._remedy(task, last))
         if await self._came_to_the_agent(last):
-            await self.reply(person, task, last.message.text, enclosed=last.message.enclosed)
+            await self.reply(person, task, last.message.text, enclosed=last.message.enclosed, id=id)
         else:
             await self._reopen(task, last, Point.PREPARE, person.id)
         return await self.ports.tasks.get(task.id)
@@ -111,8 +114,9 @@ class Stopping(Steering, Approving):
             raise NotNow(f"task {task.id} cannot be done again from {point} on", await self._remedy(task, last))
         if point in LANDED_AGAIN:
             again = TaskRetried(point=point)
-            await press(person, task)
-            await self.ports.events.record(task.id, task.turn, again, actor=person.id)
+            act = await press(person, task)
+            key = f"retried/{act}"
+            await self.ports.events.record(task.id, task.turn, again, actor=person.id, key=key)
             return
         await self._reopen(task, last, point, person.id)
 

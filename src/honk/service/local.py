@@ -270,10 +270,9 @@ class Local(LocalGoverning):
     async def resume(self, task: str) -> bool:
         return await self.app.resume(await self.find(task))
 
-    async def retry(self, task: str, *, point: str | None = None) -> Task:
-        return await self.app.retry(
-            self.person, await self.find(task), point=point, method=self.defaults.merge, deploys=self._deploys
-        )
+    async def retry(self, task: str, *, point: str | None = None, id: str = "") -> Task:
+        found, method = await self.find(task), self.defaults.merge
+        return await self.app.retry(self.person, found, point=point, method=method, deploys=self._deploys, id=id)
 
     async def approve(self, task: str, review: Review) -> Approved:
         found = await self.find(task)
@@ -288,8 +287,8 @@ class Local(LocalGoverning):
         act = await self.app.merge(self.person, found, method=method, consent=consent, act=id, deploys=self._deploys)
         return Pressed(act=act)
 
-    async def undo(self, task: str) -> Pressed:
-        return Pressed(act=await self.app.undo(self.person, await self.find(task)))
+    async def undo(self, task: str, *, id: str = "") -> Pressed:
+        return Pressed(act=await self.app.undo(self.person, await self.find(task), act=id))
 
     async def forget(self, task: str) -> int:
         return await self.app.forget(self.person, await self.find(task))

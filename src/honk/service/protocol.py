@@ -113,7 +113,7 @@ class Acting(Protocol):
     async def resume(self, task: str) -> bool:
         """Goes on with what was cut off; False when nothing was."""
 
-    async def retry(self, task: str, *, point: str | None = None) -> Task: ...
+    async def retry(self, task: str, *, point: str | None = None, id: str = "") -> Task: ...
 
     async def approve(self, task: str, review: Review) -> Approved:
         """Exactly that commit is good, says the person; nothing is merged by it. Twice: no effect.
@@ -124,7 +124,8 @@ class Acting(Protocol):
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         """Raises NotNow where the branch has moved since the person looked, or the policy asks for more."""
 
-    async def undo(self, task: str) -> Pressed: ...
+    async def undo(self, task: str, *, id: str = "") -> Pressed:
+        """The same `id` again has no effect, and the same answer."""
 
     async def forget(self, task: str) -> int:
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""

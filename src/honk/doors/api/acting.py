@@ -184,11 +184,15 @@ async def resume(caller: Steerer, task: TaskName) -> Response:
     responses=errors(404, 409, 429),
     summary="Go on where it was cut off, or have the work done again from a step on",
 )
-async def retry(caller: Steerer, task: TaskName, again: Again | None = None) -> Response:
+async def retry(
+    caller: Steerer, task: TaskName, again: Again | None = None, idempotency_key: IdempotencyKey = None
+) -> Response:
     point = again.point if again else None
     if point in _LANDS:
         must_have(caller, _LANDS[point])
-    return said(Task, await caller.retry(task, point=point), 202)
+    found = await caller.find(task)
+    id = request_id(caller, f"retry/{found.id}", idempotency_key)
+    return said(Task, await caller.retry(found.id, point=point, id=id), 202)
 
 
 @router.post(
@@ -231,5 +235,7 @@ async def forget(caller: Administrator, task: TaskName) -> Response:
     responses=errors(404, 409),
     summary="Deploy again what was live before the task",
 )
-async def undo(caller: Deployer, task: TaskName) -> Response:
-    return said(Pressed, await caller.undo(task), 202)
+async def undo(caller: Deployer, task: TaskName, idempotency_key: IdempotencyKey = None) -> Response:
+    found = await caller.find(task)
+    id = request_id(caller, f"undo/{found.id}", idempotency_key)
+    return said(Pressed, await caller.undo(found.id, id=id), 202)

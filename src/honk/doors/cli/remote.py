@@ -44,7 +44,6 @@ from honk.service import (
     Words,
 )
 from honk.service.linking import Linking
-from honk.service.linking import Linking
 from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
 
@@ -135,8 +134,8 @@ class Remote(RemoteGoverning):
     async def resume(self, task: str) -> bool:
         return await self._wire.post(bool, _of(task, "resume"), again=True)
 
-    async def retry(self, task: str, *, point: str | None = None) -> Task:
-        return await self._wire.post(Task, _of(task, "retry"), dump(Again, Again(point=point)))
+    async def retry(self, task: str, *, point: str | None = None, id: str = "") -> Task:
+        return await self._wire.post(Task, _of(task, "retry"), dump(Again, Again(point=point)), key=id)
 
     async def approve(self, task: str, review: Review) -> Approved:
         return await self._wire.post(Approved, _of(task, "approve"), dump(Review, review), again=True)
@@ -144,8 +143,8 @@ class Remote(RemoteGoverning):
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "merge"), dump(Approval, approval), key=id)
 
-    async def undo(self, task: str) -> Pressed:
-        return await self._wire.post(Pressed, _of(task, "undo"))
+    async def undo(self, task: str, *, id: str = "") -> Pressed:
+        return await self._wire.post(Pressed, _of(task, "undo"), key=id)
 
     async def forget(self, task: str) -> int:
         return await self._wire.send("DELETE", int, _of(task, "records"), again=True)
@@ -181,10 +180,6 @@ class RemoteHouse:
 
     @property
     def person(self) -> Person:
-        self._only_there()
-
-    @property
-    def linking(self) -> Linking:
         self._only_there()
 
     @property

@@ -68,8 +68,8 @@ class Presses:
     async def _stop(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
         await caller.service.stop(await self._of_turn(caller, value))
 
-    async def _retry(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
-        await caller.service.retry(await self._of_turn(caller, value))
+    async def _retry(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        await caller.service.retry(await self._of_turn(caller, value), id=_act(id))
 
     async def _of_turn(self, caller: Caller, value: str) -> TaskId:
         """The task, as long as the turn is the one that was seen by whoever pressed: a press may be worked on late."""
@@ -95,9 +95,9 @@ class Presses:
             raise NotNow("this question was answered already", "say something new in the thread")
         await caller.service.reply(task, Reply(text=asked.choices[int(number) - 1]), id=id)
 
-    async def _deploy(self, _: Interaction, caller: Caller, value: str, __: str) -> None:
+    async def _deploy(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
         caller = await self._people.linked(caller.user)
-        await caller.service.retry(await self._of_turn(caller, value), point="deploy")
+        await caller.service.retry(await self._of_turn(caller, value), point="deploy", id=_act(id))
 
     async def _repository(self, interaction: Interaction, caller: Caller, value: str, _: str) -> None:
         """The repository that was in doubt; the one who asked may say, nobody else for them."""
@@ -120,3 +120,8 @@ class Presses:
 
     async def _unlink(self, interaction: Interaction, caller: Caller, _: str, __: str) -> None:
         await self._stage.linking.undo(identity(caller.user))
+
+
+def _act(delivery: str) -> str:
+    """Names what the press does: worked on again, it has no second effect."""
+    return delivery.replace("/", "-")

@@ -125,7 +125,7 @@ class Submitting:
 
     async def _undo(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         caller = await self._people.linked(caller.user)
-        await caller.service.undo(about["task"])
+        await caller.service.undo(about["task"], id=_act(view))
 
     async def _code(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         code = "".join(one for one in view.state.given("code") if one.isdigit())
