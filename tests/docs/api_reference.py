@@ -36,7 +36,7 @@ Errors are problem details (RFC 9457, `application/problem+json`): `type` (such 
 A request may have to be sent twice, because the answer was lost on the way. Where the table says so, send an
 `Idempotency-Key` of your own (up to 200 characters): sent again with the same key by the same person, the request has
 no second effect and gets the same answer. Stop, resume, edits, withdrawals and an undo that is at work may be repeated
-as they are; a retry repeated after its work has ended is another retry.
+as they are; without a key, a retry repeated after its work has ended is another retry.
 
 ## Events as they happen
 

@@ -11,11 +11,14 @@ from typing import Any
 import structlog
 
 from honk.domain.message import Handling
+from honk.domain.task import TaskId
 from honk.doors.slack import modals
+from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.hearing import Hearing
+from honk.doors.slack.intake import NotKept
 from honk.doors.slack.payloads import Interaction, View
 from honk.doors.slack.people import Caller, People, identity
 from honk.doors.slack.plain_words import remedy_of, said_of
@@ -53,7 +56,10 @@ class Submitting:
         }
 
     async def submitted(self, interaction: Interaction) -> Answer:
-        """What Slack is answered within its three seconds; slower work goes on, and its end is in the thread."""
+        """What Slack is answered within its three seconds.
+
+        Raises NotKept where it takes longer: the form stays, the work goes on, and sending it again is the same act.
+        """
         view = interaction.view
         if view is None or view.callback_id not in self._takes:
             return {}
@@ -63,7 +69,10 @@ class Submitting:
         try:
             await asyncio.wait_for(asyncio.shield(running), self._stage.waits.answer)
         except TimeoutError:
-            return {}
+            later = asyncio.ensure_future(self._say_late(running, view, interaction.user.id))
+            self._running.add(later)
+            later.add_done_callback(self._over)
+            raise NotKept("a modal") from None
         except Usage as error:
             return _refused(view, error)
         except HonkError as error:
@@ -74,6 +83,17 @@ class Submitting:
         self._running.discard(running)
         if not running.cancelled() and (error := running.exception()) is not None and not isinstance(error, HonkError):
             _log.error("a modal was not taken", error=repr(error))
+
+    async def _say_late(self, running: "asyncio.Task[None]", view: View, user: str) -> None:
+        """What was refused when nobody could be answered any more is said where the task is, or to them alone."""
+        try:
+            await running
+        except HonkError as error:
+            words, task = said_of(error), modals.about(view.private_metadata).get("task", "")
+            thread = await self._stage.chats.threads.of(TaskId(task)) if task else None
+            channel = thread.place.channel if thread else await self._api.direct(user)
+            root = thread.place.root if thread else ""
+            await self._api.whisper(channel, user, w.notice(words), [w.text(words[:2900])], thread=root)
 
     async def _take(self, view: View, user: str) -> None:
         caller = await self._people.caller(user)
@@ -130,7 +150,8 @@ class Submitting:
     async def _code(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         code = "".join(one for one in view.state.given("code") if one.isdigit())
         person = await self._stage.linking.finish(identity(caller.user), code)
-        if person is None:
+        # sent again, the code was used already: by this very modal, where the person is linked
+        if person is None and not (await self._people.caller(caller.user)).linked:
             raise Usage("that is not the code, or it is too old", "take the link again: /honk link")
 
 
