@@ -14,6 +14,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from honk.doors.slack.downloading import download
 from honk.doors.slack.pacing import Pace
 from honk.doors.slack.payloads import ChatChannel, ChatUser, Said
 from honk.doors.slack.trouble import SlackDown, SlackLacks, SlackRefused, SlackRevoked, translated
@@ -30,8 +31,6 @@ _KNOWN_FOR = 300.0
 _KNOWN = 5_000
 #: pages of a thread that are read when something is looked for
 _PAGES = 10
-#: hosts of Slack's own that hand out files
-_FILES = (".slack.com", ".slack-files.com", ".slack-edge.com", ".slack-gov.com")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,29 +294,8 @@ class Api:
         )
 
     async def download(self, url: str, to: Path, limit: int) -> None:
-        """Stores a file with the bot's token. Raises SlackLacks when the token may not, SlackRefused when it is larger.
-
-        The token goes to Slack's own hosts only, whatever the address in the message says.
-        """
-        host = urlsplit(url).netloc
-        if host != self.host and not (url.startswith("https://") and host.partition(":")[0].endswith(_FILES)):
-            raise SlackRefused("not_slack", f"{host} is no host of Slack's: its file is not fetched")
-        headers = {"Authorization": f"Bearer {self._client.token}"}
-        try:
-            async with self.session.get(url, headers=headers, allow_redirects=False, timeout=_FILE_TIMEOUT) as answer:
-                if answer.status >= 500:
-                    raise SlackDown(f"Slack's files answer with {answer.status}", "it is tried again")
-                if answer.status != 200 or answer.content_type == "text/html":
-                    raise SlackLacks("Slack does not hand out the file", "add the scope files:read", "files:read")
-                size = 0
-                with to.open("wb") as file:
-                    async for chunk in answer.content.iter_chunked(1 << 16):
-                        size += len(chunk)
-                        if size > limit:
-                            raise SlackRefused("too_large", f"the file is larger than {limit >> 20} MiB")
-                        file.write(chunk)
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise SlackDown("Slack's files cannot be reached", "it is tried again") from exc
+        """Stores a file with the bot's token (honk.doors.slack.downloading)."""
+        await download(self.session, url, to, limit, slack=self._client.base_url, token=self._client.token or "")
 
     # ── one call ───────────────────────────────────────────────────────────────────────────────
     async def _call(
@@ -356,9 +334,6 @@ class Api:
             self.refused = error
             self.refusal.set()
         return error
-
-
-_FILE_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=10, sock_read=30)
 
 
 def _remember(known: "dict[str, tuple[float, T]]", id: str, what: tuple[float, T]) -> None:
