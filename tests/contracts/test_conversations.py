@@ -188,7 +188,7 @@ async def test_a_delivery_is_kept_and_worked_on_once_however_often_it_comes(pair
     assert not await other.keep(a_delivery("m1"))
     pair.clock.pass_by(days=1)
     assert await other.take("slack", "other", SOON + timedelta(days=2), 10) == ()
-    assert (await other.get("m1"), await other.get("m2")) == (replace(a_delivery("m1"), tries=1), None)
+    assert (await other.get("m1"), await other.get("m2")) == (replace(a_delivery("m1"), tries=1, body=""), None)
 
 
 async def test_a_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(pair: Pair) -> None:
@@ -271,6 +271,17 @@ async def test_what_came_in_a_lane_is_found_whether_or_not_it_is_done(pair: Pair
     assert [one.id for one in await deliveries.in_lane("C1/1_", "message")] == ["a", "b"]
     assert [one.id for one in await deliveries.in_lane("C1/%", "message")] == ["d"]
     assert await deliveries.in_lane("C1/1_", "edited") == ()
+
+
+async def test_what_is_done_says_nothing_any_more_unless_it_is_needed(pair: Pair) -> None:
+    deliveries = pair.one.chats.deliveries
+    for id in ("words", "request", "open"):
+        await deliveries.keep(a_delivery(id, id))
+    await deliveries.done("words")
+    await deliveries.done("request", keeps=True)
+    found = [await pair.other.chats.deliveries.get(id) for id in ("words", "request", "open")]
+    body = a_delivery("any").body
+    assert body and [one.body if one else None for one in found] == ["", body, body]
 
 
 async def test_only_what_was_done_is_forgotten(pair: Pair) -> None:

@@ -125,3 +125,24 @@ async def test_an_edit_that_comes_too_late_is_refused_once(here: SlackWorld) -> 
     assert len(slack.ephemeral("ada")) == 1
     heard = [words for told in world.agent.memory.values() for words in told]
     assert len([words for words in heard if "friendlier" in words]) == 1
+
+
+async def test_of_what_people_say_to_each_other_no_word_is_kept(here: SlackWorld) -> None:
+    slack, deliveries = here.slack, here.world.store.chats.deliveries
+    talk = await slack.say("ben", "general", "I do not like the new boss")
+    await slack.edit("ben", "general", talk, "I like the new boss")
+    ts = await here.ask("fix the crash")
+    await here.card(ts, "Ready to merge")
+    await slack.say("ben", "general", "who broke it?", thread=ts)
+    await slack.command("ada", "general", "/honk", "status")
+    await slack.until(lambda: slack.ephemeral("ada"))
+
+    async def words() -> list[str]:
+        lanes = [(f"C0GENERAL/{talk}", "message"), (f"C0GENERAL/{talk}", "edited"), (f"C0GENERAL/{ts}", "message")]
+        return [one.body for lane in lanes for one in await deliveries.in_lane(*lane)]
+
+    while any(await words()):
+        await anyio.sleep(0.01)
+    assert len(await words()) == 4
+    await everything_again(here, times=2)
+    assert len(await here.world.store.tasks.list()) == 1

@@ -70,7 +70,8 @@ class Deliveries(Protocol):
     ) -> tuple[Delivery, ...]:
         """The oldest that nobody works on, one a lane; the holder's until that moment. No kinds: all of them."""
 
-    async def done(self, id: str) -> None: ...
+    async def done(self, id: str, *, keeps: bool = False) -> None:
+        """Nothing more is done about it. Its body is deleted at once, unless it `keeps` that until it is forgotten."""
 
     async def put_off(self, id: str, until: datetime) -> None:
         """It is tried again at that moment."""

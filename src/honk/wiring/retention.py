@@ -29,7 +29,7 @@ _LANDED = frozenset({State.MERGED, State.DEPLOYED})
 _OVER = _LANDED | {State.FAILED}
 #: These may be gone on with for some days.
 _GIVEN_UP = frozenset({State.STOPPED, State.FAILED})
-#: No chat delivers anything again after so long, and the words in it are in their tasks.
+#: No chat delivers anything again after so long, and nobody presses what was offered below a request.
 _DELIVERED = timedelta(days=14)
 #: seconds after a server's start: it has more urgent things to do then
 _FIRST = 600.0

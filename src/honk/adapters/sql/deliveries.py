@@ -74,8 +74,10 @@ class SqlDeliveries:
             return ()
         return await self._database.write(work)
 
-    async def done(self, id: str) -> None:
+    async def done(self, id: str, *, keeps: bool = False) -> None:
         change = deliveries.update().where(deliveries.c.id == id).values(open=False, held_until=None)
+        if not keeps:
+            change = change.values(body="")
         await self._database.write(lambda connection: connection.execute(change))
 
     async def put_off(self, id: str, until: datetime) -> None:

@@ -137,13 +137,21 @@ async def _not_acknowledged(error: Exception) -> BoltResponse | None:
     """Slack delivers it again, or shows the person that it was not taken."""
     if isinstance(error, ValidationError | PydanticSerializationError | UnicodeError) or _librarys(error):
         # it would be the same the next time
-        _log.warning("a delivery of Slack has a shape that nobody knows", reason=repr(error)[:500])
+        _log.warning("a delivery of Slack has a shape that nobody knows", reason=shape_of(error))
         return BoltResponse(status=200, body="")
     if isinstance(error, NotKept | HonkError):
         _log.warning("a delivery of Slack was not acknowledged", reason=str(error))
     else:
         _log.error("a delivery of Slack was not acknowledged", exc_info=error)
     return None
+
+
+def shape_of(error: Exception) -> str:
+    """What is wrong with what came in, for the log: where and how, and nothing of anybody's words."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in wrong)[:500]
 
 
 def _librarys(error: Exception) -> bool:
@@ -252,7 +260,9 @@ class _Interactions:
             else:
                 one = interaction.actions[0]
                 id = delivery_id("press", interaction.user.id, one.action_id, one.action_ts or interaction.trigger_id)
-                await self._inside.accept("press", id, interaction.model_dump_json(), lane=id)
+                # what opens or answers something for some time is no part of what is kept
+                kept = interaction.model_dump_json(exclude={"response_url", "trigger_id"})
+                await self._inside.accept("press", id, kept, lane=id)
         await ack()
 
     async def shortcut(self, ack: AsyncAck, body: Body) -> None:

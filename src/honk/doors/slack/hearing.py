@@ -67,7 +67,7 @@ class Hearing:
         """With the words of the latest change, which may have been delivered before it; None once it was deleted."""
         of_it = delivery_id("edited", self._bot.team, one.channel, one.ts)
         changes = await self._stage.chats.deliveries.in_lane(lane_of(one.channel, one.root), "edited")
-        for delivery in [each for each in changes if each.id.startswith(of_it)]:
+        for delivery in [each for each in changes if each.id.startswith(of_it) and each.body]:
             changed = Changed.model_validate_json(delivery.body)
             if changed.subtype == "message_deleted":
                 return None

@@ -15,6 +15,7 @@ import structlog
 
 from honk.domain.thread import Delivery
 from honk.doors.slack.backstage import DOOR, Backstage
+from honk.doors.slack.names import edited_message
 from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
 from honk.errors import HonkError, MachineInTrouble, Retryable
@@ -25,6 +26,8 @@ _log = structlog.get_logger()
 _HELD = timedelta(seconds=120)
 #: What people expect to happen at once, and may not happen much later; it waits for nothing that takes its time.
 _QUICK = frozenset({"press", "command", "stop"})
+#: What is asked for again after it is done. Everything else says nothing any more: most of it is people's own talk.
+_KEPT = frozenset({"ask", "stop"})
 #: of each of the two sorts
 _AT_ONCE = 16
 _LATE = "I could not do this in time, so it was left undone. Do it again if it is still wanted."
@@ -107,7 +110,7 @@ class Intake:
                 wait = await self._handled(delivery)
                 beside.cancel_scope.cancel()
             if wait is None:
-                await self._stage.chats.deliveries.done(delivery.id)
+                await self._stage.chats.deliveries.done(delivery.id, keeps=await self._keeps(delivery))
             else:
                 await self._stage.chats.deliveries.put_off(delivery.id, self._stage.ports.clock() + wait)
         except Exception as error:  # noqa: BLE001 - a store in trouble must not end the door
@@ -115,6 +118,13 @@ class Intake:
         finally:
             self._working.pop(delivery.id, None)
             self._news.set()
+
+    async def _keeps(self, delivery: Delivery) -> bool:
+        """Whether its words are needed once it is done: a request's by buttons below it, an edit's by its message."""
+        if delivery.kind != "edited":
+            return delivery.kind in _KEPT
+        message = await self._stage.chats.deliveries.get(edited_message(delivery.id))
+        return message is None or bool(message.body)
 
     async def _hold_on(self, id: str) -> None:
         """Long work, such as fetching files, keeps others from beginning it again."""

@@ -21,6 +21,11 @@ def delivery_id(kind: str, *parts: str) -> str:
     return "/".join(("slack", kind, *parts))[:500]
 
 
+def edited_message(delivery: str) -> str:
+    """The id of a message's delivery, of that of a change of it."""
+    return delivery_id("message", *delivery.split("/")[2:5])
+
+
 def lane_of(channel: str, root: str) -> str:
     """The lane of a thread: what is said there is worked on in the order in which it came."""
     return f"{channel}/{root}"
