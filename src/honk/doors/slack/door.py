@@ -23,7 +23,7 @@ from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.asking import Asked, Asking
 from honk.doors.slack.assistant import Assistant
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.bolt import LOST, bolt_app, of_workspace
+from honk.doors.slack.bolt import LOST, bolt_app, of_workspace, shape_of
 from honk.doors.slack.commands import Commands
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.home import Home
@@ -205,7 +205,7 @@ class SlackDoor:
             return await AsyncSlackRequestHandler(self._app).handle(request)
         except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
             # the library reads what it was given before anybody knows whether it is Slack's
-            _log.warning("a request is none of Slack's", error=repr(error)[:300])
+            _log.warning("a request is none of Slack's", error=shape_of(error))
             return PlainTextResponse("not understood", status_code=400)
 
     # ── what Bolt's listeners hand on ──────────────────────────────────────────────────────────
