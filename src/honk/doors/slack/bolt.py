@@ -260,7 +260,9 @@ class _Interactions:
             else:
                 one = interaction.actions[0]
                 id = delivery_id("press", interaction.user.id, one.action_id, one.action_ts or interaction.trigger_id)
-                await self._inside.accept("press", id, interaction.model_dump_json(), lane=id)
+                # what opens or answers something for some time is no part of what is kept
+                kept = interaction.model_dump_json(exclude={"response_url", "trigger_id"})
+                await self._inside.accept("press", id, kept, lane=id)
         await ack()
 
     async def shortcut(self, ack: AsyncAck, body: Body) -> None:
