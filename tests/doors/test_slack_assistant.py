@@ -88,3 +88,16 @@ async def test_where_others_read_along_nothing_of_it_is_used(here: SlackWorld) -
     used = {call.method for call in here.slack.calls}
     assert not any(one.startswith("assistant.") or one.endswith("Stream") for one in used), json.dumps(sorted(used))
     assert "Ready to merge" in text_of(here.said(ts)[0])
+
+
+async def test_words_that_slack_did_not_take_do_not_end_those_after_them(here: SlackWorld) -> None:
+    thread, until = await begun(here)
+    here.slack.break_down("chat.startStream")
+    await writes(here, "I read the player.", 1)
+    await here.slack.until(lambda: here.slack.calls_of("chat.startStream"))
+    await writes(here, "Now I correct it.", 2)
+    said = lambda: [one.text for one in here.slack.thread(*thread) if "Now I correct it." in one.text]  # noqa: E731
+    await here.slack.until(said)
+    until.set()
+    await here.rests(State.PROPOSED)
+    assert len(said()) == 1 and len([one for one in here.slack.thread(*thread) if "I read" in one.text]) <= 1

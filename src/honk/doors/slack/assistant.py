@@ -21,7 +21,8 @@ _PROMPTS = (
     ("What is at work?", "What is at work for me?"),
 )
 #: Slack takes so much text at a time; more than the second is not told at once
-_PIECE, _MOST = 11_000, 110_000
+_PIECE, _PIECES = 11_000, 10
+_MOST = _PIECE * _PIECES
 _MARKS = str.maketrans({"<": "‹", ">": "›"})
 
 
@@ -93,24 +94,26 @@ class Assistant:
 
     async def _stream(self, thread: Thread, task: Task, fresh: Sequence[Event]) -> None:
         """What the agent says, in one message a turn that grows; another one where Slack has closed it meanwhile."""
-        said = [one.data.text for one in fresh if isinstance(one.data, AgentWrote) and not one.data.partial]
-        text = _harmless("\n\n".join(said))
+        said = {one.seq: one.data.text for one in fresh if isinstance(one.data, AgentWrote) and not one.data.partial}
+        text = _harmless("\n\n".join(said.values()))
         for at in range(0, min(len(text), _MOST), _PIECE):
-            await self._say(thread, task, text[at : at + _PIECE], first=at == 0)
+            # named after what it begins with: one that Slack may not have taken does not end those after it
+            number = min(said) * _PIECES + at // _PIECE
+            await self._say(thread, task, text[at : at + _PIECE], number)
         if task.state not in BUSY:
             await self._end(thread, task)
 
-    async def _say(self, thread: Thread, task: Task, piece: str, *, first: bool) -> None:
+    async def _say(self, thread: Thread, task: Task, piece: str, number: int) -> None:
         sent, streams = await self._streams(task)
         place = thread.place
         if streams:
-            words = f"\n\n{piece}" if first else piece
+            words = piece if number % _PIECES else f"\n\n{piece}"
             grown = await self._api.optional(
                 "chat.appendStream", channel=place.channel, ts=sent[streams[-1]], markdown_text=words
             )
             if grown is not None:
                 return
-        key = f"stream/{task.turn}/{len(streams)}"
+        key = f"stream/{task.turn}/{number}"
         if (await self._stage.chats.threads.saying(task.id, key)).begun_before:
             return  # it may stand there already: nothing is said twice
         begun = await self._api.optional(
