@@ -9,7 +9,7 @@ from slack_world import SlackWorld, labels, slack_world, text_of
 
 from honk.adapters.roles import RolesPolicy
 from honk.domain.person import Identity
-from honk.domain.policy import Right
+from honk.domain.policy import Act, Right
 from honk.domain.repository import Named
 from honk.domain.rules import Known, Role, Rules
 from honk.domain.task import State
@@ -101,6 +101,28 @@ async def test_the_channels_own_until_it_is_forgotten_and_another_one_that_is_na
     assert labels(await question(here, await here.ask("fix the crash")))
     card = await here.card(await here.ask("fix the crash in the music-player repo"), "Ready to merge")
     assert "music-player: named in your message" in text_of(card)
+
+
+async def test_whose_requests_go_where_is_changed_by_who_may_steer_there(here: SlackWorld) -> None:
+    here.listed += [SECRET]
+    ada = Known(key="ada", name="Ada", identities=(Identity.parse("slack:U0ADA"),))
+    roles = (
+        Role(repositories=("*",), people=("ada",), may=frozenset({Right.ASK, Right.STEER})),
+        Role(repositories=("github.com/acme/web",), people=("*",), may=frozenset({Right.ASK})),
+    )
+    here.world.policy.written = RolesPolicy(lambda: Rules(people=(ada,), roles=roles))
+    await here.slack.command("ben", "general", "/honk", "here web")
+    await whispered(here, "ben", "steer")
+    await here.slack.command("ada", "general", "/honk", "here secret")
+    await whispered(here, "ada", "repository is secret")
+    for number, words in enumerate(("here off", "here web")):
+        await here.slack.command("ben", "general", "/honk", words)
+        told = await here.slack.until(lambda number=number: here.slack.ephemeral("ben")[1 + number :])  # type: ignore[misc]
+        assert told[0].text.startswith("You may not change this channel's repository.")
+    asked = [(one.act, one.allowed) for one in await here.world.store.audit.read() if one.act is Act.STEER]
+    assert asked == [(Act.STEER, False), (Act.STEER, False), (Act.STEER, True), (Act.STEER, False)]
+    await here.slack.command("ada", "general", "/honk", "here")
+    assert "acme/secret" in await whispered(here, "ada", "This channel's")
 
 
 async def test_after_landing_words_in_the_thread_begin_something_new_in_the_same_repository(here: SlackWorld) -> None:

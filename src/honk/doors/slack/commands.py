@@ -1,6 +1,7 @@
 """`/honk …`: asking without a mention, and the few things that are no conversation."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -25,7 +26,7 @@ from honk.doors.slack.plain_words import plain_words, said_of
 from honk.doors.slack.quiet import hours_of
 from honk.doors.slack.trouble import SlackDown, SlackGone, SlackRefused
 from honk.doors.slack.writing import Block
-from honk.errors import Usage
+from honk.errors import NotAllowed, Usage
 
 _log = structlog.get_logger()
 
@@ -123,9 +124,11 @@ class Commands:
 
     async def _here(self, command: Command, caller: Caller, name: str) -> Says:
         subject = channel_subject(self._bot.team, command.channel_id)
+        present = (await self._stage.chats.preferences.read(subject)).get("repository", "")
         if not name:
-            return await self._which(caller, (await self._stage.chats.preferences.read(subject)).get("repository", ""))
+            return await self._which(caller, present)
         if name.lower() in {"off", "none", "-"}:
+            await self._may_change(caller, present)
             await self._stage.chats.preferences.write(subject, {"repository": ""})
             words = "This channel has no repository of its own any more."
             return words, [w.text(words)]
@@ -137,9 +140,24 @@ class Commands:
         if len(exact) > 1:
             names = ", ".join(one.address for one in exact[:5])
             raise Usage(f"{len(exact)} repositories that you may use fit {wanted!r}: {names}", "give the whole address")
+        await self._may_change(caller, present)
+        chosen = self._stage.ports.repositories.identify(exact[0].address)
+        await caller.service.app.allow_on(caller.person, Act.STEER, chosen)
         await self._stage.chats.preferences.write(subject, {"repository": exact[0].address})
         words = f"From now on this channel's repository is {exact[0].name} ({exact[0].address})."
         return words, [w.text(words)]
+
+    async def _may_change(self, caller: Caller, present: str) -> None:
+        """Everybody's requests there go to that repository. Of one that the person may not use, nothing is told."""
+        if not present:
+            return
+        with suppress(Usage):  # one that this machine cannot resolve any more is nobody's
+            there = self._stage.ports.repositories.identify(present)
+            try:
+                await caller.service.app.allow_on(caller.person, Act.STEER, there)
+            except NotAllowed:
+                remedy = "somebody who may steer it can say /honk here"
+                raise NotAllowed("you may not change this channel's repository", remedy) from None
 
     async def _which(self, caller: Caller, address: str) -> Says:
         """Of a repository that the person may not use, nothing is told but that."""
