@@ -32,7 +32,19 @@ QUICK = {"song.txt": "la\n", ".honk.toml": 'verify = ["grep -q la song.txt"]\n'}
 
 #: every key of the last line of `honk run --json`
 SETTLED = {
-    *("event", "type", "task", "state", "reason", "outcome", "plan", "verdict", "pull_request", "build", "production_url"),
+    *(
+        "event",
+        "type",
+        "task",
+        "state",
+        "reason",
+        "outcome",
+        "plan",
+        "verdict",
+        "pull_request",
+        "build",
+        "production_url",
+    ),
     *("cost_usd", "model_calls", "seconds", "seconds_verifying", "notes"),
 }
 

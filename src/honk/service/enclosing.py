@@ -53,7 +53,9 @@ async def checked(given: Enclosed, ports: Ports) -> Enclosed:
             raise Usage(f"there is no picture {image.digest[:80]!r}", "upload it first, and give what came back")
     files = tuple([await _file(one, ports) for one in given.files])
     if sum(one.size for one in files) > ALL_FILES_LIMIT:
-        raise Usage(f"the files of one message are larger than {ALL_FILES_LIMIT >> 20} MiB", "give what matters of them")
+        raise Usage(
+            f"the files of one message are larger than {ALL_FILES_LIMIT >> 20} MiB", "give what matters of them"
+        )
     return replace(given, files=files)
 
 
