@@ -22,8 +22,8 @@ _STRANGE: tuple[Any, ...] = (
     *(None, True, 0, -1, 5, 1.5, 10**40, "", " ", "x", "\x00", "\ud800", "<@U0HONK>", "9" * 5000, "T0OTHER"),
     *([], [[]], [None], ["x"], {}, {"": None}, {"id": 5}, {"type": []}, {"type": "message"}, [{}], [{"type": 5}]),
 )
-#: without these a delivery is another one
-_NAMES = ("ts", "trigger_id", "action_ts", "id", "event_ts")
+#: without these a delivery is another one, or not what Honk gave to Slack
+_NAMES = ("ts", "trigger_id", "action_ts", "id", "event_ts", "private_metadata")
 
 
 @dataclass(frozen=True)

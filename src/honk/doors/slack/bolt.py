@@ -182,7 +182,7 @@ class _Events:
         event = _part(body, "event")
         if not self._inside.ours(body):
             return
-        if event.get("subtype") in {"message_changed", "message_deleted"}:
+        if str(event.get("subtype")) in {"message_changed", "message_deleted"}:
             await _keep_changed(self._inside, event)
         else:
             await _keep_said(self._inside, event)
