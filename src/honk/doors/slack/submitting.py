@@ -102,7 +102,7 @@ class Submitting:
     async def _words(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         now = view.callback_id == "honk:interrupt"
         said = Reply(text=view.state.given("words"), handling=Handling.INTERRUPT if now else Handling.STEER)
-        await caller.service.reply(about["task"], said, id=_act(view))
+        await caller.service.reply(_part(about, "task"), said, id=_act(view))
 
     async def _ask(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         asked = Asked.model_validate_json(view.private_metadata)
@@ -120,7 +120,7 @@ class Submitting:
         await self._hearing.keep(asked.model_copy(update=changed))
 
     async def _which(self, view: View, caller: Caller, about: dict[str, str]) -> None:
-        asked = await self._asking.chosen(about["ask"], view.state.given("repository"))
+        asked = await self._asking.chosen(_part(about, "ask"), view.state.given("repository"))
         if asked.user != caller.user:
             raise Usage("somebody else asked for this", "ask for it yourself")
         await self._hearing.keep_chosen(asked)
@@ -128,24 +128,26 @@ class Submitting:
     async def _hand_over(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         state = view.state
         wanted = HandOver(agent=state.given("agent"), model=state.given("model") or None, text=state.given("words"))
-        await caller.service.hand_over(about["task"], wanted, id=_act(view))
+        await caller.service.hand_over(_part(about, "task"), wanted, id=_act(view))
 
     async def _merge(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         caller = await self._people.linked(caller.user)
         approval = Approval(
-            head=about["head"],
+            head=_part(about, "head"),
             typed=view.state.given("typed").strip(),
             accept_unsure="accept" in view.state.chosen("accept"),
         )
-        await caller.service.merge(about["task"], approval, id=_act(view))
+        await caller.service.merge(_part(about, "task"), approval, id=_act(view))
 
     async def _approve(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         caller = await self._people.linked(caller.user)
-        await caller.service.approve(about["task"], Review(head=about["head"], text=view.state.given("words")))
+        await caller.service.approve(
+            _part(about, "task"), Review(head=_part(about, "head"), text=view.state.given("words"))
+        )
 
     async def _undo(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         caller = await self._people.linked(caller.user)
-        await caller.service.undo(about["task"], id=_act(view))
+        await caller.service.undo(_part(about, "task"), id=_act(view))
 
     async def _code(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         code = "".join(one for one in view.state.given("code") if one.isdigit())
@@ -153,6 +155,13 @@ class Submitting:
         # sent again, the code was used already: by this very modal, where the person is linked
         if person is None and not (await self._people.caller(caller.user)).linked:
             raise Usage("that is not the code, or it is too old", "take the link again: /honk link")
+
+
+def _part(about: dict[str, str], name: str) -> str:
+    """A part of what the form is about. Raises Usage for a form that somebody damaged."""
+    if name not in about:
+        raise Usage("this form is not whole", "close it, and press again")
+    return about[name]
 
 
 def _act(view: View) -> str:
