@@ -1,4 +1,4 @@
-"""What Slack has for assistants: prompts, title, status, text as it is written; and a workspace without them."""
+"""What Slack has for assistants: title, status, text as it is written; and a workspace without them."""
 
 import json
 from collections.abc import AsyncIterator
@@ -38,11 +38,9 @@ async def begun(here: SlackWorld) -> tuple[tuple[str, str], anyio.Event]:
     return thread, until
 
 
-async def test_prompts_title_a_status_that_lasts_and_words_as_they_are_written(here: SlackWorld) -> None:
+async def test_a_title_a_status_that_lasts_and_words_as_they_are_written(here: SlackWorld) -> None:
     thread, until = await begun(here)
     shown = here.slack.assistant(thread)
-    await here.slack.until(lambda: shown.prompts)
-    assert [one["title"] for one in shown.prompts] == ["Fix a defect", "Plan first", "What is at work?"]
     await here.slack.until(lambda: shown.status.startswith("at work"))
     assert shown.title == "fix the crash"
     await here.slack.until(lambda: shown.statuses.count(shown.status) >= 3)  # Slack forgets it otherwise
@@ -74,6 +72,7 @@ async def test_a_workspace_without_them_gets_messages_and_no_further_calls(here:
     ts = await here.slack.say("ada", channel, "fix the crash once more")
     await here.card(ts, "Ready to merge", channel)
     await here.rests(State.PROPOSED)
+    await here.slack.until(lambda: here.slack.calls_of("chat.startStream"))
     for method in ("assistant.threads.setTitle", "assistant.threads.setStatus", "chat.startStream"):
         assert len(here.slack.calls_of(method)) == 1, method
     assert not here.slack.calls_of("chat.appendStream")

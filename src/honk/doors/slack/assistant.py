@@ -1,4 +1,4 @@
-"""What Slack has for assistants, where the workspace has it: prompts, a title, a status, text as it is written.
+"""What Slack has for assistants, where the workspace has it: a title, a status, text as it is written.
 
 Every call may be refused; then it is not made again, and the card is all there is, as everywhere else.
 """
@@ -14,12 +14,6 @@ from honk.doors.slack.api import Api
 from honk.doors.slack.backstage import Backstage
 from honk.doors.slack.card import SAYS
 
-#: What is proposed when somebody opens a conversation.
-_PROMPTS = (
-    ("Fix a defect", "Fix the crash when a playlist is empty"),
-    ("Plan first", "Plan first: show the cover of each song in the list"),
-    ("What is at work?", "What is at work for me?"),
-)
 #: Slack takes so much text at a time; more than the second is not told at once
 _PIECE, _PIECES = 11_000, 10
 _MOST = _PIECE * _PIECES
@@ -42,18 +36,6 @@ class Assistant:
 
     def _there(self, channel: str) -> bool:
         return self._stage.choices.streaming and channel.startswith("D")
-
-    async def opened(self, channel: str, thread: str) -> None:
-        """Somebody began a conversation."""
-        if not self._there(channel):
-            return
-        await self._api.optional(
-            "assistant.threads.setSuggestedPrompts",
-            channel_id=channel,
-            thread_ts=thread,
-            title="What should be different?",
-            prompts=[{"title": title, "message": message} for title, message in _PROMPTS],
-        )
 
     def spoke(self, task: TaskId) -> None:
         """Honk has written in the task's place: Slack ends the status by that."""

@@ -93,9 +93,6 @@ class Inside(Protocol):
     async def home(self, user: str) -> None:
         """Somebody looks at the home tab."""
 
-    async def began(self, channel: str, thread: str) -> None:
-        """Somebody began a conversation with the assistant."""
-
     async def place(self, kind: str, channel: str, user: str) -> None:
         """Something happened to a channel."""
 
@@ -171,7 +168,6 @@ class _Events:
         app.event("app_mention")(self.message)
         app.event("reaction_added")(self.reaction)
         app.event("app_home_opened")(self.home)
-        app.event("assistant_thread_started")(self.began)
         for name in (*LOST, *FOUND):
             app.event(name)(self.place)
         for name in ("tokens_revoked", "app_uninstalled"):
@@ -198,11 +194,6 @@ class _Events:
     async def home(self, event: Body, body: Body) -> None:
         if event.get("tab") == "home" and self._inside.ours(body):
             await self._inside.home(str(event.get("user", "")))
-
-    async def began(self, event: Body, body: Body) -> None:
-        thread = _part(event, "assistant_thread")
-        if self._inside.ours(body):
-            await self._inside.began(str(thread.get("channel_id", "")), str(thread.get("thread_ts", "")))
 
     async def place(self, event: Body, body: Body) -> None:
         channel = event.get("channel")

@@ -255,10 +255,6 @@ class SlackDoor:
         with suppress(HonkError):
             await self._home.opened(user)
 
-    async def began(self, channel: str, thread: str) -> None:
-        with suppress(HonkError):
-            await self._assistant.opened(channel, thread)
-
     async def place(self, kind: str, channel: str, user: str) -> None:
         """A channel that is gone is not written to; one that is there again is told what it missed."""
         self._api.forget_channel(channel)

@@ -315,8 +315,6 @@ class ChatUser(_Record):
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
-    is_admin: bool = False
-    is_owner: bool = False
     #: seconds east of Greenwich, at present
     tz_offset: Number = 0
     profile: Profile = Profile()
