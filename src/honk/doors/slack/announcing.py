@@ -16,7 +16,7 @@ from honk.domain.verdict import Answer, Finding
 from honk.doors.slack import writing as w
 from honk.doors.slack.card import Shown, of_turn
 from honk.doors.slack.markdown import shown_as
-from honk.doors.slack.plain_words import remedy_of
+from honk.doors.slack.plain_words import reason_of, remedy_of
 from honk.doors.slack.writing import Block
 from honk.views import Card, what_changed, what_to_try
 from honk.views.moves import mergeable, proposed
@@ -210,7 +210,7 @@ def _broke_off(settled: events.TaskSettled, card: Card, thread: Thread) -> Made 
     again = w.button("Undo…", "honk:undo", card.task.id, style="danger")
     if not undoes:
         again = w.button("Deploy", "honk:deploy", of_turn(card), style="primary")
-    lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(w.sentence(settled.reason))]
+    lines = [w.line(_to(thread), " ", w.emoji("x"), " ", w.bold(words)), w.quote(w.sentence(reason_of(settled.reason)))]
     return f"{words}: {settled.reason}", [w.rich(*lines), w.row(again)]
 
 
@@ -218,7 +218,7 @@ def _why(settled: events.TaskSettled, card: Card) -> list[w.Mrkdwn]:
     found = [w.line("• ", shortened(one.summary, 250)) for one in _refusing(card)][:4]
     found += [w.line("• not proven: ", shortened(one, 250)) for one in _unproven(card)][:3]
     if settled.reason and (not found or settled.outcome not in {"fail", "unsure"}):
-        found.insert(0, w.quote(w.sentence(settled.reason)))
+        found.insert(0, w.quote(w.sentence(reason_of(settled.reason))))
     return found
 
 

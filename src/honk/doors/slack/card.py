@@ -12,6 +12,7 @@ from honk.domain.text import shortened
 from honk.domain.thread import Thread
 from honk.domain.verdict import Answer, Finding, Verdict
 from honk.doors.slack import writing as w
+from honk.doors.slack.plain_words import reason_of
 from honk.doors.slack.writing import Block
 from honk.views import Card, elapsed
 from honk.views.moves import Move, moves
@@ -96,7 +97,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None
         lines.append(w.line(*_checks(card.verdict)))
     blocks = [w.rich(*lines, id=marker(task.id, "card"))]
     if task.state is State.WAITING and not card.plan and task.reason:
-        blocks.append(w.rich(w.quote(shortened(task.reason, 1000))))
+        blocks.append(w.rich(w.quote(reason_of(task.reason)[:1000])))
     blocks.append(w.small(*_small(card, now)))
     blocks += [w.small(w.escaped(one)) for one in (shortened(each, 300) for each in card.notes[-2:]) if one]
     if row := _row(card, thread):
@@ -113,7 +114,7 @@ def _standing(card: Card, doing: str) -> list[w.Part]:
     if doing and task.state in BUSY:
         parts += [" · ", w.code(shortened(doing, 120))]
     elif task.reason and task.state is not State.WAITING:
-        parts = [_with_reason(SAYS[task.state], shortened(task.reason, 250))]
+        parts = [_with_reason(SAYS[task.state], shortened(reason_of(task.reason), 250))]
     if task.state is State.DEPLOYED and card.production:
         parts += [" · ", w.link(card.production, "open it")]
     return parts

@@ -132,7 +132,7 @@ class Home:
         if page and not self._stage.ports.previews.hint():
             elements.append(w.button("Details", "honk:open:page", url=page))
         if task.state in BUSY:
-            elements.append(w.button("Stop", "honk:stop", task.id, style="danger"))
+            elements.append(w.button("Stop", "honk:stop", f"{task.id} {task.turn}", style="danger"))
         if task.state is State.PROPOSED:
             label, move = ("Review", "honk:review") if theirs else ("Merge…", "honk:merge")
             elements.append(w.button(label, move, task.id, style="primary"))

@@ -92,6 +92,12 @@ def remedy_of(told: HonkError | str) -> str:
     return _FLAG.sub("", "; ".join(part for part in parts if part))
 
 
+def reason_of(reason: str) -> str:
+    """Why a task is as it is, for whoever holds a phone: with what helps there."""
+    first, _, rest = reason.partition("\n")
+    return "\n".join(part for part in (first, remedy_of(rest)) if part)
+
+
 def _press(match: re.Match[str]) -> str:
     """As the whole of what is to be done, or as what does it."""
     before, after = match.string[: match.start()].rstrip(), match.string[match.end() :].strip(" .")
