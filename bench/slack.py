@@ -4,6 +4,7 @@
 Slack is honk.testing.fake_slack in this process, over its socket; Honk is a server with its store on disk. `ack` and
 `first` run `honk serve`; `updates` and `delay` run the same house in a process that also records events of tasks, as
 their agents would. With `limits` Slack answers 429 as its documentation says. Times in ms, from this process's clock.
+A row takes about a minute; whatever has not come by then is said, and is missing in `came`.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import random
 import re
 import tempfile
 import time
@@ -23,7 +25,7 @@ from typing import Any
 from server import Arrivals, scenarios, serving, small
 
 from honk.testing.fake_slack import FakeSlack, Limits
-from honk.testing.scripted_model import ScriptedModel
+from honk.testing.scripted_model import Say, Scenario, ScriptedModel
 
 #: people and channels among which mentions are spread
 USERS, CHANNELS = 10, 20
@@ -35,8 +37,28 @@ repositories = ["*"]
 people = ["*"]
 may = ["ask", "steer", "merge", "deploy", "administer"]
 """
-#: how long it is waited for what a run has left to do, with and without limits
-PATIENCE = {False: 20.0, True: 60.0}
+#: seconds for which it is waited for what a run has left to do: by then what is missing is late anyway
+PATIENCE = 15.0
+#: seconds for which it is waited for a process, an agent or a task
+START = 30.0
+#: words of a task that ends with the model's first answer
+GLANCE = "Glance around"
+
+
+async def within(wait: Awaitable[Any], what: str, seconds: float = START) -> Any:
+    """What is waited for; None and a word about it where it has not come by then."""
+    try:
+        return await asyncio.wait_for(wait, seconds)
+    except TimeoutError:
+        print(f"  waited {seconds:.0f} s for {what}: it did not come", flush=True)
+        return None
+
+
+async def told(pipe: Any, what: str, seconds: float = START) -> Any:
+    """What the other process says next. Ends the run where it says nothing."""
+    if not await asyncio.to_thread(pipe.poll, seconds):
+        raise SystemExit(f"waited {seconds:.0f} s for {what}: the other process said nothing")
+    return await asyncio.to_thread(pipe.recv)
 
 
 # ── Slack, and what is said in it ────────────────────────────────────────────────────────────────
@@ -119,8 +141,13 @@ async def served(slack: FakeSlack, root: Path, name: str, model: ScriptedModel, 
     """`honk serve` with the door open, and one repository that it knows."""
     more = f'[repositories]\nsmall = "{source}"\n[slack]\napi_url = "{slack.api}"\n{EVERYBODY}'
     async with serving(root, name, model, more=more, environ=environ(slack), **work) as honk:
-        await slack.until(lambda: slack.connections, seconds=60)
+        await slack.until(lambda: slack.connections, seconds=START)
         yield honk
+
+
+def scripted() -> ScriptedModel:
+    glance = Scenario("glance", (Say("Seen."),), words=GLANCE, repeat=True)
+    return ScriptedModel([glance, *scenarios()], strict=False)
 
 
 def house(pipe: Any, home: Path, given: dict[str, str], source: Path) -> None:
@@ -130,14 +157,17 @@ def house(pipe: Any, home: Path, given: dict[str, str], source: Path) -> None:
         from honk.settings import Settings
         from honk.wiring import open_honk
 
+        log = (home / "log").open("wb")
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
         settings = Settings.load({"HONK_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home), **given})
         async with open_honk(settings) as opened, opened.serving("127.0.0.1", 0):
             pipe.send("open")
-            places, seconds, tools = await asyncio.to_thread(pipe.recv)
+            places, *load = await asyncio.to_thread(pipe.recv)
             tasks = [await talked_about(opened, place, source, number) for number, place in enumerate(places)]
             pipe.send([task.id for task in tasks])
             await asyncio.to_thread(pipe.recv)
-            counted = await asyncio.gather(*(work(opened, task, seconds, tools) for task in tasks))
+            counted = await asyncio.gather(*(work(opened, task, *load) for task in tasks))
             pipe.send(counted)
             await asyncio.to_thread(pipe.recv)
             os._exit(0)
@@ -174,26 +204,27 @@ async def talked_about(opened: Any, place: tuple[str, str, str], source: Path, n
     return task
 
 
-async def work(opened: Any, task: Any, seconds: float, tools: float) -> tuple[int, list[float]]:
-    """What an agent's work stores: `tools` events a second, and every fourth second something that people must know.
+async def work(opened: Any, task: Any, seconds: float, tools: float, news: float) -> dict[str, list[float]]:
+    """What an agent's work stores: `tools` events a second, and every `news` seconds something that people must know.
 
-    How many events, and when each of those was stored.
+    When each was stored, by the word that a card shows of it.
     """
     from honk.domain.event import AgentCalledTool, TaskNoted
 
-    events, count, noted = opened.app.ports.events, 0, []
-    phase = (hash(task.id) % 400) / 100
+    events, count, stored = opened.app.ports.events, 0, {"note": [], "part": []}
+    phase = min(news, seconds) * random.Random(task.id).random()
     began = time.monotonic()
     while (passed := time.monotonic() - began) < seconds:
-        if passed >= phase + 4 * len(noted):
-            noted.append(time.time())
-            await events.record(task.id, 1, TaskNoted(text=f"note {len(noted)} of {task.id}"))
+        if passed >= phase + news * len(stored["note"]):
+            stored["note"].append(time.time())
+            await events.record(task.id, 1, TaskNoted(text=f"note {len(stored['note'])} of {task.id}"))
         else:
-            called = AgentCalledTool(call=f"c{count}", tool="Bash", summary=f"pytest -x -k part_{count}")
-            await events.record(task.id, 1, called)
+            stored["part"].append(time.time())
+            summary = f"echo part {len(stored['part'])} of {task.id}"
+            await events.record(task.id, 1, AgentCalledTool(call=f"c{count}", tool="Bash", summary=summary))
         count += 1
         await asyncio.sleep(max(0.0, began + count / tools - time.monotonic()))
-    return count, noted
+    return stored
 
 
 # ── the named alternative: a bare app of Slack's own library ─────────────────────────────────────
@@ -281,25 +312,25 @@ class Bench:
                 continue
             head(f"{count} mentions, {rate:g} a second, {'Slacks limits' if limited else 'no limits'}")
             async with slack(limited) as workspace, process(bare, workspace.api, environ(workspace)):
-                await workspace.until(lambda: workspace.connections, seconds=60)
+                await workspace.until(lambda: workspace.connections, seconds=START)
                 mentions = Mentions(workspace)
-                await mentions.say(count, rate, lambda number: f"Look around ({number})")
+                await mentions.say(count, rate, lambda number: f"{GLANCE} ({number})")
                 await mentions.answered("reaction", seconds=5)
                 theirs = mentions.of("reaction")
                 line("bare bolt app: mention → reaction", theirs, count)
             await self._ack_of_honk(count, rate, limited, percentile(theirs, 0.5))
 
     async def _ack_of_honk(self, count: int, rate: float, limited: bool, beside: float) -> None:
-        async with ScriptedModel(scenarios(), strict=False) as model, slack(limited) as workspace:
+        async with scripted() as model, slack(limited) as workspace:
             work = {"warm_agents": 0, "spares": 0, "concurrency": 1}
             async with served(workspace, self._root, self._name(), model, self._source, **work) as honk:
                 first = Mentions(workspace)  # whoever comes first pays for what is loaded then
-                await first.say(1, 1, lambda _: "Look around first")
-                await first.answered("card", seconds=30)
-                await asyncio.sleep(3)
+                await first.say(1, 1, lambda _: f"{GLANCE} first")
+                await first.answered("card", seconds=START)
+                await asyncio.sleep(2)
                 mentions, used = Mentions(workspace), honk.cpu()
-                await mentions.say(count, rate, lambda number: f"Look around ({number})")
-                await mentions.answered("card", seconds=PATIENCE[limited])
+                await mentions.say(count, rate, lambda number: f"{GLANCE} ({number})")
+                await mentions.answered("card", seconds=PATIENCE)
                 line("Honk: mention → reaction", mentions.of("reaction"), count, beside)
                 line("Honk: mention → card", mentions.of("card"), count)
                 either = [min(one.times.values()) for one in mentions.said if one.times]
@@ -315,9 +346,10 @@ class Bench:
         ):
             count = count or self._options.agents
             head(f"{count} instructions, {label}")
-            async with ScriptedModel(scenarios(), strict=False) as model, slack(False) as workspace:
+            async with scripted() as model, slack(False) as workspace:
                 async with served(workspace, self._root, self._name(), model, self._source, **work) as honk:
-                    await honk.settled(await honk.submit(self._source, "Look around before"))
+                    before = honk.settled(await honk.submit(self._source, f"{GLANCE} before"))
+                    await within(before, "the first task to settle")
                     if rate:
                         ours, theirs = await self._at_once(workspace, honk, model, count, rate)
                     else:
@@ -329,29 +361,34 @@ class Bench:
         ours, theirs = [], []
         for number in range(-1, count):
             for into, ask in ((theirs, self._by_api(honk)), (ours, self._by_slack(workspace))):
-                await honk.ready(1)
-                words = f"Look around ({self._name()})"
+                await within(honk.ready(1), "an agent that waits")
+                words = f"{GLANCE} ({self._name()})"
                 began = time.perf_counter()
                 await ask(words, 0)
-                took = await Arrivals(model).first(words) - began
+                seen = await within(Arrivals(model).first(words), f"the model to be asked, sample {number}")
                 await self._rest(honk)
-                if number >= 0:
-                    into.append(took)
+                if number >= 0 and seen is not None:
+                    into.append(seen - began)
+                    print(
+                        f"    sample {number} of {'Slack' if into is ours else 'the API'}: {into[-1] * 1000:.0f}",
+                        flush=True,
+                    )
         return ours, theirs
 
     async def _at_once(self, workspace: FakeSlack, honk: Any, model: ScriptedModel, count: int, rate: float) -> Any:
         found = []
         for ask in (self._by_api(honk), self._by_slack(workspace)):
 
-            async def one(number: int, ask: Any = ask) -> float:
+            async def one(number: int, ask: Any = ask) -> float | None:
                 await asyncio.sleep(number / rate)
-                words = f"Look around ({self._name()})"
+                words = f"{GLANCE} ({self._name()})"
                 began = time.perf_counter()
-                seen = asyncio.create_task(Arrivals(model).first(words))
                 await ask(words, number)
-                return await seen - began
+                seen = await within(Arrivals(model).first(words), f"the model to be asked, {number} of {count}")
+                return None if seen is None else seen - began
 
-            found.append(await asyncio.gather(*(one(number) for number in range(count))))
+            took = await asyncio.gather(*(one(number) for number in range(count)))
+            found.append([one for one in took if one is not None])
             await self._rest(honk)
         return found[1], found[0]
 
@@ -363,13 +400,17 @@ class Bench:
 
     async def _rest(self, honk: Any) -> None:
         """Until nothing is at work any more."""
-        while await honk.busy():
-            await asyncio.sleep(0.3)
+
+        async def rested() -> None:
+            while await honk.busy():
+                await asyncio.sleep(0.2)
+
+        await within(rested(), "the tasks to end")
 
     async def updates(self) -> None:
         """Changes of the card beside events, of a task of the real Claude Code with twenty tool calls."""
         print("\na task with 20 tool calls: changes of its card beside its events (alternative: one an event)")
-        async with ScriptedModel(scenarios(), strict=False) as model:
+        async with scripted() as model:
             for limited in (False, True):
                 async with slack(limited) as workspace:
                     async with served(workspace, self._root, self._name(), model, self._source) as honk:
@@ -390,9 +431,9 @@ class Bench:
                 )
 
     async def delay(self) -> None:
-        """event → card, for 1, 10 and 30 tasks at once with an event a quarter second, every fourth second a note."""
-        head("a note is recorded → the card shows it, or a later one")
-        for limited in (False, True):
+        """event → card, for 1, 10 and 30 tasks at once, each with tool calls and, less often, news."""
+        for limited in {"no": (False,), "yes": (True,), "both": (False, True)}[self._options.limits]:
+            head(f"an event → its card shows it or a later one, {'Slacks limits' if limited else 'no limits'}")
             for count in map(int, self._options.at_once.split(",")):
                 await self._delay(count, limited)
 
@@ -402,49 +443,50 @@ class Bench:
         async with slack(limited) as workspace:
             (home / "honk.toml").write_text(f'[slack]\napi_url = "{workspace.api}"\n')
             async with process(house, home, environ(workspace), self._source) as pipe:
-                await asyncio.to_thread(pipe.recv)
+                await told(pipe, "the house to open")
                 places = []
                 for number in range(count):
                     channel = workspace.space.channel(f"bench-{number % CHANNELS}")
                     ts = await workspace.say("user0", channel, f"talk {number}")
                     places.append((workspace.app.team, channel.id, ts))
-                await workspace.until(lambda: workspace.connections, seconds=60)
-                pipe.send((places, self._options.seconds, 4.0))
-                ids = await asyncio.to_thread(pipe.recv)
+                await workspace.until(lambda: workspace.connections, seconds=START)
+                pipe.send((places, self._options.seconds, self._options.tools, self._options.news))
+                ids = await told(pipe, "the tasks")
                 cards = lambda: len(workspace.calls_of("chat.postMessage"))  # noqa: E731
-                await workspace.until(lambda: cards() >= count, seconds=120)
+                await workspace.until(lambda: cards() >= count, seconds=START)
                 await asyncio.sleep(1)
                 before = len(workspace.calls_of("chat.update"))
                 pipe.send("go")
-                counted = await asyncio.to_thread(pipe.recv)
-                last = {id: len(noted) for id, (_, noted) in zip(ids, counted, strict=True)}
-                await self._shown(workspace, last, seconds=PATIENCE[limited])
+                counted = await told(pipe, "the end of the work", self._options.seconds + START)
+                last = {id: len(stored["note"]) for id, stored in zip(ids, counted, strict=True)}
+                await self._shown(workspace, last, seconds=PATIENCE)
                 calls = workspace.calls_of("chat.update")[before:]
-        shown = self._versions(calls)
-        times = [
-            found - at
-            for id, (_, noted) in zip(ids, counted, strict=True)
-            for number, at in enumerate(noted, 1)
-            if (found := min((when for seen, when in shown.get(id, ()) if seen >= number), default=None)) is not None
-        ]
-        label = f"{count} at once, {'Slacks limits' if limited else 'no limits'}"
-        line(label, times, sum(len(noted) for _, noted in counted))
-        done, events = sum(one.ok for one in calls), sum(events for events, _ in counted)
+        for word, what in (("note", "news"), ("part", "what is being done")):
+            shown = self._versions(calls, word)
+            times = [
+                found - at
+                for id, stored in zip(ids, counted, strict=True)
+                for number, at in enumerate(stored[word], 1)
+                if (found := min((when for seen, when in shown.get(id, ()) if seen >= number), default=None))
+            ]
+            line(f"{count} at once: {what}", times, sum(len(stored[word]) for stored in counted))
+        done, events = sum(one.ok for one in calls), sum(len(times) for one in counted for times in one.values())
         print(f"{'':8}{events} events, {done} changes ({done / events:.2f} an event), {len(calls) - done} refused")
 
-    def _versions(self, calls: list[Any]) -> dict[str, list[tuple[int, float]]]:
-        """By task: the latest note that each change of its card showed, and when."""
+    def _versions(self, calls: list[Any], word: str) -> dict[str, list[tuple[int, float]]]:
+        """By task: the latest event of that word that each change of its card showed, and when."""
         shown: dict[str, list[tuple[int, float]]] = {}
         for call in calls:
             words = json.dumps(call.arguments.get("blocks"))
-            if call.ok and (found := re.findall(r"note (\d+) of ([\w-]+)", words)):
-                shown.setdefault(found[-1][1], []).append((max(int(number) for number, _ in found), call.at))
+            if call.ok and (found := re.findall(word + r" (\d+) of (bench-\d+)", words)):
+                id = found[-1][1] + "-told"
+                shown.setdefault(id, []).append((max(int(number) for number, _ in found), call.at))
         return shown
 
     async def _shown(self, workspace: FakeSlack, last: dict[str, int], seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            shown = self._versions(workspace.calls_of("chat.update"))
+            shown = self._versions(workspace.calls_of("chat.update"), "note")
             if all(max((seen for seen, _ in shown.get(id, ())), default=0) >= number for id, number in last.items()):
                 return
             await asyncio.sleep(0.2)
@@ -462,11 +504,14 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="ack,first,updates,delay")
-    parser.add_argument("--calm", type=int, default=30, help="mentions at one a second")
-    parser.add_argument("--burst", type=int, default=100, help="mentions at fifty a second")
-    parser.add_argument("--runs", type=int, default=7, help="samples of `first`, warm")
-    parser.add_argument("--agents", type=int, default=6, help="agents that `first` starts at once")
-    parser.add_argument("--tasks", type=int, default=3, help="tasks of `updates`")
+    parser.add_argument("--calm", type=int, default=8, help="mentions at one a second")
+    parser.add_argument("--burst", type=int, default=40, help="mentions at fifty a second")
+    parser.add_argument("--runs", type=int, default=3, help="samples of `first`, warm")
+    parser.add_argument("--agents", type=int, default=3, help="agents that `first` starts at once")
+    parser.add_argument("--tasks", type=int, default=1, help="tasks of `updates`")
     parser.add_argument("--at-once", default="1,10,30", help="tasks of `delay`")
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long the tasks of `delay` work")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long the tasks of `delay` work")
+    parser.add_argument("--news", type=float, default=4.0, help="seconds between news of each task of `delay`")
+    parser.add_argument("--tools", type=float, default=4.0, help="tool calls a second of each task of `delay`")
+    parser.add_argument("--limits", choices=("yes", "no", "both"), default="yes", help="of `delay`; Honk paces itself")
     asyncio.run(main(parser.parse_args()))

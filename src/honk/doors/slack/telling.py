@@ -47,7 +47,7 @@ _LOOK = 1.0
 #: seconds in which further events are waited for, so that one change shows them
 _GATHER = 0.2
 #: seconds between two changes of a card that show nothing but what the agent is doing
-_LEISURELY, _SCARCE = 2.5, 20.0
+_LEISURELY, _SCARCE = 1.5, 20.0
 #: the same, where another process stored what nobody here knows
 _LOOKED = 1.5
 #: for how long a place is held at a time; asked for again while it is written to
