@@ -25,12 +25,21 @@ async def test_a_reaction_is_there_before_anybody_works_on_it_and_made_once(tmp_
 
 
 async def test_a_reaction_that_slack_does_not_answer_keeps_no_card_waiting(tmp_path: Path) -> None:
+    """In a thread and by the emoji it is asked for beside the work, of a mention before it."""
     async with slack_world(tmp_path) as here:
-        gate = here.slack.stall("reactions.add")
-        ts = await here.ask()
-        await here.card(ts)
-        assert not here.slack.reactions("general", ts)
+        gate = here.slack.stall("reactions.add", times=3)
+        mentioned = await here.ask()
+        talked = await here.slack.say("ada", "general", "the search crashes")
+        await here.slack.say("ada", "general", f"{here.slack.mention} fix that", thread=talked)
+        pointed = await here.slack.say("ada", "general", "the player crashes")
+        await here.slack.react("ada", "general", pointed, "honk")
+        for ts in (mentioned, talked, pointed):
+            await here.card(ts)
+        asked_for = here.slack.calls_of("reactions.add")
+        assert {call.arguments["name"] for call in asked_for} == {"eyes"}
+        assert not any(call.ok for call in asked_for)
         gate.set()
+        await here.slack.until(lambda: sum(call.ok for call in here.slack.calls_of("reactions.add")) == 3)
 
 
 async def test_people_talking_to_each_other_get_no_reaction(tmp_path: Path) -> None:
