@@ -138,6 +138,6 @@ async def merged(here: Place, ts: str, build: Message) -> Message:
 async def undone(here: Place, ts: str, deployed: Message) -> None:
     await here.card(ts, "Deployed")
     await here.slack.press("ada", deployed.ts, "Undo…")
-    assert "submit" in (await here.modal("ada", "Undo: ")).content
+    assert "submit" in (await here.modal("ada", "*Undo:*")).content
     await here.slack.submit("ada")
     await here.message(ts, "Undone")

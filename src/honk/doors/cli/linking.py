@@ -37,7 +37,7 @@ def _add_links(cli: typer.Typer, open_house: Open) -> None:
                 out.table(("user", "acts as", "since"), rows)
             return 0
 
-        run(open_house, out, command)
+        run(open_house, out, command, here=True)
 
 
 def _add_unlink(cli: typer.Typer, open_house: Open) -> None:
@@ -61,4 +61,4 @@ def _add_unlink(cli: typer.Typer, open_house: Open) -> None:
                 out.line(f"{identity} does not act as {person.name} any more")
             return 0
 
-        run(open_house, out, command)
+        run(open_house, out, command, here=True)
