@@ -506,7 +506,7 @@ if __name__ == "__main__":
     parser.add_argument("--rows", default="ack,first,updates,delay")
     parser.add_argument("--calm", type=int, default=8, help="mentions at one a second")
     parser.add_argument("--burst", type=int, default=40, help="mentions at fifty a second")
-    parser.add_argument("--runs", type=int, default=3, help="samples of `first`, warm")
+    parser.add_argument("--runs", type=int, default=2, help="samples of `first`, warm")
     parser.add_argument("--agents", type=int, default=3, help="agents that `first` starts at once")
     parser.add_argument("--tasks", type=int, default=1, help="tasks of `updates`")
     parser.add_argument("--at-once", default="1,10,30", help="tasks of `delay`")
