@@ -64,6 +64,7 @@ async def test_many_tasks_at_once_end_with_right_cards_and_every_message(tmp_pat
         assert len(slack.calls_of("chat.update")) <= many * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     ["chat.postMessage", "chat.update", "reactions.add", "users.info", "files.getUploadURLExternal"],
@@ -100,6 +101,7 @@ async def test_a_pause_while_something_is_looked_for_or_opened(tmp_path: Path) -
         await slack.until(lambda: slack.views("ada"))
 
 
+@pytest.mark.slow
 async def test_a_channel_that_is_full_keeps_no_other_waiting(tmp_path: Path) -> None:
     async with slack_world(tmp_path, opened=False) as here:
         slack = here.slack

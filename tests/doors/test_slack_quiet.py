@@ -103,6 +103,7 @@ async def test_somebody_who_was_linked_meanwhile_is_still_who_asked(tmp_path: Pa
         await here.message(ts, BUILD)
 
 
+@pytest.mark.slow
 async def test_each_has_hours_of_their_own_in_their_own_time(tmp_path: Path) -> None:
     async with slack_world(tmp_path, choices=NIGHT) as here:
         slack = here.slack

@@ -115,6 +115,7 @@ async def test_they_arrive_fenced_also_at_an_agent_that_waited(model: ScriptedMo
         home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_a_file_that_is_sent_while_the_agent_works_appears_to_it(model: ScriptedModel) -> None:
     with world() as home:
         async with serving(home, model) as house:
@@ -135,6 +136,7 @@ async def test_a_file_that_is_sent_while_the_agent_works_appears_to_it(model: Sc
         home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_the_command_line_takes_files_and_a_command_finds_them() -> None:
     with world() as home:
         given = home.home.parent / "words.txt"

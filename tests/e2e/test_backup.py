@@ -114,6 +114,7 @@ async def test_what_is_refused(honk: Honk) -> None:
     assert not [path for path in honk.root.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 async def test_a_backup_of_a_newer_release_is_refused(honk: Honk) -> None:
     backup = honk.root / "backup.tar.gz"
     assert (await honk("backup", backup)).code == 0

@@ -61,6 +61,7 @@ async def test_two_people_merge(honk: Honk) -> None:
     assert "la la" in honk.git(bare, "show", "main:song.txt")
 
 
+@pytest.mark.slow
 @pytest.mark.seconds(120)
 async def test_at_a_terminal_it_is_asked_for_what_must_be_typed(honk: Honk) -> None:
     task, bare = await proposed(honk, "typed")

@@ -82,6 +82,7 @@ async def test_nothing_that_writes_is_offered_before_the_go_and_everything_after
     home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_a_plan_is_cancelled_and_a_command_makes_none(home: Honk, model: ScriptedModel) -> None:
     honk = home.on(model.url)
     music = home.repository(QUICK)
@@ -93,6 +94,7 @@ async def test_a_plan_is_cancelled_and_a_command_makes_none(home: Honk, model: S
     assert refused.code == 2 and "makes no plan" in refused.words
 
 
+@pytest.mark.slow
 async def test_killed_while_it_plans_it_plans_on(home: Honk, model: ScriptedModel) -> None:
     honk = home.on(model.url)
     async with honk.started("run", home.repository(QUICK), "[[slow]]", "--plan", "--json") as first:

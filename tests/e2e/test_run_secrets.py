@@ -55,6 +55,7 @@ async def test_a_search_from_inside_finds_no_secret(home: Honk) -> None:
     assert not _leaks(home)
 
 
+@pytest.mark.slow
 async def test_passwords_in_addresses_are_not_kept(home: Honk) -> None:
     typed = await home.change(f"http://ada:{GIT_PASSWORD}@127.0.0.1:9/music.git", "true", "--new")
     assert typed.code in {1, 2} and GIT_PASSWORD not in typed.words

@@ -98,6 +98,7 @@ async def test_a_second_command_has_its_work_done_by_the_first(home: Honk) -> No
     home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_the_second_takes_over_when_the_first_is_killed(home: Honk) -> None:
     music, other = home.repository(), home.repository()
     async with home.started("run", music, LONG, "--agent", "command", "--json") as first:

@@ -49,6 +49,7 @@ async def test_the_whole_journey_from_far_away(home: Honk) -> None:
     home.nothing_left()
 
 
+@pytest.mark.slow
 async def test_a_follower_far_away_outlives_the_server(home: Honk) -> None:
     """The server is ended in the middle of a turn and begun anew: whoever follows misses nothing."""
     music = home.repository(QUICK)

@@ -170,7 +170,13 @@ def test_every_state_has_a_card_that_slack_takes(state: State) -> None:
         message(card_of(made.card(), made.thread(), doing=made.words()))
 
 
-@pytest.mark.parametrize("nasty", range(len(NASTY)))
+#: words that are long by themselves are many already
+_LONG = frozenset({13, 14, 15, 16, 17})
+
+
+@pytest.mark.parametrize(
+    "nasty", [pytest.param(one, marks=pytest.mark.slow if one in _LONG else ()) for one in range(len(NASTY))]
+)
 def test_the_same_words_everywhere(nasty: int) -> None:
     """However many findings, files and choices there are."""
     for many in (0, 1, 100):
