@@ -276,8 +276,11 @@ class Telling:
             fresh = [event for event in log if event.seq > thread.told]
             status = await self._assistant.follow(thread, await ports.tasks.get(task), activity(log), fresh)
             again = min((one for one in (again, status) if one is not None), default=None)
-        shown = await self._change_card(thread)
-        await self._stage.chats.threads.told(task, told, shown)
+        news = any(not isinstance(event.data, _SMALL) for event in fresh)
+        shown = await self._change_card(thread, urgent=news)
+        if shown is None:
+            again = min(again or _SCARCE, _SCARCE)
+        await self._stage.chats.threads.told(task, told, thread.shown if shown is None else shown)
         self._follow(task, time.monotonic())
         return again
 
@@ -289,12 +292,17 @@ class Telling:
         found = await card(task, ports=ports, log=log)
         return found, card_of(found, thread, doing=activity(log), now=ports.clock())
 
-    async def _change_card(self, thread: Thread) -> str:
-        """The card as it is now; the digest of what it shows."""
+    async def _change_card(self, thread: Thread, *, urgent: bool = True) -> str | None:
+        """The card as it is now; the digest of what it shows. None where what it would show had better wait.
+
+        The last changes that Slack permits are for news, not for what an agent is doing.
+        """
         _, shown = await self._look_at(thread)
         thread = await self._stage.chats.threads.of(thread.task) or thread
         if shown.digest == thread.shown:
             return thread.shown
+        if not urgent and thread.shown and self._api.pace.scarce("chat.update"):
+            return None
         # others speak while this one waits for its permit
         await self._api.pace.permit("chat.update")
         _, shown = await self._look_at(thread)
