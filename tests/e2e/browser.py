@@ -94,6 +94,7 @@ class Page:
         self._browser.loaded(self._session).clear()
         await self.ask("Page.navigate", url=url)
         await asyncio.wait_for(self._browser.loaded(self._session).wait(), 30)
+        await self.until("document.readyState === 'complete'")  # the event may have been the page before's
 
     async def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""

@@ -353,9 +353,12 @@ async def test_a_reply_to_a_task_cut_off_by_a_crash_goes_on_with_both(here: Worl
     async with here.working():
         task = await here.ask("fix the crash")
         await here.agent.busy.wait()
-    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"})
+    may_end = anyio.Event()
+    here.agent.habits["fix the crash"] = Edit(files={APP: b"fixed"}, until=may_end)
+    person = await here.person()
     async with here.working():
-        assert await here.app.reply(await here.person(), task, "make it friendlier") is None
+        assert await here.app.reply(person, task, "make it friendlier", handling=Handling.QUEUED) is None
+        may_end.set()
         task = await here.settled(task)
     assert (task.state, task.turn) == (State.PROPOSED, 2)
     assert here.file(task.branch) == b"fixed, friendly"
