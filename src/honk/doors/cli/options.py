@@ -16,6 +16,13 @@ from honk.service import FILE_LIMIT, GREATEST, IMAGE_LIMIT
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 TaskName = Annotated[str, typer.Argument(help="The task's id, or the beginning of it.", metavar="TASK")]
 From = Annotated[int, typer.Option("--from", min=0, max=GREATEST, help="Begin after the event with this number.")]
+AgentName = Annotated[
+    str,
+    typer.Option(
+        help='"claude", or "command": the instruction is a shell command that makes the change.',
+        metavar="claude|command",
+    ),
+]
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Most that the model may cost, estimated.", metavar="USD")]
 MaxCalls = Annotated[int | None, typer.Option(min=0, help="Most calls of the model.", metavar="N")]
 Timeout = Annotated[

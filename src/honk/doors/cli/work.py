@@ -17,6 +17,7 @@ from honk.domain.turn import Outcome, Point
 from honk.doors.cli.following import carry_through
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.options import (
+    AgentName,
     Files,
     ImageFiles,
     Json,
@@ -61,13 +62,7 @@ def _add_run(cli: typer.Typer, open_house: Open) -> None:
         base: Annotated[
             str | None, typer.Option(help="Branch to start from. Default: the repository's own.", metavar="BRANCH")
         ] = None,
-        agent: Annotated[
-            str,
-            typer.Option(
-                help='"claude", or "command": the instruction is a shell command that makes the change.',
-                metavar="claude|command",
-            ),
-        ] = "claude",
+        agent: AgentName = "claude",
         model: Annotated[str | None, typer.Option(help="Model for this task.", metavar="NAME")] = None,
         max_usd: MaxUsd = None,
         max_calls: MaxCalls = None,
