@@ -28,7 +28,7 @@ from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
 from honk.domain.landing import Landing
 from honk.domain.person import PersonId
-from honk.domain.pull_request import Merged, MergeResult, PullRequest
+from honk.domain.pull_request import Merged, MergeResult, PullRequest, Queued
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome, Point, Turn
@@ -40,12 +40,13 @@ from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, of_base, release
 from honk.steps.code import Order, code
-from honk.steps.deploy import deploy, halted, undo
+from honk.steps.conclude import conclude, follow
+from honk.steps.deploy import deploy, halted, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
-from honk.steps.propose import propose
+from honk.steps.propose import present, propose
 from honk.steps.settle import come_to_rest, settle, settle_landing
 from honk.steps.share import share
 from honk.steps.stop import stoppable, until_stopped
@@ -100,6 +101,7 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
                     picture, task, turn, shared, changed, of_base=partial(of_base, ports=ports), ports=ports
                 )
                 await once("picture", Build, pictures)
+                await once("present", PullRequest, partial(present, task, ports=ports))
         return concluded(attempt, verdict)
 
 
@@ -126,6 +128,20 @@ async def _attempts(order: Order, once: Once, artifact: Ahead, *, ports: Ports) 
     return attempt, verdict
 
 
+async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) -> Ending:
+    """the forge's checks have answered → verdict → the pull request leaves draft, or the agent is sent back."""
+    outcome = Outcome.ERROR
+    try:
+        verdict = await once("conclude", maybe(Verdict), partial(conclude, task, head, ports=ports))
+        if verdict is None:  # it is about another head by now
+            return Ending(outcome=Outcome.NO_CHANGE, state=task.state, reason=task.reason)
+        await once("present", PullRequest, partial(present, task, ports=ports))
+        outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
+    except HonkError as error:
+        await come_to_rest(task, State.MERGED, str(error), ports=ports)
+    return await settle_landing(task, act, outcome, ports=ports)
+
+
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
     """approval → merge → deploy."""
     person, once = await ports.tasks.get_person(landing.by), stoppable(once, task, ports)
@@ -136,6 +152,8 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         if isinstance(result, Merged):
             deploying = partial(deploy, task, person, permitted=landing.deploys, ports=ports)
             outcome = await _released(task, deploying, result.commit, once, ports=ports)
+        elif isinstance(result, Queued):
+            outcome = Outcome.PASS
     except Stopped as error:
         outcome = Outcome.STOPPED
         await halt(task, str(error), ports=ports)
@@ -151,7 +169,19 @@ async def _released(task: Task, deploying: Deploying, merged: Sha, once: Once, *
     if wanted is None:
         return Outcome.PASS
     made = await once("deploy", maybe(Deployment), partial(deploying, wanted))
-    return Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
+    return Outcome.ERROR if made is not None and made.state is DeploymentState.FAILED else Outcome.PASS
+
+
+async def shipped(task: Task, act: str, once: Once, *, ports: Ports) -> Ending:
+    """the forge has ended a deployment → the version is live, or the one before still is."""
+    outcome = Outcome.ERROR
+    try:
+        base = await chosen_base(task, ports=ports)
+        made = await once("ship", maybe(Deployment), partial(ship, task, base=base, ports=ports))
+        outcome = Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
+    except HonkError as error:
+        await come_to_rest(task, State.MERGED, str(error), ports=ports)
+    return await settle_landing(task, act, outcome, ports=ports)
 
 
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:

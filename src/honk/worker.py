@@ -20,6 +20,7 @@ from honk.domain.event import MergeRefused
 from honk.domain.landing import Landing
 from honk.domain.person import PersonId
 from honk.domain.pull_request import MergeMethod
+from honk.domain.repository import Sha
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, single
@@ -58,7 +59,7 @@ def worker_lock(home: Path) -> Iterator[bool]:
 
 
 class Worker:
-    """Runs `turn`, `land` and `undo` workflows. The caller holds the worker lock."""
+    """Runs every kind of workflow. The caller holds the worker lock."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Worker:
                 beside.start_soon(self._line.keep)
                 beside.start_soon(self._stop_those_in_line)
                 beside.start_soon(self._reminders.keep)
+                beside.start_soon(self._app.keep)
                 yield
                 beside.cancel_scope.cancel()
 
@@ -96,7 +98,13 @@ class Worker:
             await anyio.sleep(_LOOK)
 
     def _kinds(self) -> dict[str, Workflow]:
-        return {"turn": self._turn, "land": self._land, "undo": self._undo}
+        return {
+            "turn": self._turn,
+            "checked": self._checked,
+            "land": self._land,
+            "shipped": self._shipped,
+            "undo": self._undo,
+        }
 
     def _in_line(self, run: Workflow) -> Workflow:
         """The same, which takes one of the places while it runs."""
@@ -140,6 +148,32 @@ class Worker:
             refused = MergeRefused(reason=error.message, remedy=error.remedy)
             await ports.events.record(task.id, turn.number, refused, actor=person.id, key=f"refused/{act}")
             await settle_landing(task, act, Outcome.ERROR, ports=ports)
+
+    async def _checked(self, payload: str, once: Once) -> str:
+        asked = json.loads(payload)
+        task = await self._app.ports.tasks.get(asked["task"])
+        act, head, ports = asked["act"], Sha(asked["head"]), self._app.ports
+        once = telling(once, task.id, task.turn, ports=ports)
+        try:
+            ending = await flow.checked(task, head, act, pausable(once, task, ports=ports), ports=ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
+            ending = await self._broken(task, act, State.MERGED, error)
+        # The agent is sent back by a message.
+        begun = await self._app.next_turn(task)
+        if begun is None and ending.outcome is Outcome.PASS and task.options.merge:
+            await self._land_by_itself(task, await ports.tasks.turn(task.id, task.turn))
+        return dump(Ending, ending)
+
+    async def _shipped(self, payload: str, once: Once) -> str:
+        asked = json.loads(payload)
+        task = await self._app.ports.tasks.get(asked["task"])
+        ports = self._app.ports
+        once = telling(once, task.id, task.turn, ports=ports)
+        try:
+            ending = await flow.shipped(task, asked["act"], pausable(once, task, ports=ports), ports=ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
+            ending = await self._broken(task, asked["act"], State.MERGED, error)
+        return dump(Ending, ending)
 
     async def _land(self, payload: str, once: Once) -> str:
         asked = json.loads(payload)

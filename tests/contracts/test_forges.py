@@ -95,7 +95,7 @@ async def proposed(world: GitWorld, target: Path, *, publish: bool = True) -> Pr
     store = Store()
     forge = EmbeddedForge(GitTargets(world.repositories), store, lambda: NOON)
     if publish:
-        assert await forge.publish(workspace.repository, BRANCH, change.commit, over=None) == ""
+        assert not (await forge.publish(workspace.repository, BRANCH, change.commit, over=None)).refused
     else:
         await GitTargets(world.repositories).hold(workspace.repository, BRANCH, change.commit)
     await forge.open(workspace.repository, pull_request(change.commit))
@@ -116,7 +116,7 @@ async def at_bare(world: GitWorld) -> Proposed:
 async def test_a_branch_is_published_once_and_again(at_bare: Proposed) -> None:
     p = at_bare
     assert p.tip(BRANCH) == p.head
-    assert await p.forge.publish(p.repository, BRANCH, p.head, over=None) == ""
+    assert not (await p.forge.publish(p.repository, BRANCH, p.head, over=None)).refused
     assert p.world.tip(p.world.mirror(p.repository), BRANCH) == p.head
 
 
@@ -124,7 +124,7 @@ async def test_a_later_turn_moves_the_branch_from_where_it_was(at_bare: Proposed
     p = at_bare
     tree = await p.world.repositories.tree(p.repository, p.base)
     later = await p.world.repositories.commit_tree(p.repository, tree, p.head, "Later", NOON)
-    assert await p.forge.publish(p.repository, BRANCH, later, over=p.head) == ""
+    assert not (await p.forge.publish(p.repository, BRANCH, later, over=p.head)).refused
     assert p.tip(BRANCH) == later
 
 
@@ -132,14 +132,14 @@ async def test_a_persons_commit_on_the_branch_is_never_overwritten(at_bare: Prop
     p = at_bare
     theirs = p.world.commit_to_bare(p.target, {"theirs": "1"}, BRANCH)
     again = await p.world.repositories.commit_tree(p.repository, await tree_of(p), p.base, "Again", NOON)
-    assert "moved" in await p.forge.publish(p.repository, BRANCH, again, over=p.head)
+    assert "moved" in (await p.forge.publish(p.repository, BRANCH, again, over=p.head)).refused
     assert p.tip(BRANCH) == theirs
 
 
 async def test_a_branch_that_was_deleted_is_published_again(at_bare: Proposed) -> None:
     p = at_bare
     p.world.git(p.target, "branch", "-D", BRANCH)
-    assert await p.forge.publish(p.repository, BRANCH, p.head, over=p.head) == ""
+    assert not (await p.forge.publish(p.repository, BRANCH, p.head, over=p.head)).refused
     assert p.tip(BRANCH) == p.head
 
 
@@ -150,7 +150,7 @@ async def test_a_target_that_refuses_gives_its_reason_and_the_mirror_keeps_the_b
     hook.write_text("#!/bin/sh\necho 'no robots here' >&2\nexit 1\n")
     hook.chmod(0o755)
     p = await proposed(world, bare, publish=False)
-    reason = await p.forge.publish(p.repository, BRANCH, p.head, over=None)
+    reason = (await p.forge.publish(p.repository, BRANCH, p.head, over=None)).refused
     assert "pre-receive hook declined" in reason and "no robots here" in reason
     assert p.tip(BRANCH) == "" and world.tip(world.mirror(p.repository), BRANCH) == p.head
 
@@ -158,7 +158,7 @@ async def test_a_target_that_refuses_gives_its_reason_and_the_mirror_keeps_the_b
 async def test_a_target_that_is_gone_gives_its_reason(at_bare: Proposed) -> None:
     p = at_bare
     p.target.rename(p.target.with_name("moved"))
-    assert "no folder" in await p.forge.publish(p.repository, BRANCH, p.head, over=None)
+    assert "no folder" in (await p.forge.publish(p.repository, BRANCH, p.head, over=None)).refused
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's repository")

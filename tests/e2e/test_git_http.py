@@ -123,7 +123,7 @@ async def test_the_persons_credential_helper_serves_the_whole_way_to_the_merge(s
     change = await world.take(workspace)
     store = OnePullRequest()
     forge = EmbeddedForge(GitTargets(world.repositories), store, lambda: NOON)
-    assert await forge.publish(workspace.repository, "honk/t1", change.commit, over=None) == ""
+    assert not (await forge.publish(workspace.repository, "honk/t1", change.commit, over=None)).refused
     assert world.tip(served.bare, "honk/t1") == change.commit
     await forge.open(
         workspace.repository,
@@ -155,9 +155,11 @@ async def test_a_right_that_was_withdrawn_gives_a_reason(served: Served) -> None
     change = await world.take(workspace)
     forge = EmbeddedForge(GitTargets(world.repositories), OnePullRequest(), lambda: NOON)
     world.git(served.bare, "config", "http.receivepack", "false")
-    assert "no right to write" in await forge.publish(workspace.repository, "honk/t1", change.commit, over=None)
+    assert (
+        "no right to write" in (await forge.publish(workspace.repository, "honk/t1", change.commit, over=None)).refused
+    )
     (world.root / "users").write_text("ada:another\n")
-    reason = await forge.publish(workspace.repository, "honk/t1", change.commit, over=None)
+    reason = (await forge.publish(workspace.repository, "honk/t1", change.commit, over=None)).refused
     assert "no right" in reason and TOKEN not in reason
     assert world.tip(world.mirror(workspace.repository), "honk/t1") == change.commit
 

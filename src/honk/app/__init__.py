@@ -6,10 +6,11 @@ from honk.app.asking import Asking
 from honk.app.forgetting import Forgetting
 from honk.app.governing import Governing
 from honk.app.stopping import Stopping
+from honk.app.watching import Watching
 
 __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Asking, Stopping, Governing, Forgetting):
+class App(Asking, Stopping, Watching, Governing, Forgetting):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

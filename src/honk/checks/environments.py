@@ -21,13 +21,13 @@ import anyio
 from pydantic import BaseModel, ValidationError
 
 from honk.checks import generated
-from honk.checks.condense import condense
 from honk.checks.detect import NEEDED, make_plan
 from honk.checks.generated import Entry
 from honk.checks.keys import content_key
 from honk.checks.plan import Plan, Recipe, Step
 from honk.checks.reading import plain, readable
 from honk.checks.tree import Tree
+from honk.domain.condense import condense
 from honk.domain.event import EnvironmentReady, EventData, StepProgressed
 from honk.domain.limits import Spending
 from honk.domain.repository import Sha

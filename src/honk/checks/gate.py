@@ -65,7 +65,7 @@ class LocalGate:
             base_broken=broken,
         )
 
-    async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
+    async def verify(self, exam: Exam, tell: Tell) -> Verdict:
         if exam.change is None:
             raise Defect("the gate was asked to verify a change, and given none")
         started = self.clock()

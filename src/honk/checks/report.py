@@ -1,6 +1,6 @@
 """A verdict in words for the agent: very short when all is well, otherwise what has to be acted upon."""
 
-from honk.checks.condense import bounded
+from honk.domain.condense import bounded
 from honk.domain.verdict import Answer, Finding, Verdict
 
 _LIMIT = 12_000

@@ -10,12 +10,12 @@ import anyio
 from pydantic import TypeAdapter, ValidationError
 
 from honk.checks import generated
-from honk.checks.condense import condense
 from honk.checks.detect import with_reports
 from honk.checks.environments import Environment
 from honk.checks.plan import PYTHON, REPORTS, Verifier
 from honk.checks.reading import plain, read_messages, read_tests, readable
 from honk.checks.tally import UNREAD, Tally
+from honk.domain.condense import condense
 from honk.domain.event import VerifierFinished, VerifierStarted
 from honk.domain.repository import Sha
 from honk.domain.verdict import Evidence, Finding, Kind

@@ -33,6 +33,48 @@ class Deployment:
     url: str | None = None
     #: failed because the health command did, after the deploy command had ended well
     unhealthy: bool = False
+    #: the forge's own id, where it deploys; "" where Honk does
+    remote: str = ""
+
+
+class RemoteState(StrEnum):
+    """How far a deployment at a forge has come."""
+
+    #: for a person's approval, or a timer
+    WAITING = "waiting"
+    RUNNING = "running"
+    LIVE = "live"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteDeployment:
+    """A deployment that a forge carries out, as it says itself."""
+
+    #: the forge's own id
+    id: str
+    state: RemoteState
+    #: what it waits for, or why it failed, in a sentence
+    detail: str = ""
+    #: where people read about it, and where the version is
+    log_url: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteRelease:
+    """What a forge is asked to deploy."""
+
+    #: Honk's own id of the deployment, by which it is found again
+    id: str
+    environment: str
+    #: the branch or tag that it runs on, and the commit that is deployed
+    ref: str
+    commit: Sha
+    #: file name of the workflow, such as "deploy.yml"; "" creates a deployment for whoever listens
+    workflow: str = ""
+    #: what the workflow asks for
+    inputs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

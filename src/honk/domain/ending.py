@@ -80,4 +80,6 @@ def concluded(attempt: Attempt, verdict: Verdict | None) -> Ending:
         return Ending(outcome=Outcome.PASS, state=State.PROPOSED)
     outcome = Outcome.FAIL if answer is Answer.FAIL else Outcome.UNSURE
     said = "the gate did not pass it" if answer is Answer.FAIL else "not everything could be proven"
+    if verdict is not None and verdict.pending:
+        said = f"waits for the repository's own checks: {', '.join(verdict.pending)}"
     return Ending(outcome=outcome, state=State.DRAFT, reason=said)

@@ -29,6 +29,14 @@ class PullRequest:
     state: PullRequestState
     #: None where no page exists for it
     url: str | None = None
+    #: what the forge is to put on it, besides what people put there
+    labels: tuple[str, ...] = ()
+    #: logins, and "owner/team" for teams, who are asked to review it once it is no draft
+    reviewers: tuple[str, ...] = ()
+    #: the forge has accepted its merge, and carries it out later: a merge queue, or once its checks have passed
+    waits_to_merge: bool = False
+    #: the commit on the base by which it was merged, where the forge says so
+    merged_as: Sha | None = None
 
     @property
     def word(self) -> str:
@@ -53,6 +61,16 @@ def approvable(there: PullRequest | None, head: str) -> PullRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """What became of a push."""
+
+    #: at which the branch is now
+    commit: Sha
+    #: why the target did not take it; "" where it did
+    refused: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
     """One comment on a pull request."""
 
@@ -66,6 +84,7 @@ class Comment:
 class MergeMethod(StrEnum):
     MERGE = "merge"
     SQUASH = "squash"
+    REBASE = "rebase"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,8 @@
     [build]    command, output, kind        # what people hold in their hands
     [preview]  path                         # the page of a build to open first
     [deploy]   command, environment, undo   # how a merged commit gets to people
+    [checks]   wait, fixes                  # which of the forge's own checks belong to the verdict
+    [pull_request]  labels, reviewers, title
     [scope]    paths, protected             # what a change may touch
 
 Everything is optional. Commands are lines for `sh -c`, run in `/workspace`; times are seconds.
@@ -62,11 +64,22 @@ class VerifyCommand(_Table):
 class BuildConfig(_Table):
     """How the app is built, and where the result lies."""
 
-    command: Command
-    #: file or folder below the repository's root that the command makes
-    output: InnerPath
+    #: runs in a sandbox; or, in its place, `artifact`
+    command: Command | None = None
+    #: file or folder below the repository's root that the command makes; in an artifact "." is all of it
+    output: InnerPath = "."
+    #: name of what the forge's CI keeps of each run, such as "ios-app"
+    artifact: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     kind: Literal["web", "file"] = "web"
     timeout: Seconds = 900.0
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> Self:
+        if (self.command is None) == (self.artifact is None):
+            raise ValueError("[build] has a command that makes it, or the artifact of the forge's CI that it is")
+        if self.command is not None and self.output == ".":
+            raise ValueError("[build] needs an output: the file or folder that the command makes")
+        return self
 
 
 class PreviewConfig(_Table):
@@ -79,15 +92,51 @@ class PreviewConfig(_Table):
 class DeployConfig(_Table):
     """How a merged commit gets to people, and how that is taken back."""
 
-    command: Command
+    #: runs in a sandbox with the build; or, in its place, `workflow`
+    command: Command | None = None
+    #: file name of a workflow that the forge runs, such as "deploy.yml"; "deployment" has it begin a deployment of
+    #: its own, for whoever listens there
+    workflow: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}$")] | None = None
+    #: what the workflow is given; "{commit}", "{environment}" and "{deployment}" are filled in
+    inputs: dict[str, str] = Field(default_factory=dict, max_length=20)
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
-    #: "redeploy": the command again with the previous build; "none": cannot be undone; else a command
+    #: "redeploy": the command again with the previous build (the workflow, with its commit); "none": cannot be
+    #: undone; else a command
     undo: Command = "redeploy"
     #: a command that exits with 0 once the new version is healthy
     health: Command | None = None
     #: where people find it, when that is known
     url: str | None = None
     timeout: Seconds = 900.0
+
+    @model_validator(mode="after")
+    def _by_somebody(self) -> Self:
+        if (self.command is None) == (self.workflow is None):
+            raise ValueError("[deploy] has a command that Honk runs, or a workflow that the forge runs")
+        if self.workflow is None and self.inputs:
+            raise ValueError("inputs are for a workflow")
+        if self.workflow is not None and (self.health or self.undo not in {"redeploy", "none"}):
+            raise ValueError('with a workflow, undo is "redeploy" or "none", and the workflow looks after the health')
+        return self
+
+
+class ChecksConfig(_Table):
+    """What of the forge's own checks (its CI) belongs to the verdict."""
+
+    #: those that the forge requires before a merge, all that report, none, or these
+    wait: Literal["required", "all", "none"] | tuple[Annotated[str, Field(min_length=1)], ...] = "required"
+    #: how often in a row a failing check goes back to the agent before a person is asked
+    fixes: Annotated[int, Field(ge=0, le=20)] = 2
+
+
+class PullRequestConfig(_Table):
+    """How pull requests look."""
+
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = ()
+    #: whether the owners of the changed files (CODEOWNERS) are asked to review it
+    reviewers: bool = True
+    #: "auto" begins it as the latest commits on the base begin ("fix: …"); "plain" does not
+    title: Literal["auto", "plain"] = "auto"
 
 
 class ScopeConfig(_Table):
@@ -115,10 +164,12 @@ class RepositoryConfig(_Table):
     preview: PreviewConfig | None = None
     deploy: DeployConfig | None = None
     scope: ScopeConfig = ScopeConfig()
+    checks: ChecksConfig = ChecksConfig()
+    pull_request: PullRequestConfig = PullRequestConfig()
 
     @model_validator(mode="after")
     def _deploys_what_it_builds(self) -> Self:
-        if self.deploy is not None and self.build is None:
+        if self.deploy is not None and self.deploy.command is not None and self.build is None:
             raise ValueError("[deploy] needs a [build]: a deployment is of the build that people tried")
         return self
 

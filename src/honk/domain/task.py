@@ -86,6 +86,8 @@ class Options:
     plan: bool = False
     #: make the app's new version, for people to look at
     builds: bool = True
+    #: address of the conversation or issue in which it was asked for; "" where there is none
+    asked_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

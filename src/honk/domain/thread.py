@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thread:
-    """A task, and the place where it is talked about. A place has one task at a time: the latest."""
+    """A task, and the place where it is talked about at one door. A place has one task at a time: the latest."""
 
     task: TaskId
     place: Place

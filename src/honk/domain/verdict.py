@@ -21,6 +21,8 @@ class Kind(StrEnum):
     #: the gate's own rules: weakened tests, changed verifiers, red-green
     RULE = "rule"
     SETUP = "setup"
+    #: a check that the repository's forge runs
+    CHECK = "check"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,13 +76,15 @@ class Verdict:
     seconds: float = 0.0
     #: the base itself is broken; a person must look before money is spent
     base_broken: str = ""
+    #: names of the forge's checks that belong to it and have not answered; while there are any, it is never pass
+    pending: tuple[str, ...] = ()
 
 
 def conclude(findings: Iterable[Finding]) -> Answer:
-    """fail beats unsure beats pass; without a green test verifier it is never pass."""
+    """fail beats unsure beats pass; without a green test verifier, here or at the forge, it is never pass."""
     counted = [finding for finding in findings if finding.counts]
     answers = {finding.answer for finding in counted}
     if Answer.FAIL in answers:
         return Answer.FAIL
-    tested = any(f.kind is Kind.TEST and f.answer is Answer.PASS for f in counted)
+    tested = any(f.kind in {Kind.TEST, Kind.CHECK} and f.answer is Answer.PASS for f in counted)
     return Answer.PASS if tested and Answer.UNSURE not in answers else Answer.UNSURE

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
+from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
+from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
@@ -29,7 +31,7 @@ from honk.ports.pool import (
     Waits,
     Wanted,
 )
-from honk.ports.repositories import Repositories, Snapshot, Workspaces
+from honk.ports.repositories import Credential, Credentials, Repositories, Snapshot, Workspaces
 from honk.ports.sandbox import (
     ATTACHMENTS,
     Bounds,
@@ -59,8 +61,13 @@ __all__ = [
     "Budgets",
     "Camera",
     "Chats",
+    "Ci",
     "Clock",
+    "Credential",
+    "Credentials",
     "Deliveries",
+    "Deployer",
+    "Discussions",
     "Events",
     "Exam",
     "Exit",
@@ -73,6 +80,8 @@ __all__ = [
     "Mailbox",
     "Mount",
     "Movable",
+    "NoCi",
+    "NoDeployer",
     "NoPool",
     "Once",
     "ParkedExit",
@@ -141,3 +150,6 @@ class Ports:
     pool: Pool = NoPool()
     #: takes screenshots of web builds; None where nobody wants them
     camera: Camera | None = None
+    #: the forge's own checks and deployments
+    ci: Ci = NoCi()
+    deployer: Deployer = NoDeployer()

@@ -11,12 +11,15 @@ from honk.domain.thread import Delivery, Link, Place, Saying, Thread
 
 
 class Threads(Protocol):
-    """Which task is talked about where, and how far the place has been told. Every method is one transaction."""
+    """Which task is talked about where, and how far each place has been told: one place a task and door.
+
+    Every method is one transaction.
+    """
 
     async def add(self, thread: Thread) -> Thread:
-        """Stores it; the same task again: what is there already."""
+        """Stores it; the same task at the same door again: what is there already."""
 
-    async def of(self, task: TaskId) -> Thread | None: ...
+    async def of(self, task: TaskId, door: str) -> Thread | None: ...
 
     async def at(self, place: Place) -> Thread | None:
         """The thread of the latest task in that place."""
@@ -27,17 +30,18 @@ class Threads(Protocol):
     async def behind(self, door: str) -> tuple[TaskId, ...]:
         """Tasks with events of which their places have not been told: the oldest thousand, but for broken places."""
 
-    async def claim(self, task: TaskId, holder: str, until: datetime) -> Thread | None:
+    async def claim(self, task: TaskId, door: str, holder: str, until: datetime) -> Thread | None:
         """The thread, for whoever is to write there now; None while another holder has it. Claimed again: longer."""
 
-    async def release(self, task: TaskId, holder: str) -> None: ...
+    async def release(self, task: TaskId, door: str, holder: str) -> None: ...
 
-    async def told(self, task: TaskId, seq: int, shown: str) -> None:
+    async def told(self, task: TaskId, door: str, seq: int, shown: str) -> None:
         """The place knows everything up to that event, and the card shows that. No effect once it knows more."""
 
     async def change(
         self,
         task: TaskId,
+        door: str,
         *,
         card: str | None = None,
         listens: bool | None = None,
@@ -49,13 +53,13 @@ class Threads(Protocol):
     async def mend(self, door: str, channel: str) -> None:
         """Places in that channel can be written to again."""
 
-    async def saying(self, task: TaskId, key: str) -> Saying:
-        """Begins a message of Honk's, or finds what became of it: it is sent once for each key."""
+    async def saying(self, task: TaskId, door: str, key: str) -> Saying:
+        """Begins a message of Honk's there, or finds what became of it: it is sent once for each door and key."""
 
-    async def said(self, task: TaskId, key: str, message: str, *, card: str | None = None) -> Thread:
+    async def said(self, task: TaskId, door: str, key: str, message: str, *, card: str | None = None) -> Thread:
         """It was sent, as that message of the chat. With `card` it is the card, and shows what that digest is of."""
 
-    async def sayings(self, task: TaskId) -> Mapping[str, str]:
+    async def sayings(self, task: TaskId, door: str) -> Mapping[str, str]:
         """The messages that were sent, by their keys."""
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from honk.domain.build import Build
 from honk.domain.person import Person
 from honk.domain.policy import Act, Confirmation, Decision, Explanation
-from honk.domain.pull_request import MergeMethod, MergeResult, PullRequest, Refused
+from honk.domain.pull_request import MergeMethod, MergeResult, Published, PullRequest, Refused
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
@@ -16,15 +16,24 @@ from honk.domain.task import Task, TaskId
 class Forge(Protocol):
     """Where pull requests live. Every method finds what an earlier, cut-off call made."""
 
-    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
-        """Pushes the branch, expecting it at `over` or absent. Returns "" or why the target refused it."""
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> Published:
+        """Pushes the branch, expecting it at `over` or absent.
 
-    async def find(self, repository: Repository, task: TaskId) -> PullRequest | None: ...
+        Where the target takes signed commits alone and signs them itself, it is at another commit afterwards, with
+        the same tree and parent, which the mirror has.
+        """
 
-    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
-        """Opens it, or returns the one that the task has already."""
+    async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
+        """As it is now: also moved, edited, merged or closed by somebody else."""
 
-    async def update(self, repository: Repository, pull_request: PullRequest) -> PullRequest: ...
+    async def open(self, repository: Repository, pull_request: PullRequest, *, by: Person | None = None) -> PullRequest:
+        """Opens it, or returns the one that the task has already.
+
+        In the name of `by` where the forge knows that person and they let Honk; otherwise Honk's own.
+        """
+
+    async def update(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+        """Title, text, head, draft or not; labels and reviewers are added. A merged one stays as it is."""
 
     async def comment(self, repository: Repository, pull_request: PullRequest, text: str, key: str) -> None: ...
 

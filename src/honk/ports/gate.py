@@ -48,8 +48,8 @@ class Gate(Protocol):
     async def baseline(self, exam: Exam, tell: Tell) -> Verdict:
         """The base alone; `base_broken` says when a person must look first. Cached by base commit."""
 
-    async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
-        """The verdict on the change; None means pending at a remote verifier, to be asked again."""
+    async def verify(self, exam: Exam, tell: Tell) -> Verdict:
+        """The verdict on the change, as far as this machine can take it."""
 
     def words(self, verdict: Verdict) -> str:
         """What the agent is told: short when all is well, otherwise what matters of the findings."""

@@ -8,9 +8,30 @@ from typing import Protocol
 from honk.domain.attempt import Change
 from honk.domain.repository import Base, FileChange, Repository, Sha
 from honk.domain.task import TaskId
+from honk.domain.text import Secret
 from honk.domain.workspace import Workspace
 from honk.ports.sandbox import Mount, Sandbox
 from honk.ports.store import Tell
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """What git shows a server. It goes to git over a pipe: into no file, no argument, no environment."""
+
+    #: such as "https://github.com": shown to that server alone
+    origin: str
+    username: str
+    password: Secret
+
+
+class Credentials(Protocol):
+    """Short-lived credentials of Honk's own for the repositories of a forge."""
+
+    async def lent(self, repository: Repository, *, writes: bool) -> Credential | None:
+        """For one call of git; None where the operator's own means count. Raises Unreachable, RepositoryUnusable."""
+
+    async def returned(self, credential: Credential) -> None:
+        """It is not needed any more."""
 
 
 class Repositories(Protocol):
@@ -27,6 +48,9 @@ class Repositories(Protocol):
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
         """The branch's tip; None is the default branch. Raises RepositoryUnusable."""
+
+    async def subjects(self, repository: Repository, commit: Sha, limit: int = 50) -> tuple[str, ...]:
+        """First lines of the latest messages on the way to that commit, merges left out, newest first; untrusted."""
 
     async def uncommitted(self, repository: Repository) -> int:
         """How many files of a local working tree have uncommitted changes; 0 for a URL."""

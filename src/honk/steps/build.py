@@ -20,11 +20,12 @@ from honk.domain.build import Build
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
-from honk.domain.repository_config import CONFIG_PATH, BuildConfig, RepositoryConfig, parse
+from honk.domain.repository_config import BuildConfig
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
 from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
+from honk.ports.configuration import configuration
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
@@ -70,8 +71,8 @@ class Ahead:
         await self.give_up()
         if not self._task.options.builds:
             return
-        config = await configuration(self._task, exam.base.commit, ports=self._ports)
-        if config.build is not None and exam.change is not None:
+        config = await configuration(self._ports.repositories, self._task.repository, exam.base.commit)
+        if config.build is not None and config.build.command and exam.change is not None:
             commit = exam.change.commit
             made = _make(exam, commit, config.build, _silent, first=_AHEAD, ports=self._ports)
             self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
@@ -102,18 +103,12 @@ async def ahead(task: Task, *, ports: Ports) -> AsyncIterator[Ahead]:
         await begun.give_up()
 
 
-async def configuration(task: Task, commit: Sha, *, ports: Ports) -> RepositoryConfig:
-    """`.honk.toml` at that commit. Raises SettingsWrong."""
-    content = await ports.repositories.read(task.repository, commit, CONFIG_PATH)
-    return parse(content) if content is not None else RepositoryConfig()
-
-
 async def build(
     task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports, begun: Ahead | None = None
 ) -> Build | None:
     """None where the repository builds nothing, or the build failed (which is an event)."""
-    config = await configuration(task, exam.base.commit, ports=ports)
-    if config.build is None:
+    config = await configuration(ports.repositories, task.repository, exam.base.commit)
+    if config.build is None or config.build.command is None:
         return None
     tell = partial(ports.events.record, task.id, turn.number)
     await tell(StepProgressed(step="build", detail=config.build.command))
@@ -147,16 +142,21 @@ async def build(
 async def of_base(exam: Exam, *, ports: Ports) -> str:
     """The digest of the base's own build, of which nothing is recorded; "" when it cannot be built."""
     base = replace(exam, change=None)
-    content = await ports.repositories.read(exam.repository, exam.base.commit, CONFIG_PATH)
-    config = parse(content).build if content is not None else None
-    if config is None:
+    config = (await configuration(ports.repositories, exam.repository, exam.base.commit)).build
+    if config is None or config.command is None:
         return ""
     return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
 
 
 async def release(task: Task, base: Base, merged: Sha, *, ports: Ports) -> Release | None:
-    """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved."""
+    """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved.
+
+    Where the forge deploys the commit itself, no build is needed. None where there is nothing to deploy.
+    """
     made, repository = await ports.records.build(task.id), task.repository
+    config = await configuration(ports.repositories, repository, base.commit)
+    if config.deploy is not None and config.deploy.workflow is not None:
+        return Release(base=base, commit=merged, digest=made.digest if made is not None else "")
     same = made is not None and await ports.repositories.tree(repository, merged) == (
         await ports.repositories.tree(repository, made.commit)
     )
@@ -192,6 +192,7 @@ async def _make(
         place = Workspace(task=exam.task, repository=exam.repository, base=exam.base, path=str(tree))
         box = Box(workspace=tree, mounts=(*ports.workspaces.mounts(place), *mounts), environment=environment)
         async with ports.sandboxes.open(box) as sandbox:
+            assert config.command is not None
             ran = await sandbox.run((*first, "sh", "-c", config.command), seconds=config.timeout)
             if ran.exit_code != 0:
                 return _Artifact(failure=ran)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from honk.domain.audit import Entry
-from honk.domain.event import Event, MergeDone, MergeRefused, PullRequestApproved, TaskMoved
+from honk.domain.event import Event, MergeDone, MergeQueued, MergeRefused, PullRequestApproved, TaskMoved
 from honk.domain.landing import Landing
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act, Confirmation
@@ -54,8 +54,17 @@ async def merge(task: Task, person: Person, landing: Landing, *, ports: Ports) -
             await tell(MergeRefused(reason=reason, remedy=remedy), actor=person.id)
             back = now.state if landed else await _before(task, ports=ports)
             await ports.tasks.move(task.id, back, f"{reason}\n{remedy}" if remedy else reason)
-        case Queued():
-            await ports.tasks.move(task.id, State.MERGING, "in the forge's merge queue")
+        case Queued(position=position):
+            queued = MergeQueued(
+                head=landing.head,
+                position=position,
+                act=landing.act,
+                method=landing.method,
+                accept_unsure=landing.accept_unsure,
+                deploys=landing.deploys,
+            )
+            await tell(queued, actor=person.id, key=f"queued/{landing.act}")
+            await ports.tasks.move(task.id, State.MERGING, "waits in the forge's merge queue, or for its checks")
     return result
 
 

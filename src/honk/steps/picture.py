@@ -13,12 +13,12 @@ import anyio
 from honk.domain.build import Build
 from honk.domain.deployment import DeploymentState
 from honk.domain.event import BuildPictured
-from honk.domain.repository_config import CONFIG_PATH, parse
 from honk.domain.task import Task
 from honk.domain.text import visible
 from honk.domain.turn import Turn
 from honk.errors import HonkError
 from honk.ports import Camera, Exam, Ports, Shot
+from honk.ports.configuration import configuration
 
 #: The digest of the base's own build; "" where it cannot be built.
 BaseBuild = Callable[[Exam], Awaitable[str]]
@@ -117,8 +117,7 @@ class _Album:
 
     async def _live(self, task: Task, exam: Exam) -> str:
         """The build that is live where this repository deploys to; "" where none is, or its files are gone."""
-        content = await self._ports.repositories.read(task.repository, exam.base.commit, CONFIG_PATH)
-        config = parse(content).deploy if content is not None else None
+        config = (await configuration(self._ports.repositories, task.repository, exam.base.commit)).deploy
         history = await self._ports.records.deployments(task.repository.key, config.environment) if config else ()
         digests = (one.digest for one in history if one.state is DeploymentState.LIVE)
         return next((one for one in digests if self._ports.artifacts.path(one).is_file()), "")

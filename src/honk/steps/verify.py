@@ -6,12 +6,14 @@ from functools import partial
 
 from honk.domain.attempt import Attempt
 from honk.domain.event import VerdictGiven
+from honk.domain.remote_check import CHECKS
+from honk.domain.remote_verdict import EVERY, awaiting
 from honk.domain.task import State, Task
 from honk.domain.turn import Turn, instruction_of
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
-from honk.errors import Defect
 from honk.ports import Exam, Ports
+from honk.ports.configuration import configuration
 
 
 async def baseline(task: Task, turn: Turn, exam: Exam, *, ports: Ports) -> Verdict:
@@ -22,12 +24,13 @@ async def baseline(task: Task, turn: Turn, exam: Exam, *, ports: Ports) -> Verdi
 
 async def exam_of(task: Task, turn: Turn, workspace: Workspace, *, ports: Ports) -> Exam:
     """What the gate is asked. Everything that people have said so far counts as part of the instruction."""
+    said = await ports.tasks.said(task.id, turn.number)
     return Exam(
         task=task.id,
         repository=task.repository,
         base=workspace.base,
         change=None,
-        instruction=instruction_of(await ports.tasks.said(task.id, turn.number)),
+        instruction=instruction_of(one for one in said if not one.id.startswith(CHECKS)),
         verify=task.options.verify,
     )
 
@@ -41,7 +44,7 @@ async def verify(
     meanwhile: Callable[[Exam], Awaitable[None]],
     ports: Ports,
 ) -> Verdict:
-    """The verdict that counts. It is stored before it is shown.
+    """The verdict that counts. It is stored before it is shown. What belongs to it and runs elsewhere is pending.
 
     `meanwhile` is told of the change first: what people could look at afterwards is begun beside the verdict.
     """
@@ -49,9 +52,7 @@ async def verify(
     await meanwhile(exam)
     await ports.tasks.move(task.id, State.VERIFYING)
     tell = partial(ports.events.record, task.id, turn.number)
-    verdict = await ports.gate.verify(exam, tell)
-    if verdict is None:
-        raise Defect("a remote verifier is pending, and no door to its answer is built yet")
+    verdict = awaiting(await ports.gate.verify(exam, tell), await _awaited(task, exam, ports=ports))
     await ports.records.save_verdict(task.id, turn.number, attempt.number, verdict)
     await tell(
         VerdictGiven(
@@ -70,3 +71,18 @@ async def verify(
         key=f"verdict/{turn.name}/{attempt.number}",
     )
     return verdict
+
+
+async def _awaited(task: Task, exam: Exam, *, ports: Ports) -> tuple[str, ...]:
+    """Names of the forge's checks that belong to the verdict, as the base commit says."""
+    if not await ports.ci.watches(task.repository):
+        return ()
+    match (await configuration(ports.repositories, task.repository, exam.base.commit)).checks.wait:
+        case "none":
+            return ()
+        case "all":
+            return (EVERY,)
+        case "required":
+            return await ports.ci.required(task.repository, exam.base.branch)
+        case names:
+            return tuple(names)

@@ -98,6 +98,16 @@ class FakeRepositories:
     async def uncommitted(self, repository: Repository) -> int:
         return 0
 
+    async def subjects(self, repository: Repository, commit: Sha, limit: int = 50) -> tuple[str, ...]:
+        found: list[str] = []
+        at: Sha | None = commit
+        while at is not None and len(found) < limit:
+            one = self._code.commits[at]
+            if len(one.parents) < 2:
+                found.append(one.message.partition("\n")[0])
+            at = one.parents[0] if one.parents else None
+        return tuple(found)
+
     async def files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
         return tuple(sorted(self._code.files(commit)))
 

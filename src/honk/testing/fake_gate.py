@@ -26,7 +26,7 @@ class FakeGate:
         said = "every test fails on the base already" if broken else ""
         return _verdict(Answer.UNSURE, exam.base.commit, "", said="the base", base_broken=said)
 
-    async def verify(self, exam: Exam, tell: Tell) -> Verdict | None:
+    async def verify(self, exam: Exam, tell: Tell) -> Verdict:
         assert exam.change is not None
         self.instruction = exam.instruction
         app = self._code.files(exam.change.commit).get(APP, b"")

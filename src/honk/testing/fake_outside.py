@@ -14,8 +14,10 @@ from honk.domain.pull_request import (
     Merged,
     MergeMethod,
     MergeResult,
+    Published,
     PullRequest,
     PullRequestState,
+    Queued,
     Refused,
     approvable,
 )
@@ -65,20 +67,30 @@ class FakeForge:
         self._clock = clock
         #: why pushes are refused; "" lets them through
         self.refuses = ""
+        #: it has a server of its own: a pull request follows its branch, whoever moves that
+        self.serves = False
+        #: merges wait in a queue until a test lets them through, or throws them out
+        self.queues = False
+        self.queued: set[TaskId] = set()
 
-    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> Published:
         tip = self._code.branches.get(branch)
         if self.refuses:
-            return self.refuses
+            return Published(commit=commit, refused=self.refuses)
         if tip not in (None, over, commit):
-            return f"somebody moved {branch} to {tip}"
+            return Published(commit=commit, refused=f"somebody moved {branch} to {tip}")
         self._code.branches[branch] = commit
-        return ""
+        return Published(commit=commit)
 
     async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
-        return await self._records.pull_request(task)
+        there = await self._records.pull_request(task)
+        if there is None or not self.serves:
+            return there
+        head = self._code.branches.get(there.branch, there.head)
+        now = replace(there, waits_to_merge=task in self.queued, head=head)
+        return now if now == there else await self._records.save_pull_request(repository.key, now)
 
-    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+    async def open(self, repository: Repository, pull_request: PullRequest, *, by: Person | None = None) -> PullRequest:
         there = await self._records.pull_request(pull_request.task)
         return there or await self._records.save_pull_request(repository.key, pull_request)
 
@@ -116,6 +128,9 @@ class FakeForge:
         done = self._merged(pull_request.base, head)
         if done is None and at != head:
             return Refused(reason=f"the branch is at {at}, not at the verified {head}")
+        if done is None and self.queues:
+            self.queued.add(pull_request.task)
+            return Queued(position=1)
         if done is None:
             files = dict(self._code.files(tip))
             base = self._code.files(self._begun(pull_request.base, head))

@@ -25,6 +25,7 @@ from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Agent, Clock, Ports
+from honk.testing.fake_ci import FakeCi, FakeDeployer
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
 from honk.testing.fake_machine import FakeMachine
@@ -179,6 +180,8 @@ class World:
         self.machine = FakeMachine()
         self.previews = FakePreviews()
         self.camera = FakeCamera()
+        self.ci = FakeCi()
+        self.deployer = FakeDeployer()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -205,6 +208,8 @@ class World:
             budgets=self._passed(self.store.budgets, "budgets"),
             home=self.home,
             camera=self.camera,
+            ci=self._passed(self.ci, "ci"),
+            deployer=self._passed(self.deployer, "deployer"),
         )
 
     def _passed(self, port: P, name: str) -> P:

@@ -13,6 +13,7 @@ from honk.domain.pull_request import (
     Merged,
     MergeMethod,
     MergeResult,
+    Published,
     PullRequest,
     PullRequestState,
     Refused,
@@ -38,7 +39,7 @@ class EmbeddedForge:
         self._records = records
         self._clock = clock
 
-    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> str:
+    async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> Published:
         """The branch is in the mirror afterwards, whatever the target says."""
         if not branch.startswith(_OWN):
             raise Defect(f"{branch} is not a branch of Honk's")
@@ -46,17 +47,17 @@ class EmbeddedForge:
         try:
             tip = await self._target.tip(repository, branch)
         except RepositoryUnusable as error:
-            return error.message
+            return Published(commit=commit, refused=error.message)
         if tip == commit:
-            return ""
+            return Published(commit=commit)
         if tip is not None and tip != over:
-            return f"somebody moved {branch} to {tip[:12]}"
-        return await self._target.push(repository, branch, commit, over=tip)
+            return Published(commit=commit, refused=f"somebody moved {branch} to {tip[:12]}")
+        return Published(commit=commit, refused=await self._target.push(repository, branch, commit, over=tip))
 
     async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
         return await self._records.pull_request(task)
 
-    async def open(self, repository: Repository, pull_request: PullRequest) -> PullRequest:
+    async def open(self, repository: Repository, pull_request: PullRequest, *, by: Person | None = None) -> PullRequest:
         there = await self._records.pull_request(pull_request.task)
         return there or await self._records.save_pull_request(repository.key, pull_request)
 

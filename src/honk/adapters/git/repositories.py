@@ -18,14 +18,17 @@ from honk.adapters.git.runner import GitFailed
 from honk.domain.event import EventData
 from honk.domain.repository import Base, FileChange, Repository, Sha
 from honk.errors import RepositoryUnusable
-from honk.ports import Sandboxes, Tell
+from honk.ports import Credentials, Sandboxes, Tell
 
 PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
 _PATHS_BYTES = 60_000
 
 
 class GitRepositories:
-    """Mirrors below `home`. `operator` is the environment of the person who runs Honk, used for remotes only."""
+    """Mirrors below `home`. `operator` is the environment of the person who runs Honk, used for remotes only.
+
+    `credentials` are Honk's own; for a server that has given it none, the operator's means count.
+    """
 
     def __init__(
         self,
@@ -34,9 +37,10 @@ class GitRepositories:
         *,
         operator: Mapping[str, str],
         author: tuple[str, str] = ("Honk", "honk@localhost"),
+        credentials: Credentials | None = None,
     ) -> None:
         self.layout = Layout(home)
-        self.mirrors = Mirrors(self.layout, Environments(home, operator))
+        self.mirrors = Mirrors(self.layout, Environments(home, operator), credentials=credentials)
         self.sandboxes = sandboxes
         self.author = author
         self._read = Remembered()
@@ -79,6 +83,11 @@ class GitRepositories:
         except (GitFailed, OSError):
             return 0
         return sum(1 for one in answer.stdout.split(b"\0") if one)
+
+    async def subjects(self, repository: Repository, commit: Sha, limit: int = 50) -> tuple[str, ...]:
+        log = ("log", "--first-parent", "--no-merges", f"--max-count={limit}", "--format=%s", sha(commit))
+        answer = await self.mirrors.git(self.layout.mirror(repository), *log)
+        return tuple(answer.stdout.decode("utf-8", "replace").splitlines())
 
     async def files(self, repository: Repository, commit: Sha) -> tuple[str, ...]:
         return await self._read.once(("files", repository.key, commit), lambda: self._files(repository, commit))

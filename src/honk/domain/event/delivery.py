@@ -48,6 +48,21 @@ class VerdictGiven(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ChecksSeen(EventData):
+    """What the forge's own checks say of a head; told again whenever one of them says something else."""
+
+    type: ClassVar[str] = "checks.seen"
+    head: str
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    #: those that were red on the base already
+    failing_before: tuple[str, ...] = ()
+    #: those that belong to the verdict and have not answered
+    awaited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PullRequestOpened(EventData):
     """The pull request exists."""
 
@@ -134,6 +149,20 @@ class MergeDone(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MergeQueued(EventData):
+    """The forge has accepted the merge, and carries it out when its turn comes or its checks have passed."""
+
+    type: ClassVar[str] = "merge.queued"
+    head: str
+    position: int | None = None
+    #: the press that it accepted
+    act: str = ""
+    method: str = "merge"
+    accept_unsure: bool = False
+    deploys: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MergeRefused(EventData):
     """Nothing was merged, and why."""
 
@@ -151,6 +180,19 @@ class DeploymentStarted(EventData):
     environment: str
     commit: str
     undo: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentWaits(EventData):
+    """The forge, which deploys it, waits for something, such as somebody's approval; or goes on after that."""
+
+    type: ClassVar[str] = "deployment.waits"
+    deployment: str
+    environment: str
+    #: "" where it goes on
+    reason: str
+    #: where people look at it
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

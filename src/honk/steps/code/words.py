@@ -4,14 +4,17 @@ from honk import prompts
 from honk.domain.event import AgentFinished, AgentStarted, Event, MessageDelivered, QuestionAsked, VerdictGiven
 from honk.domain.message import Message, MessageId
 from honk.domain.plan import is_go, latest
+from honk.domain.remote_check import CHECKS
 from honk.domain.text import Untrusted
 from honk.domain.turn import instruction_of
+from honk.domain.verdict import Answer, Kind
 from honk.steps.code.enclosing import enclosed_words
 from honk.steps.code.standing import first_words, guidance
 from honk.steps.code.work import Work
 
 #: Characters of what happened before; the end of it is kept.
 _STORY_LIMIT = 40_000
+_FINDINGS_LIMIT = 20_000
 
 
 async def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
@@ -35,6 +38,8 @@ async def _asked_for(work: Work) -> str:
     before = [event for event in await work.ports.events.read(work.task.id) if event.turn < work.turn.number]
     started = [event.data for event in before if isinstance(event.data, AgentStarted)]
     questions = [event for event in before if isinstance(event.data, QuestionAsked)]
+    if work.turn.message.id.startswith(CHECKS):
+        return prompts.render("checks_failed", findings=prompts.fence(Untrusted(await _red(work)), name="findings"))
     if not started:  # earlier turns never came to the agent
         earlier = [await work.ports.tasks.turn(work.task.id, number) for number in range(1, work.turn.number)]
         return first_words(instruction_of(one.message for one in (*earlier, work.turn)))
@@ -51,6 +56,14 @@ async def _asked_for(work: Work) -> str:
     if plan is not None and is_go(said):
         return prompts.render("plan_go", plan=prompts.fence(Untrusted(plan.text), name="plan"))
     return prompts.render("reply", reply=said)
+
+
+async def _red(work: Work) -> str:
+    """What the forge's failing checks say of the head that the turn begins with."""
+    verdict = await work.ports.records.verdict(work.task.id)
+    red = [one for one in verdict.findings if one.kind is Kind.CHECK and one.answer is Answer.FAIL] if verdict else []
+    said = (f"{one.verifier}: {one.summary}\n{''.join(each.condensed for each in one.evidence)}" for one in red)
+    return "\n\n".join(said)[:_FINDINGS_LIMIT] or work.turn.message.text
 
 
 async def _new_to(work: Work) -> tuple[Message, ...]:

@@ -1,0 +1,178 @@
+"""What happened at the forge meanwhile: its checks, its merge queue, its deployments, what people did there.
+
+A look reads what is so now, and begins what follows from it, under a name made of what was read. So it may come too
+often, twice at once, or late: a webhook, a poll and a restart all end here.
+"""
+
+import json
+from datetime import datetime, timedelta
+
+import anyio
+import structlog
+
+from honk.app.landing import Approving
+from honk.domain.codec import dump
+from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted
+from honk.domain.landing import Landing
+from honk.domain.pull_request import MergeMethod, PullRequest, PullRequestState
+from honk.domain.repository import Sha
+from honk.domain.task import State, Task, TaskId
+from honk.domain.turn import Outcome
+from honk.errors import HonkError
+from honk.steps.conclude import RESTS, observe
+from honk.steps.deploy import under_way
+from honk.steps.settle import settle_landing
+
+_log = structlog.get_logger()
+
+#: Where something may happen at the forge that matters.
+_WATCHED = frozenset({State.PROPOSED, State.DRAFT, State.WAITING, State.STOPPED, State.MERGING, State.DEPLOYING})
+_MANY = 10_000
+#: between two looks of the worker's own at a task of which something is awaited, and at any other
+SOON = timedelta(seconds=15)
+LATER = timedelta(minutes=10)
+#: seconds between two rounds
+_ROUND = 5.0
+
+
+class Watching(Approving):
+    """Looks at the forge."""
+
+    async def look(self, id: TaskId) -> bool:
+        """Begins what follows from what the forge says now; whether something is awaited there."""
+        task = await self.ports.tasks.get(id)
+        if task.state not in _WATCHED or not await self.ports.ci.watches(task.repository):
+            return False
+        if await self.ports.records.pull_request(task.id) is None or await self._at_work(task):
+            return False
+        if task.state is State.DEPLOYING:
+            return await self._deployed(task)
+        there = await self.ports.forge.find(task.repository, task.id)
+        if there is None:
+            return False
+        if there.state is PullRequestState.MERGED:
+            await self._merged(task, there)
+        elif task.state is State.MERGING:
+            return await self._queued(task, there)
+        elif there.state is PullRequestState.CLOSED:
+            await self._note(task, f"the pull request #{there.number} was closed at the forge", f"closed/{there.head}")
+        else:
+            return await self._checked(task, there)
+        return False
+
+    async def keep(self, looked: dict[TaskId, datetime] | None = None) -> None:
+        """Looks at all tasks that wait at a forge, again and again, until it is cancelled."""
+        due = {} if looked is None else looked
+        while True:
+            try:
+                await self.look_round(due)
+            except Exception:  # noqa: BLE001 - the worker loop: what waits at a forge must not end the work here
+                _log.exception("the forge cannot be looked at")
+            await anyio.sleep(_ROUND)
+
+    async def look_round(self, due: dict[TaskId, datetime]) -> None:
+        """Looks at each task that is due; `due` remembers when each is to be looked at again."""
+        tasks = await self.ports.tasks.list(states=_WATCHED, limit=_MANY)
+        for gone in due.keys() - {task.id for task in tasks}:
+            del due[gone]
+        for task in tasks:
+            now = self.ports.clock()
+            if due.get(task.id, now) > now:
+                continue
+            soon = False
+            try:
+                soon = await self.look(task.id)
+            except HonkError as error:
+                _log.warning("a task cannot be looked at at its forge", task=task.id, reason=str(error))
+            due[task.id] = now + (SOON if soon else LATER)
+
+    async def _at_work(self, task: Task) -> bool:
+        last = await self.ports.tasks.turn(task.id, task.turn)
+        if last.outcome is None:
+            return True
+        return any(one.split("/")[1] == task.id for one in await self.journal.unfinished())
+
+    async def _checked(self, task: Task, there: PullRequest) -> bool:
+        seen = await observe(task, there, ports=self.ports)
+        if seen is None:
+            if await self.ports.records.verdict(task.id, there.head) is None:
+                moved = f"somebody moved {there.branch} to {there.head[:12]}, which is not verified"
+                await self._note(task, f"{moved}: a reply has it looked at", f"moved/{there.head}")
+            return False
+        if seen.decided and task.state in RESTS:
+            payload = json.dumps({"task": task.id, "head": there.head, "act": seen.name})
+            await self.journal.start("checked", f"checked/{task.id}/{seen.name}", payload)
+        return not seen.decided
+
+    async def _merged(self, task: Task, there: PullRequest) -> None:
+        """By its queue, or by somebody at the forge: only a press that waited in the queue deploys it as well."""
+        queued = await self._waits(task) if task.state is State.MERGING else None
+        if queued is not None:
+            act = f"{queued.act}-merged"
+            landing = Landing(
+                by=queued.by,
+                head=there.head,
+                method=queued.method,
+                act=act,
+                accept_unsure=queued.accept_unsure,
+                deploys=queued.deploys,
+            )
+            payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
+            await self.journal.start("land", f"land/{task.id}/{act}", payload)
+            return
+        done = MergeDone(commit=there.merged_as or there.head, head=there.head, base=there.base)
+        await self.ports.events.record(task.id, task.turn, done, key=f"merged/{there.head}")
+        if task.state is not State.MERGING:
+            await self.ports.tasks.move(task.id, State.MERGING)
+        await self.ports.tasks.move(task.id, State.MERGED, "merged at the forge")
+        await settle_landing(task, f"merged-{there.head[:12]}", Outcome.PASS, ports=self.ports)
+
+    async def _queued(self, task: Task, there: PullRequest) -> bool:
+        """Still in the forge's queue; or taken out of it, so that the task rests again."""
+        queued = await self._waits(task)
+        if queued is None or there.waits_to_merge:
+            return queued is not None
+        refused = MergeRefused(
+            reason="the forge took the pull request out of its merge queue, or a check failed there",
+            remedy=f"look at it there, then merge again: honk merge {task.id}",
+        )
+        await self.ports.events.record(task.id, task.turn, refused, key=f"unqueued/{queued.act}")
+        back = State.PROPOSED if there.state is PullRequestState.OPEN else State.DRAFT
+        await self.ports.tasks.move(task.id, back, f"{refused.reason}\n{refused.remedy}")
+        await settle_landing(task, f"{queued.act}-unqueued", Outcome.ERROR, ports=self.ports)
+        return False
+
+    async def _waits(self, task: Task) -> Landing | None:
+        """The press that the forge accepted and has not carried out."""
+        log = await self.ports.events.read(task.id)
+        queued = [one for one in log if isinstance(one.data, MergeQueued)]
+        if not queued or queued[-1].actor is None:
+            return None
+        last = queued[-1].data
+        assert isinstance(last, MergeQueued)
+        return Landing(
+            by=queued[-1].actor,
+            head=Sha(last.head),
+            method=MergeMethod(last.method),
+            act=last.act,
+            accept_unsure=last.accept_unsure,
+            deploys=last.deploys,
+        )
+
+    async def _deployed(self, task: Task) -> bool:
+        """What the forge deploys is asked for; that it has ended is followed up by a workflow."""
+        log = await self.ports.events.read(task.id)
+        base = next((one.data for one in reversed(log) if isinstance(one.data, BaseChosen)), None)
+        if base is None:
+            return False
+        found = await under_way(task, Sha(base.commit), ports=self.ports)
+        if found is None:
+            return False
+        if found.ended:
+            act = f"shipped-{found.deployment.id}"
+            payload = json.dumps({"task": task.id, "act": act})
+            await self.journal.start("shipped", f"shipped/{task.id}/{act}", payload)
+        return not found.ended
+
+    async def _note(self, task: Task, text: str, key: str) -> None:
+        await self.ports.events.record(task.id, task.turn, TaskNoted(text=text), key=key)
