@@ -86,7 +86,7 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
         change = attempt.change
         if attempt.cut_short in BROKEN_OFF:
             return broken_off(attempt)
-        if change is None or change.empty or change.commit == change.parent:
+        if change is None or change.empty or (change.commit == change.parent and workspace.head is None):
             return nothing_new(attempt)
         proposed = partial(propose, task, turn, workspace, attempt, verdict, ports=ports)
         await once("propose", PullRequest, proposed)
@@ -101,7 +101,7 @@ async def _work(task: Task, turn: Turn, once: Once, *, ports: Ports) -> Ending:
                     picture, task, turn, shared, changed, of_base=partial(of_base, ports=ports), ports=ports
                 )
                 await once("picture", Build, pictures)
-                await once("present", PullRequest, partial(present, task, ports=ports))
+                await once("present", maybe(PullRequest), partial(present, task, ports=ports))
         return concluded(attempt, verdict)
 
 
@@ -135,7 +135,7 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
         verdict = await once("conclude", maybe(Verdict), partial(conclude, task, head, ports=ports))
         if verdict is None:  # it is about another head by now
             return Ending(outcome=Outcome.NO_CHANGE, state=task.state, reason=task.reason)
-        await once("present", PullRequest, partial(present, task, ports=ports))
+        await once("present", maybe(PullRequest), partial(present, task, ports=ports))
         outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)

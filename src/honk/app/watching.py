@@ -5,6 +5,7 @@ often, twice at once, or late: a webhook, a poll and a restart all end here.
 """
 
 import json
+import uuid
 from datetime import datetime, timedelta
 
 import anyio
@@ -14,12 +15,16 @@ from honk.app.landing import Approving
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted
 from honk.domain.landing import Landing
+from honk.domain.message import Message, MessageId
+from honk.domain.person import Person
+from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod, PullRequest, PullRequestState
+from honk.domain.remote_check import MOVED_BASE
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task, TaskId
-from honk.domain.turn import Outcome
-from honk.errors import HonkError
-from honk.steps.conclude import RESTS, observe
+from honk.domain.turn import Outcome, Turn
+from honk.errors import HonkError, NotNow
+from honk.steps.conclude import RESTS, corrections, fixes, observe
 from honk.steps.deploy import under_way
 from honk.steps.settle import settle_landing
 
@@ -56,9 +61,42 @@ class Watching(Approving):
             return await self._queued(task, there)
         elif there.state is PullRequestState.CLOSED:
             await self._note(task, f"the pull request #{there.number} was closed at the forge", f"closed/{there.head}")
+        elif there.conflicts and task.state in RESTS and await self._brought_up_to_date(task, there):
+            return True
         else:
             return await self._checked(task, there)
         return False
+
+    async def update(self, person: Person, task: Task, *, id: str = "") -> Turn | None:
+        """Merges the base into the task's branch, in a turn of its own; None when another has to end first.
+
+        With the same `id` it is asked for once.
+        """
+        await self.allow(person, Act.STEER, task)
+        task = await self.still_open(task)
+        there = await self.ports.records.pull_request(task.id)
+        if there is None:
+            raise NotNow(f"task {task.id} has no pull request to bring up to date", f"honk show {task.id}")
+        name = MessageId(f"{MOVED_BASE}{id or uuid.uuid4().hex}")
+        text = f"Bring it up to date with {there.base}."
+        message = Message(id=name, by=person.id, text=text, at=self.ports.clock())
+        await self.ports.tasks.queue_message(task.id, message)
+        begun = await self.next_turn(task)
+        return begun if begun is not None and begun.message.id == name else None
+
+    async def _brought_up_to_date(self, task: Task, there: PullRequest) -> bool:
+        """A turn that settles the conflicts is begun; False where one was, and has left this head with them."""
+        name = MessageId(f"{MOVED_BASE}{there.head}")
+        known = {one.id for one in await self.ports.tasks.said(task.id, task.turn)}
+        if name in known or await corrections(task, ports=self.ports) >= await fixes(task, ports=self.ports):
+            stuck = f"{there.base} has moved and conflicts with {there.branch}"
+            await self._note(task, f"{stuck}: honk update {task.id}, or settle it by hand", f"conflicts/{there.head}")
+            return False
+        text = f"{there.base} has moved and conflicts with {there.branch}. Bring it up to date."
+        message = Message(id=name, by=task.requested_by, text=text, at=self.ports.clock())
+        await self.ports.tasks.queue_message(task.id, message)
+        await self.next_turn(task)
+        return True
 
     async def keep(self, looked: dict[TaskId, datetime] | None = None) -> None:
         """Looks at all tasks that wait at a forge, again and again, until it is cancelled."""

@@ -33,6 +33,8 @@ class PullRequest:
     labels: tuple[str, ...] = ()
     #: logins, and "owner/team" for teams, who are asked to review it once it is no draft
     reviewers: tuple[str, ...] = ()
+    #: it cannot be merged as it is: the base has moved, and conflicts with it
+    conflicts: bool = False
     #: the forge has accepted its merge, and carries it out later: a merge queue, or once its checks have passed
     waits_to_merge: bool = False
     #: the commit on the base by which it was merged, where the forge says so

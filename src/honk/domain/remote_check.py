@@ -6,8 +6,11 @@ from enum import StrEnum
 
 from honk.domain.repository import Sha
 
-#: How the id of a message begins with which failing checks send the work back.
+#: How the id of a message begins with which failing checks send the work back, or a base that has moved.
 CHECKS = "checks/"
+MOVED_BASE = "base/"
+#: Such messages are nobody's own words, and no part of what is asked for.
+NOT_SAID = (CHECKS, MOVED_BASE)
 
 
 class CheckState(StrEnum):

@@ -46,6 +46,15 @@ class Base:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Merge:
+    """A branch and its base, merged into one commit."""
+
+    commit: Sha
+    #: files in which both sides' versions stand between git's conflict markers
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileChange:
     """One line of `git diff --raw`. `old_mode` or `new_mode` is "000000" where there is no file."""
 

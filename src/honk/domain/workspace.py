@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from honk.domain.repository import Base, Repository
+from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import TaskId
 
 
@@ -13,3 +13,5 @@ class Workspace:
     base: Base
     #: absolute path on the host; nothing on the host may run git or follow links in it
     path: str
+    #: on what the turn's commit is made, where nobody has verified that: a merge of the base, a person's push
+    head: Sha | None = None

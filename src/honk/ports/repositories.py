@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from honk.domain.attempt import Change
-from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.text import Secret
 from honk.domain.workspace import Workspace
@@ -40,10 +40,11 @@ class Repositories(Protocol):
     def identify(self, address: str) -> Repository:
         """A local path or git URL as a Repository. No input or output beyond resolving the path."""
 
-    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "", own: bool = False) -> None:
         """Clones or fetches. Raises RepositoryUnusable (no such repository, no rights, empty) or Unreachable.
 
-        Who waits for the same repository meanwhile is told the `holder`, such as "task fix-the-crash".
+        With `own`, also when nothing but Honk's own branches has moved. Who waits for the same repository meanwhile is
+        told the `holder`, such as "task fix-the-crash".
         """
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
@@ -51,6 +52,12 @@ class Repositories(Protocol):
 
     async def subjects(self, repository: Repository, commit: Sha, limit: int = 50) -> tuple[str, ...]:
         """First lines of the latest messages on the way to that commit, merges left out, newest first; untrusted."""
+
+    async def merge(self, repository: Repository, head: Sha, base: Sha, at: datetime) -> Merge:
+        """The base merged into the head, by a commit of Honk's own that only the mirror has; the same again: the same.
+
+        Raises RepositoryUnusable where git cannot.
+        """
 
     async def uncommitted(self, repository: Repository) -> int:
         """How many files of a local working tree have uncommitted changes; 0 for a URL."""
@@ -131,6 +138,9 @@ class Workspaces(Protocol):
 
     async def drop_snapshot(self, workspace: Workspace) -> None:
         """Forgets the snapshot: the work was handed back. There is none: no effect."""
+
+    async def clear(self, task: TaskId) -> None:
+        """Removes its checkout, so that `open` makes a new one; the agent's home beside it stays."""
 
     async def discard(self, task: TaskId) -> None: ...
 

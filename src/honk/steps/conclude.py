@@ -11,7 +11,7 @@ from honk.domain.condense import condense
 from honk.domain.event import AgentFinished, BaseChosen, ChecksSeen, VerdictGiven
 from honk.domain.message import Message, MessageId
 from honk.domain.pull_request import PullRequest, PullRequestState
-from honk.domain.remote_check import CHECKS, CheckState, RemoteCheck, RemoteChecks
+from honk.domain.remote_check import CHECKS, NOT_SAID, CheckState, RemoteCheck, RemoteChecks
 from honk.domain.remote_verdict import answered, awaited, missing
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
@@ -89,9 +89,9 @@ async def follow(task: Task, verdict: Verdict, *, ports: Ports) -> Outcome:
     red = failed(verdict)
     if red:
         names = ", ".join(one.verifier for one in red)
-        fixes = await _fixes(task, ports=ports)
-        tries = await _fixed(now, ports=ports)
-        if tries < fixes and await _send_back(now, verdict, names, ports=ports):
+        most = await fixes(task, ports=ports)
+        tries = await corrections(now, ports=ports)
+        if tries < most and await _send_back(now, verdict, names, ports=ports):
             return Outcome.FAIL
         if now.state in RESTS:
             often = f" after {tries} corrections" if tries else ""
@@ -163,17 +163,18 @@ def _told(verdict: Verdict, attempt: int) -> VerdictGiven:
     )
 
 
-async def _fixes(task: Task, *, ports: Ports) -> int:
+async def fixes(task: Task, *, ports: Ports) -> int:
+    """How often in a row the agent is sent back by itself, as the base commit says."""
     base = await _base(task, ports=ports)
     if base is None:
         return 0
     return (await configuration(ports.repositories, task.repository, base.commit)).checks.fixes
 
 
-async def _fixed(task: Task, *, ports: Ports) -> int:
-    """How many turns in a row the checks have begun, since a person last spoke."""
+async def corrections(task: Task, *, ports: Ports) -> int:
+    """How many turns in a row the checks or a moved base have begun, since a person last spoke."""
     said = await ports.tasks.said(task.id, task.turn)
-    return len(list(takewhile(lambda one: one.id.startswith(CHECKS), reversed(said))))
+    return len(list(takewhile(lambda one: one.id.startswith(NOT_SAID), reversed(said))))
 
 
 async def _send_back(task: Task, verdict: Verdict, names: str, *, ports: Ports) -> bool:

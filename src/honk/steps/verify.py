@@ -1,19 +1,22 @@
 """attempt → verdict: by Honk itself, in a fresh sandbox, on the committed tree."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
 from honk.domain.attempt import Attempt
-from honk.domain.event import VerdictGiven
-from honk.domain.remote_check import CHECKS
+from honk.domain.event import BaseMerged, VerdictGiven
+from honk.domain.remote_check import NOT_SAID
 from honk.domain.remote_verdict import EVERY, awaiting
 from honk.domain.task import State, Task
 from honk.domain.turn import Turn, instruction_of
-from honk.domain.verdict import Answer, Verdict
+from honk.domain.verdict import Answer, Finding, Kind, Verdict
 from honk.domain.workspace import Workspace
 from honk.ports import Exam, Ports
 from honk.ports.configuration import configuration
+
+_MARKERS = re.compile(rb"^<{7}(?: |$).*?^>{7}", re.MULTILINE | re.DOTALL)
 
 
 async def baseline(task: Task, turn: Turn, exam: Exam, *, ports: Ports) -> Verdict:
@@ -30,7 +33,7 @@ async def exam_of(task: Task, turn: Turn, workspace: Workspace, *, ports: Ports)
         repository=task.repository,
         base=workspace.base,
         change=None,
-        instruction=instruction_of(one for one in said if not one.id.startswith(CHECKS)),
+        instruction=instruction_of(one for one in said if not one.id.startswith(NOT_SAID)),
         verify=task.options.verify,
     )
 
@@ -52,7 +55,8 @@ async def verify(
     await meanwhile(exam)
     await ports.tasks.move(task.id, State.VERIFYING)
     tell = partial(ports.events.record, task.id, turn.number)
-    verdict = awaiting(await ports.gate.verify(exam, tell), await _awaited(task, exam, ports=ports))
+    given = await _settled(task, turn, attempt, await ports.gate.verify(exam, tell), ports=ports)
+    verdict = awaiting(given, await _awaited(task, exam, ports=ports))
     await ports.records.save_verdict(task.id, turn.number, attempt.number, verdict)
     await tell(
         VerdictGiven(
@@ -71,6 +75,23 @@ async def verify(
         key=f"verdict/{turn.name}/{attempt.number}",
     )
     return verdict
+
+
+async def _settled(task: Task, turn: Turn, attempt: Attempt, verdict: Verdict, *, ports: Ports) -> Verdict:
+    """The verdict; a fail where a conflict with the base that this turn was to settle still stands in a file."""
+    log = await ports.events.read(task.id)
+    merged = [one.data for one in log if one.turn == turn.number and isinstance(one.data, BaseMerged)]
+    left: list[str] = []
+    for path in merged[-1].conflicts if merged else ():
+        assert attempt.change is not None
+        content = await ports.repositories.read(task.repository, attempt.change.commit, path)
+        if content is not None and _MARKERS.search(content):
+            left.append(path)
+    if not left:
+        return verdict
+    summary = f"conflict markers are left in {', '.join(left[:10])}"
+    finding = Finding(verifier="conflicts with the base", kind=Kind.RULE, answer=Answer.FAIL, summary=summary)
+    return replace(verdict, answer=Answer.FAIL, findings=(*verdict.findings, finding))
 
 
 async def _awaited(task: Task, exam: Exam, *, ports: Ports) -> tuple[str, ...]:

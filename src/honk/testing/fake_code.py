@@ -10,7 +10,7 @@ from pathlib import Path
 
 from honk.domain.attempt import Change
 from honk.domain.event import StepProgressed
-from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import HandBackRefused, HonkError, RepositoryUnusable
@@ -53,6 +53,21 @@ class Code:
         """The files of a commit."""
         return self.trees[self.commits[commit].tree]
 
+    def fork(self, head: Sha, base: Sha) -> Sha:
+        """The latest commit that both have."""
+        both, todo = self._ancestors(base), [head]
+        while True:
+            if found := [one for one in todo if one in both]:
+                return next((one for one in found if one == base), found[0])
+            todo = [parent for one in todo for parent in self.commits[one].parents]
+
+    def _ancestors(self, commit: Sha) -> set[Sha]:
+        found, todo = set[Sha](), [commit]
+        while todo:
+            found.add(one := todo.pop())
+            todo.extend(self.commits[one].parents)
+        return found
+
     def history(self, branch: str) -> tuple[Commit, ...]:
         """Every commit that the branch holds."""
         seen: dict[Sha, Commit] = {}
@@ -82,7 +97,7 @@ class FakeRepositories:
     def identify(self, address: str) -> Repository:
         return Repository(url=address, name=Path(address).name, key=hashlib.sha256(address.encode()).hexdigest()[:12])
 
-    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "", own: bool = False) -> None:
         if self._code.outages:
             raise self._code.outages.pop(0)
         if "missing" in repository.url:
@@ -94,6 +109,20 @@ class FakeRepositories:
         if name not in self._code.branches:
             raise RepositoryUnusable(f"{repository.url} has no branch {name}")
         return Base(branch=name, commit=self._code.branches[name])
+
+    async def merge(self, repository: Repository, head: Sha, base: Sha, at: datetime) -> Merge:
+        ours, theirs, begun = self._code.files(head), self._code.files(base), self._code.files(self._code.fork(head, base))
+        files, conflicts = dict(ours), []
+        for path in {*theirs, *begun}:
+            if theirs.get(path) == begun.get(path) or theirs.get(path) == ours.get(path):
+                continue
+            if ours.get(path) == begun.get(path):
+                files[path] = theirs.get(path, b"")
+            else:
+                conflicts.append(path)
+                files[path] = b"<<<<<<<\n" + ours.get(path, b"") + b"\n=======\n" + theirs.get(path, b"") + b"\n>>>>>>>"
+        commit = self._code.commit(self._code.tree(files), (head, base), f"Merge the base at {base[:12]}")
+        return Merge(commit=commit, conflicts=tuple(sorted(conflicts)))
 
     async def uncommitted(self, repository: Repository) -> int:
         return 0
@@ -189,6 +218,9 @@ class FakeWorkspaces:
 
     async def drop_snapshot(self, workspace: Workspace) -> None:
         self._snapshots.pop(workspace.task, None)
+
+    async def clear(self, task: TaskId) -> None:
+        shutil.rmtree(self.place(task), ignore_errors=True)
 
     async def discard(self, task: TaskId) -> None:
         shutil.rmtree(self.place(task).parent, ignore_errors=True)

@@ -133,7 +133,7 @@ class FakeForge:
             return Queued(position=1)
         if done is None:
             files = dict(self._code.files(tip))
-            base = self._code.files(self._begun(pull_request.base, head))
+            base = self._code.files(self._code.fork(head, tip))
             for one in changes(base, self._code.files(head)):
                 if files.get(one.path) != base.get(one.path):
                     return Refused(reason=f"{one.path} conflicts with what is on {pull_request.base} now")
@@ -148,13 +148,6 @@ class FakeForge:
             repository.key, replace(pull_request, head=head, state=PullRequestState.MERGED)
         )
         return Merged(commit=done)
-
-    def _begun(self, base: str, head: Sha) -> Sha:
-        """Where the branch left the base."""
-        on = self._code.history(base)
-        while self._code.commits[head] not in on:
-            head = self._code.commits[head].parents[0]
-        return head
 
     def _merged(self, base: str, head: Sha) -> Sha | None:
         """The merge that brought the head in, if the base has it."""

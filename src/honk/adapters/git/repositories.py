@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
-from honk.adapters.git import address, clone, removal
+from honk.adapters.git import address, clone, merging, removal
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.layout import Layout
 from honk.adapters.git.mirror import TARGET, Mirrors, sha
 from honk.adapters.git.remembered import Remembered
 from honk.adapters.git.runner import GitFailed
 from honk.domain.event import EventData
-from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
 from honk.errors import RepositoryUnusable
 from honk.ports import Credentials, Sandboxes, Tell
 
@@ -48,8 +48,11 @@ class GitRepositories:
     def identify(self, address_: str) -> Repository:
         return address.identify(address_)
 
-    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "") -> None:
-        await self.mirrors.refresh(repository, tell, holder=holder)
+    async def refresh(self, repository: Repository, tell: Tell, *, holder: str = "", own: bool = False) -> None:
+        await self.mirrors.refresh(repository, tell, holder=holder, own=own)
+
+    async def merge(self, repository: Repository, head: Sha, base: Sha, at: datetime) -> Merge:
+        return await merging.merge(self, repository, head, base, at)
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
         if not (self.layout.repository(repository) / "head").exists():

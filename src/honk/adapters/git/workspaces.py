@@ -76,6 +76,9 @@ class GitWorkspaces:
     async def drop_snapshot(self, workspace: Workspace) -> None:
         await self._snapshots.drop(workspace.task, workspace.repository)
 
+    async def clear(self, task: TaskId) -> None:
+        await self._remove(self._folder(task) / "workspace")
+
     async def discard(self, task: TaskId) -> None:
         await self._remove(self._folder(task))
 

@@ -52,6 +52,7 @@ from honk.domain.event.delivery import (
 )
 from honk.domain.event.task import (
     BaseChosen,
+    BaseMerged,
     BudgetRefused,
     BudgetWarned,
     EnvironmentReady,
@@ -80,6 +81,7 @@ __all__ = [
     "AgentWaits",
     "AgentWrote",
     "BaseChosen",
+    "BaseMerged",
     "BudgetRefused",
     "BudgetWarned",
     "BuildFailed",

@@ -70,6 +70,20 @@ class BaseChosen(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BaseMerged(EventData):
+    """The base had moved, and was merged into the task's branch, which the turn's work is built on."""
+
+    type: ClassVar[str] = "base.merged"
+    branch: str
+    #: of the base
+    commit: str
+    #: of the merge
+    merged: str
+    #: files that the agent has to settle
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkspaceReady(EventData):
     """The task has its own checkout."""
 

@@ -34,7 +34,7 @@ async def code(order: Order, *, stopping: Callable[[], Awaitable[None]], ports: 
         workspace=order.workspace,
         exam=order.exam,
         number=number,
-        parent=pull_request.head if pull_request else order.workspace.base.commit,
+        parent=order.workspace.head or (pull_request.head if pull_request else order.workspace.base.commit),
         plans=order.plans,
         agent=agent,
         ports=ports,

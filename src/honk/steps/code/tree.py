@@ -64,6 +64,6 @@ async def afresh(work: Work) -> None:
     """The files as the turn before left them: half a run of a command, and a whole one on top, would do it twice."""
     events = await work.ports.events.read(work.task.id)
     taken = [event.data.commit for event in events if isinstance(event.data, ChangeTaken)]
-    at = Sha(taken[-1]) if taken else None
+    at = work.workspace.head or (Sha(taken[-1]) if taken else None)
     await work.ports.workspaces.discard(work.task.id)
     await work.ports.workspaces.open(work.task.id, work.workspace.repository, work.workspace.base, at=at)

@@ -1,11 +1,19 @@
 """What the agent is told."""
 
 from honk import prompts
-from honk.domain.event import AgentFinished, AgentStarted, Event, MessageDelivered, QuestionAsked, VerdictGiven
+from honk.domain.event import (
+    AgentFinished,
+    AgentStarted,
+    BaseMerged,
+    Event,
+    MessageDelivered,
+    QuestionAsked,
+    VerdictGiven,
+)
 from honk.domain.message import Message, MessageId
 from honk.domain.plan import is_go, latest
-from honk.domain.remote_check import CHECKS
-from honk.domain.text import Untrusted
+from honk.domain.remote_check import CHECKS, MOVED_BASE
+from honk.domain.text import Untrusted, shortened
 from honk.domain.turn import instruction_of
 from honk.domain.verdict import Answer, Kind
 from honk.steps.code.enclosing import enclosed_words
@@ -38,6 +46,8 @@ async def _asked_for(work: Work) -> str:
     before = [event for event in await work.ports.events.read(work.task.id) if event.turn < work.turn.number]
     started = [event.data for event in before if isinstance(event.data, AgentStarted)]
     questions = [event for event in before if isinstance(event.data, QuestionAsked)]
+    if work.turn.message.id.startswith(MOVED_BASE):
+        return await _moved(work)
     if work.turn.message.id.startswith(CHECKS):
         return prompts.render("checks_failed", findings=prompts.fence(Untrusted(await _red(work)), name="findings"))
     if not started:  # earlier turns never came to the agent
@@ -64,6 +74,16 @@ async def _red(work: Work) -> str:
     red = [one for one in verdict.findings if one.kind is Kind.CHECK and one.answer is Answer.FAIL] if verdict else []
     said = (f"{one.verifier}: {one.summary}\n{''.join(each.condensed for each in one.evidence)}" for one in red)
     return "\n\n".join(said)[:_FINDINGS_LIMIT] or work.turn.message.text
+
+
+async def _moved(work: Work) -> str:
+    """The base was merged into the branch; where that conflicts, the files say so."""
+    log = await work.ports.events.read(work.task.id)
+    merged = next((one.data for one in reversed(log) if isinstance(one.data, BaseMerged)), None)
+    files = merged.conflicts if merged is not None else ()
+    conflicts = "\n".join(shortened(one, 300) for one in files) or "(none)"
+    fenced = prompts.fence(Untrusted(conflicts), name="conflicts")
+    return prompts.render("base_moved", branch=work.workspace.base.branch, conflicts=fenced)
 
 
 async def _new_to(work: Work) -> tuple[Message, ...]:

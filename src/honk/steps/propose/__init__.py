@@ -22,7 +22,7 @@ from honk.ports import Ports
 from honk.ports.configuration import configuration
 from honk.ports.slow import progress, slow
 from honk.steps.propose.annotations import annotations
-from honk.steps.propose.text import Work, parts
+from honk.steps.propose.text import Work, parts, worked
 
 #: people who are asked to review one pull request
 _REVIEWERS = 15
@@ -54,19 +54,18 @@ async def propose(
     return pull_request
 
 
-async def present(task: Task, *, ports: Ports) -> PullRequest:
+async def present(task: Task, *, ports: Ports) -> PullRequest | None:
     """The pull request as it is to be now: its text with the latest build and verdict, a draft or not.
 
-    One that somebody has merged or closed stays as it is.
+    One that somebody has merged or closed stays as it is. None where the task has none.
     """
     before = await ports.forge.find(task.repository, task.id)
-    if before is None:
-        raise Defect(f"task {task.id} has no pull request to bring up to date")
-    if before.state not in {PullRequestState.OPEN, PullRequestState.DRAFT}:
+    if before is None or before.state not in {PullRequestState.OPEN, PullRequestState.DRAFT}:
         return before
-    turn = await ports.tasks.turn(task.id, task.turn)
+    log = await ports.events.read(task.id)
+    turn = await ports.tasks.turn(task.id, worked(log, before.head) or task.turn)
     verdict = await ports.records.verdict(task.id, before.head)
-    work = Work.told(await ports.events.read(task.id))
+    work = Work.told(tuple(one for one in log if one.turn <= turn.number))
     texts = await parts(task, turn, work, verdict, await ports.records.build(task.id), ports=ports)
     state = _state(verdict, work)
     wanted = replace(before, body=renewed(before.body, texts), state=state)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from honk.domain.address import canonical
 from honk.domain.attempt import Attempt
 from honk.domain.build import Build
-from honk.domain.event import AgentFinished, AgentStarted, Event
+from honk.domain.event import AgentFinished, AgentStarted, ChangeTaken, Event
 from honk.domain.message import Message
 from honk.domain.plan import latest
 from honk.domain.pull_request_text import REST
-from honk.domain.remote_check import CHECKS
+from honk.domain.remote_check import NOT_SAID
 from honk.domain.repository import Repository
 from honk.domain.task import Task
 from honk.domain.text import one_line, plain
@@ -57,6 +57,12 @@ class Work:
         )
 
 
+def worked(log: tuple[Event, ...], head: str) -> int:
+    """The number of the turn whose work the head is; 0 where a person made it."""
+    taken = (one.turn for one in log if isinstance(one.data, ChangeTaken) and one.data.commit == head)
+    return next(taken, 0)
+
+
 async def parts(
     task: Task, turn: Turn, work: Work, verdict: Verdict | None, build: Build | None, *, ports: Ports
 ) -> dict[str, str]:
@@ -92,7 +98,7 @@ async def parts(
 
 def by_a_person(message: Message) -> bool:
     """Whether somebody said it, and it is not the forge's checks that sent the work back."""
-    return not message.id.startswith(CHECKS)
+    return not message.id.startswith(NOT_SAID)
 
 
 def closes(task: Task) -> str:

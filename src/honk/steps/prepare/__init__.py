@@ -5,6 +5,7 @@ the two cannot give a task two bases. Only a retry from here, of work that was n
 branch's tip anew, in a fresh workspace; what was handed back before stays in the mirror.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from honk.domain.event import BaseChosen, ChangeTaken, TaskNoted, WorkResumed, WorkspaceReady
@@ -15,6 +16,7 @@ from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman
 from honk.ports import Ports
 from honk.ports.slow import progress, slow
+from honk.steps.prepare.moved import follow_head, merge_base
 
 
 async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
@@ -35,7 +37,13 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
             await ports.workspaces.drop_snapshot(_place(task, before))
         await ports.pool.furnish(task, base)
     at = head = pull_request.head if pull_request else None
-    if turn.number > 1 and not (ports.home / "tasks" / task.id / "workspace").exists():
+    merged, anew = None, False
+    if head is not None and turn.number > 1:
+        anew = await follow_head(task, turn, _place(task, base), head, tell, ports=ports)
+        merged = await merge_base(task, turn, _place(task, base), head, tell, ports=ports)
+        if merged is not None:
+            base, at, head = await _chosen(task, ports=ports) or base, merged, merged
+    if turn.number > 1 and not anew and not (ports.home / "tasks" / task.id / "workspace").exists():
         at, head = await _kept(task, base, ports=ports) or at, head or base.commit
         detail = "the workspace was lost, and is as it was kept last"
         await tell(WorkResumed(cause="restart", detail=detail, lost=("workspace",)), key=f"lost/{turn.name}")
@@ -44,7 +52,7 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.name}")
     if turn.number == 1:
         await _note_uncommitted(task, turn, ports=ports)
-    return workspace
+    return replace(workspace, head=merged or (head if anew else None))
 
 
 def _place(task: Task, base: Base) -> Workspace:
