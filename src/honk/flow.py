@@ -38,7 +38,7 @@ from honk.errors import HonkError, NotAllowed, Stopped
 from honk.ports import Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
-from honk.steps.build import Ahead, ahead, build, of_base, release
+from honk.steps.build import Ahead, ahead, build, fetch, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
 from honk.steps.deploy import deploy, halted, ship, undo
@@ -135,6 +135,12 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
         verdict = await once("conclude", maybe(Verdict), partial(conclude, task, head, ports=ports))
         if verdict is None:  # it is about another head by now
             return Ending(outcome=Outcome.NO_CHANGE, state=task.state, reason=task.reason)
+        if verdict.answer is not Answer.FAIL:
+            base = await chosen_base(task, ports=ports)
+            made = await once("fetch", maybe(Build), partial(fetch, task, base, head, ports=ports))
+            if made is not None:
+                last = await ports.tasks.turn(task.id, task.turn)
+                await once("share", Build, partial(share, task, last, made, ports=ports))
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
         outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
     except HonkError as error:

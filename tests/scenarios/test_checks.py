@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from honk.domain.event import ChecksSeen, TaskNoted, TaskSettled, VerdictGiven
+from honk.domain.event import BuildFailed, BuildReady, ChecksSeen, TaskNoted, TaskSettled, VerdictGiven
 from honk.domain.pull_request import PullRequestState
 from honk.domain.remote_check import CheckState
 from honk.domain.task import State, Task
@@ -187,3 +187,36 @@ async def test_killed_while_it_concludes_it_goes_on(here: World, place: str) -> 
     assert (task.state, (await here.pull_request(task)).state) == (State.PROPOSED, PullRequestState.OPEN)
     given = [one for one in await here.log(task) if isinstance(one.data, VerdictGiven)]
     assert len(given) == 2
+
+
+PHONE = b'[build]\nartifact = "ios-app"\noutput = "app.ipa"\nkind = "file"\n'
+
+
+async def test_the_app_that_the_ci_built_is_what_people_try(tmp_path: Path) -> None:
+    async with world(tmp_path, {".honk.toml": PHONE}) as there, there.working():
+        task = await _drafted(there)
+        head = (await there.pull_request(task)).head
+        assert await there.store.records.build(task.id) is None
+        there.ci.kept[head] = {"ios-app": b"PK an app", "logs": b"PK"}
+        there.ci.says(head, "ios", GREEN)
+        for _ in range(3):
+            task = await _looked(there, task)
+        made = await there.store.records.build(task.id)
+        assert made is not None
+        assert (made.commit, made.kind, made.name) == (head, "file", "ios-app")
+        assert task.state is State.PROPOSED
+        ready = [one for one in await there.log(task) if isinstance(one.data, BuildReady)]
+        assert len(ready) == 1
+        assert made.preview_url is not None and made.preview_url in (await there.pull_request(task)).body
+
+
+async def test_an_artifact_that_is_no_archive_is_said_and_holds_nothing_up(tmp_path: Path) -> None:
+    async with world(tmp_path, {".honk.toml": PHONE}) as there, there.working():
+        task = await _drafted(there)
+        head = (await there.pull_request(task)).head
+        there.ci.kept[head] = {"ios-app": b"no archive"}
+        there.ci.says(head, "ios", GREEN)
+        for _ in range(3):
+            task = await _looked(there, task)
+        assert task.state is State.PROPOSED
+        assert len([one for one in await there.log(task) if isinstance(one.data, BuildFailed)]) == 1

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from honk.app.asking import Asking
 from honk.app.forgetting import Forgetting
 from honk.app.governing import Governing
+from honk.app.reverting import Reverting
 from honk.app.stopping import Stopping
 from honk.app.watching import Watching
 
@@ -12,5 +12,5 @@ __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Asking, Stopping, Watching, Governing, Forgetting):
+class App(Reverting, Stopping, Watching, Governing, Forgetting):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

@@ -31,7 +31,7 @@ class Asking(Turns):
         """
         instruction = checked(text)
         _bounded(options.limits)
-        for given in (options.base, options.model, *options.verify):
+        for given in (options.base, options.model, options.asked_at, options.title, *options.verify):
             if given is not None and not _is_text(given):
                 raise Usage(f"{given[:80]!r} has a NUL, or bytes that are not UTF-8", "write it as plain text in UTF-8")
         ports = self.ports
@@ -44,7 +44,7 @@ class Asking(Turns):
         await self.allow_on(person, Act.ASK, repository)
         now = ports.clock()
         task = Task(
-            id=TaskId(_slug(instruction) + "-" + uuid.uuid4().hex[:6]),
+            id=TaskId(_slug(options.title or instruction) + "-" + uuid.uuid4().hex[:6]),
             repository=repository,
             instruction=instruction,
             requested_by=person.id,

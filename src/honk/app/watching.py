@@ -20,10 +20,11 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod, PullRequest, PullRequestState
 from honk.domain.remote_check import MOVED_BASE
-from honk.domain.repository import Sha
+from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, NotNow
+from honk.steps.build import wants_artifact
 from honk.steps.conclude import RESTS, corrections, fixes, observe
 from honk.steps.deploy import under_way
 from honk.steps.settle import settle_landing
@@ -137,10 +138,20 @@ class Watching(Approving):
                 moved = f"somebody moved {there.branch} to {there.head[:12]}, which is not verified"
                 await self._note(task, f"{moved}: a reply has it looked at", f"moved/{there.head}")
             return False
-        if seen.decided and task.state in RESTS:
+        kept = not seen.remote.running() and await self._kept(task, there)
+        if (seen.decided or kept) and task.state in RESTS:
             payload = json.dumps({"task": task.id, "head": there.head, "act": seen.name})
             await self.journal.start("checked", f"checked/{task.id}/{seen.name}", payload)
         return not seen.decided
+
+    async def _kept(self, task: Task, there: PullRequest) -> bool:
+        """Whether a build may be fetched: what the CI keeps is there once its runs have ended."""
+        log = await self.ports.events.read(task.id)
+        chosen = next((one.data for one in reversed(log) if isinstance(one.data, BaseChosen)), None)
+        if chosen is None:
+            return False
+        base = Base(branch=chosen.branch, commit=Sha(chosen.commit))
+        return await wants_artifact(task, base, there.head, ports=self.ports)
 
     async def _merged(self, task: Task, there: PullRequest) -> None:
         """By its queue, or by somebody at the forge: only a press that waited in the queue deploys it as well."""

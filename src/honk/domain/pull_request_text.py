@@ -59,6 +59,11 @@ def renewed(text: str, parts: Mapping[str, str]) -> str:
     return text
 
 
+def readable(text: str) -> str:
+    """The text without what a reader does not see."""
+    return re.sub(r"\n{3,}", "\n\n", _COMMENT.sub("", text)).strip() + "\n"
+
+
 def _rest(parts: Mapping[str, str], placed: frozenset[str]) -> str:
     pieces = [
         f"## {title}\n\n{parts[name]}" for name, title in _TITLES.items() if name not in placed and parts.get(name)

@@ -88,6 +88,8 @@ class Options:
     builds: bool = True
     #: address of the conversation or issue in which it was asked for; "" where there is none
     asked_at: str = ""
+    #: what the pull request is called; "" takes the first line of the instruction
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from honk.domain.landing import Consent
 from honk.domain.limits import Limits
 from honk.domain.message import Enclosed, File, Image, Message, MessageId, Waiting
 from honk.domain.person import Person
+from honk.domain.remote_check import MOVED_BASE
 from honk.domain.repository import Named, Sha
 from honk.domain.task import Options, Task
 from honk.domain.turn import Turn
@@ -183,6 +184,7 @@ class Local(LocalGoverning):
             deploys=not wanted.merge or self._deploys,
             plan=self._plan(wanted),
             builds=wanted.build,
+            asked_at=wanted.asked_at,
         )
         enclosed = await self._enclosed(wanted)
         asked = (self.person, wanted.repository, wanted.instruction, options)
@@ -286,6 +288,15 @@ class Local(LocalGoverning):
         consent = Consent(head=approval.head, typed=approval.typed, accept_unsure=approval.accept_unsure)
         act = await self.app.merge(self.person, found, method=method, consent=consent, act=id, deploys=self._deploys)
         return Pressed(act=act)
+
+    async def update(self, task: str, *, id: str = "") -> Said:
+        found = await self.find(task)
+        name = id or uuid.uuid4().hex
+        turn = await self.app.update(self.person, found, id=name)
+        return Said(message=MessageId(f"{MOVED_BASE}{name}"), turn=turn)
+
+    async def revert(self, task: str, *, id: str = "") -> Accepted:
+        return Accepted(task=await self.app.revert(self.person, await self.find(task), id=id))
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return Pressed(act=await self.app.undo(self.person, await self.find(task), act=id))

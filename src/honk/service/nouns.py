@@ -91,6 +91,8 @@ class NewTask:
     context: str = ""
     #: go on with the same request of the same person where it is unfinished
     resume: bool = False
+    #: address of the conversation or issue in which it is asked for; an issue of the same repository is closed by it
+    asked_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

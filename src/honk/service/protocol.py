@@ -124,6 +124,12 @@ class Acting(Protocol):
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         """Raises NotNow where the branch has moved since the person looked, or the policy asks for more."""
 
+    async def update(self, task: str, *, id: str = "") -> Said:
+        """Merges the base into the task's branch, in a turn of its own. Raises NotNow without a pull request."""
+
+    async def revert(self, task: str, *, id: str = "") -> Accepted:
+        """A new task that takes the merged change back, by a pull request. Raises NotNow where nothing was merged."""
+
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         """The same `id` again has no effect, and the same answer."""
 

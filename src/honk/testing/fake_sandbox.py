@@ -11,8 +11,8 @@ APP = "app.py"
 
 
 class FakeSandbox:
-    """See `Sandbox`. It knows five commands: to build, to pack a build, to read its name, to deploy one, and to ask
-    whether it is well.
+    """See `Sandbox`. It knows six commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
+    deploy one, and to ask whether it is well.
 
     An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
     says "is sick" is not healthy.
@@ -34,6 +34,11 @@ class FakeSandbox:
         if stdout_to is not None:
             stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
             return _ran(0)
+        if argv[-1] == "unpacked":
+            mounts = {mount.target: mount.source for mount in self._box.mounts}
+            content = mounts["/honk/artifact.zip"].read_bytes()
+            (self._box.workspace / "app.ipa").write_bytes(content)
+            return _ran(0 if content.startswith(b"PK") else 1)
         if argv[-1] == "pyproject.toml":
             return _ran(0, "\0\0\0<title>Music player</title>\0" + '{"version": "1.4.0"}' + "\0\0")
         if argv[0] == "ffmpeg":

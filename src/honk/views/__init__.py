@@ -5,7 +5,7 @@ from honk.views.card import EXITS, Card, as_json, card, elapsed, ends_following,
 from honk.views.merging import Check, Deploying, Merging, merging
 from honk.views.next_step import NextStep, next_steps
 from honk.views.risk import ChangedFile, Risk, files_by_risk
-from honk.views.sentences import sentence
+from honk.views.sentences import checks_line, sentence
 from honk.views.trying import what_changed, what_to_try
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "as_json",
     "branch",
     "card",
+    "checks_line",
     "elapsed",
     "ends_following",
     "files_by_risk",

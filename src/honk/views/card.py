@@ -62,6 +62,8 @@ class Card:
     approved_by: tuple[str, ...] = ()
     #: what a merge needs besides the right to it
     confirmation: Confirmation = Confirmation.PRESS
+    #: what the forge's own checks said of the head last; None where it has none
+    checks: events.ChecksSeen | None = None
 
     @property
     def to_type(self) -> str:
@@ -110,7 +112,14 @@ async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None
         approved_by=tuple(one.name for one in approved),
         confirmation=await ports.policy.confirmation(task.repository),
         plan=waiting(task, log),
+        checks=_checks(log, pull_request),
     )
+
+
+def _checks(log: tuple[Event, ...], pull_request: PullRequest | None) -> events.ChecksSeen | None:
+    """What was seen last, where it was of the present head."""
+    seen = next((e.data for e in reversed(log) if isinstance(e.data, events.ChecksSeen)), None)
+    return seen if seen is not None and pull_request is not None and seen.head == pull_request.head else None
 
 
 def deleted(log: tuple[Event, ...]) -> tuple[str, ...]:
@@ -158,6 +167,7 @@ def as_json(shown: Card) -> dict[str, Any]:
         "notes": list(shown.notes),
         "deleted": list(shown.deleted),
         "approved_by": list(shown.approved_by),
+        "checks": checks_json(shown.checks),
         "confirmation": str(shown.confirmation),
         "cost_usd": round(shown.spent.usd, 6),
         "model_calls": shown.spent.calls,
@@ -217,6 +227,20 @@ def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:
         "proof": {"tests": list(verdict.proof.tests)} if verdict.proof else None,
         "not_proven": list(verdict.not_proven),
         "seconds": round(verdict.seconds, 3),
+    }
+
+
+def checks_json(seen: events.ChecksSeen | None) -> dict[str, Any] | None:
+    """Names of the forge's checks, by what they say."""
+    if seen is None:
+        return None
+    return {
+        "head": seen.head,
+        "passed": list(seen.passed),
+        "failed": list(seen.failed),
+        "running": list(seen.running),
+        "failing_before": list(seen.failing_before),
+        "awaited": list(seen.awaited),
     }
 
 

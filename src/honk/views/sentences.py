@@ -43,6 +43,12 @@ def _(data: events.MessageReceived) -> str:
 
 
 @_say.register
+def _(data: events.BaseMerged) -> str:
+    files = shortened(", ".join(data.conflicts), 160)
+    return f"merged {data.branch} at {data.commit[:12]} into the branch" + (f"; in conflict: {files}" if files else "")
+
+
+@_say.register
 def _(data: events.EnvironmentReady) -> str:
     if not data.ok:
         return f"environment for {data.toolchain} cannot be made: {shortened(data.detail, 200)}"
@@ -134,6 +140,25 @@ def _(data: events.VerdictGiven) -> str:
 
 
 @_say.register
+def _(data: events.ChecksSeen) -> str:
+    return f"checks: {checks_line(data)}"
+
+
+def checks_line(data: events.ChecksSeen) -> str:
+    """The forge's checks in a line: how many passed, and the others by name."""
+    counted = [f"{len(data.passed)} passed"] if data.passed else []
+    for word, names in (
+        ("failed", data.failed),
+        ("failing before", data.failing_before),
+        ("run", data.running),
+    ):
+        counted += [f"{word}: {shortened(', '.join(names), 160)}"] if names else []
+    waits = tuple(one for one in data.awaited if one not in data.running)
+    counted += [f"not heard of yet: {shortened(', '.join(waits), 160)}"] if waits else []
+    return "; ".join(counted) or "none"
+
+
+@_say.register
 def _(data: events.PullRequestOpened) -> str:
     return f"{'draft ' if data.draft else ''}pull request #{data.number}: {data.branch} → {data.base}"
 
@@ -172,6 +197,12 @@ def _(data: events.MergeDone) -> str:
 
 
 @_say.register
+def _(data: events.MergeQueued) -> str:
+    place = f" (place {data.position})" if data.position else ""
+    return f"waits at the forge to be merged{place}: {data.head[:12]}"
+
+
+@_say.register
 def _(data: events.MergeRefused) -> str:
     return f"not merged: {data.reason}" + (f"\n  {data.remedy}" if data.remedy else "")
 
@@ -179,6 +210,12 @@ def _(data: events.MergeRefused) -> str:
 @_say.register
 def _(data: events.DeploymentStarted) -> str:
     return f"deploying {data.commit[:12]} to {data.environment} ({data.undo})"
+
+
+@_say.register
+def _(data: events.DeploymentWaits) -> str:
+    said = f"{data.environment}: {shortened(data.reason, 300)}" if data.reason else f"{data.environment}: goes on"
+    return said + (f"\n  {data.url}" if data.url else "")
 
 
 @_say.register

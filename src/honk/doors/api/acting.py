@@ -156,6 +156,33 @@ async def hand_over(
 
 
 @router.post(
+    "/tasks/{task}/update",
+    status_code=202,
+    response_model=Said,
+    responses=errors(404, 409, 429),
+    summary="Merge the base branch, which has moved, into a task's branch",
+)
+async def update(caller: Steerer, task: TaskName, idempotency_key: IdempotencyKey = None) -> Response:
+    found = await caller.find(task)
+    id = request_id(caller, f"update/{found.id}", idempotency_key)
+    return said(Said, await caller.update(found.id, id=id), 202)
+
+
+@router.post(
+    "/tasks/{task}/revert",
+    status_code=201,
+    response_model=Accepted,
+    responses=errors(404, 409, 429),
+    summary="Take a merged change back, by a task and pull request of its own",
+)
+async def revert(caller: Asker, task: TaskName, idempotency_key: IdempotencyKey = None) -> Response:
+    found = await caller.find(task)
+    id = request_id(caller, f"revert/{found.id}", idempotency_key)
+    accepted = await caller.revert(found.id, id=id)
+    return said(Accepted, accepted, 201, Location=f"/api/v1/tasks/{accepted.task.id}")
+
+
+@router.post(
     "/tasks/{task}/stop",
     status_code=202,
     response_model=Task,

@@ -9,6 +9,7 @@ from honk.doors.cli.care import add_care_commands
 from honk.doors.cli.house import Caretaker, Open
 from honk.doors.cli.linking import add_linking_commands
 from honk.doors.cli.look import add_looking_commands
+from honk.doors.cli.mending import add_mending_commands
 from honk.doors.cli.money import add_money_commands
 from honk.doors.cli.people import add_people_commands
 from honk.doors.cli.reviewing import add_reviewing_commands
@@ -43,6 +44,7 @@ def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
             raise typer.Exit
 
     add_work_commands(cli, open_house)
+    add_mending_commands(cli, open_house)
     add_steering_commands(cli, open_house)
     add_serving_commands(cli, open_house)
     add_looking_commands(cli, open_house)

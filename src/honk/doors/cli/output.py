@@ -16,7 +16,7 @@ from honk.domain.event import Event, TaskMoved, TaskSettled, VerdictGiven
 from honk.domain.pull_request import PullRequest
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError
-from honk.views import Card, as_json, line_type, next_steps, sentence, settled_json
+from honk.views import Card, as_json, checks_line, line_type, next_steps, sentence, settled_json
 
 _COLOURS = {"pass": "green", "fail": "red", "unsure": "yellow"}
 #: width of the names before a card's values
@@ -165,6 +165,8 @@ def _rows(card: Card) -> Iterator[tuple[str, str | Text]]:
         yield "change", f"{len(card.files)} files, +{card.insertions} -{card.deletions}"
     if card.pull_request:
         yield from _pull_request(card.pull_request, card.approved_by)
+    if card.checks:
+        yield "checks", checks_line(card.checks)
     if card.build:
         yield "build", card.build.preview_url or _gone(card) or card.hint
     if card.production:

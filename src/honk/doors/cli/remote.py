@@ -143,6 +143,12 @@ class Remote(RemoteGoverning):
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "merge"), dump(Approval, approval), key=id)
 
+    async def update(self, task: str, *, id: str = "") -> Said:
+        return await self._wire.post(Said, _of(task, "update"), key=id)
+
+    async def revert(self, task: str, *, id: str = "") -> Accepted:
+        return await self._wire.post(Accepted, _of(task, "revert"), key=id)
+
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "undo"), key=id)
 

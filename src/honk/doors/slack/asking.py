@@ -255,6 +255,15 @@ class Asking:
             return ()
         return [one for one in said if one.user != self._bot.user and float(one.ts or 0) <= float(asked.ts or "inf")]
 
+    async def _address(self, asked: Asked) -> str:
+        """Where the request can be read, for the pull request; "" where Slack does not say."""
+        try:
+            return await self._api.permalink(asked.channel, asked.ts) if asked.ts else ""
+        except SlackDown:
+            raise
+        except HonkError:
+            return ""
+
     async def _submit(self, asked: Asked, caller: Caller, wished: Wishes, found: Chosen, context: Context) -> Task:
         wanted = NewTask(
             repository=found.repository.address,
@@ -269,6 +278,7 @@ class Asking:
             images=tuple(context.images),
             files=tuple(context.files),
             context=context.text,
+            asked_at=await self._address(asked),
         )
         return (await caller.service.submit(wanted, id=asked.id)).task
 

@@ -14,7 +14,7 @@ from honk.domain.verdict import Answer, Finding, Verdict
 from honk.doors.slack import writing as w
 from honk.doors.slack.plain_words import reason_of
 from honk.doors.slack.writing import Block
-from honk.views import Card, elapsed
+from honk.views import Card, checks_line, elapsed
 from honk.views.moves import Move, moves
 
 #: What stands before the instruction, and in notifications.
@@ -95,6 +95,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None
     lines = [heading, w.line(*_standing(card, doing))]
     if card.verdict is not None:
         lines.append(w.line(*_checks(card.verdict)))
+    lines += [w.line(shortened(one, 250)) for one in _at_the_forge(card)]
     blocks = [w.rich(*lines, id=marker(task.id, "card"))]
     if task.state is State.WAITING and not card.plan and task.reason:
         blocks.append(w.rich(w.quote(reason_of(task.reason)[:1000])))
@@ -138,6 +139,14 @@ def _checks(verdict: Verdict) -> list[w.Part]:
     if verdict.proof:
         parts.append(f" · red without the change, green with it: {tests(verdict.proof.tests)}")
     return [part for part in parts if part] or [f"verdict: {verdict.answer}"]
+
+
+def _at_the_forge(card: Card) -> list[str]:
+    """What its own checks say, while there is something to say of them, and who approved the head."""
+    seen = card.checks
+    open_ = seen is not None and bool(seen.running or seen.failed or seen.awaited)
+    said = [f"Checks: {checks_line(seen)}"] if seen is not None and open_ else []
+    return [*said, *([f"Approved by {', '.join(card.approved_by)}"] if card.approved_by else [])]
 
 
 def tests(names: Sequence[str], most: int = 1) -> str:

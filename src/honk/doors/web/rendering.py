@@ -14,7 +14,9 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from honk.domain.pull_request_text import readable
 from honk.domain.text import shortened, visible
+from honk.views import checks_line
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -50,6 +52,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": shortened}
+    environment.filters |= {"checks": checks_line, "readable": readable}
     environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
     return environment
 

@@ -40,7 +40,7 @@ async def _message(work: Work) -> str:
     person = await work.ports.tasks.get_person(work.turn.message.by)
     text = work.turn.message.text.strip()
     asked = work.task.instruction.strip() if work.task.options.plan and is_go(text) else text
-    first = asked.splitlines()[0] if asked else "Change"
+    first = (work.task.options.title if work.turn.number == 1 else "") or (asked.splitlines()[0] if asked else "Change")
     title = first if len(first) <= 72 else first[:69].rstrip() + "..."
     trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {one_line(person.name)}"]
     if started and started[-1].agent == "claude":

@@ -175,5 +175,6 @@ def _state(verdict: Verdict | None, work: Work) -> PullRequestState:
 
 
 def _title(task: Task) -> str:
-    first = one_line(task.instruction.strip().splitlines()[0]) if task.instruction.strip() else "Change"
+    asked = task.options.title or task.instruction
+    first = one_line(asked.strip().splitlines()[0]) if asked.strip() else "Change"
     return first if len(first) <= 100 else first[:97].rstrip() + "..."

@@ -26,6 +26,9 @@ from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
 from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 from honk.ports.configuration import configuration
+from honk.steps.build.artifact import fetch, wants_artifact
+
+__all__ = ["Ahead", "ahead", "build", "fetch", "of_base", "release", "wants_artifact"]
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
