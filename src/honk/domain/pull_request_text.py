@@ -22,7 +22,7 @@ _HEADINGS = (
     ("try", re.compile(r"\b(screenshots?|preview|demo|try)\b", re.I)),
     ("done", re.compile(r"\b(what|description|summary|changes?|overview|details)\b", re.I)),
 )
-_HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TITLES = {"asked": "Asked", "done": "Done", "proof": "Verdict", "try": "Try it"}
 _FENCES = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
