@@ -6,6 +6,7 @@
     │   └── NotNow              it makes no sense in the state in which the task is
     ├── Retryable             nobody: the journal tries again
     │   ├── Unreachable         a server did not answer
+    │   ├── Busy                a server's limit: the work is paused until then
     │   ├── SandboxDied         somebody killed a sandbox, or the agent in it
     │   └── MachineInTrouble    this machine: the work is paused, and goes on by itself
     │       ├── DiskFull          no room to write
@@ -28,6 +29,7 @@ Facts travel as attributes, so that a door can show them and a journal can store
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 
 class HonkError(Exception):
@@ -63,6 +65,15 @@ class Retryable(HonkError):
 
 class Unreachable(Retryable):
     """A server did not answer."""
+
+
+class Busy(Retryable):
+    """A server takes nothing more from Honk before the moment `until`; the work is paused as long."""
+
+    def __init__(self, until: datetime, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.args = (until, message, remedy)
+        self.until = until
 
 
 class SandboxDied(Retryable):

@@ -1,6 +1,7 @@
 """This machine is in trouble: the work is paused with a reason, goes on by itself, and never fails for it."""
 
 import errno
+from datetime import timedelta
 
 import anyio
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from honk.domain.event import EventData, TaskMoved, WorkPaused, WorkResumed
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import State, Task
-from honk.errors import DiskFull, OutOfMemory, StoreUnavailable
+from honk.errors import Busy, DiskFull, OutOfMemory, StoreUnavailable
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import World
 
@@ -43,6 +44,15 @@ async def test_too_little_disk_pauses_before_anything_is_done(here: World) -> No
         here.machine.suffer(None)
         assert (await here.settled(task)).state is State.PROPOSED
     assert await told(here, task) == [("work.paused", "disk"), ("work.resumed", "disk")]
+
+
+async def test_a_servers_limit_pauses_the_step_until_it_is_over(here: World) -> None:
+    limit = Busy(here.clock() + timedelta(seconds=1), "GitHub takes nothing more for now")
+    here.troubles["forge.open"] = [limit]
+    async with here.working():
+        task = await here.settled(await here.ask())
+    assert task.state is State.PROPOSED
+    assert await told(here, task) == [("work.paused", "limit"), ("work.resumed", "limit")]
 
 
 async def test_the_disk_fills_while_the_agent_works_and_its_work_is_kept(here: World) -> None:

@@ -1,4 +1,4 @@
-"""trouble of this machine → a pause with its reason: no room, no memory, no database.
+"""trouble of this machine → a pause with its reason: no room, no memory, no database; or a server's limit.
 
 A step that runs into it is left, the task says why it waits, and the step runs again when it is over.
 What the store could not take while it was in trouble is told afterwards.
@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -17,7 +18,7 @@ import structlog
 
 from honk.domain.event import WorkPaused, WorkResumed
 from honk.domain.task import State, Task, TaskId
-from honk.errors import DiskFull, MachineInTrouble, OutOfMemory, Stopped, Usage, single
+from honk.errors import Busy, DiskFull, MachineInTrouble, OutOfMemory, Stopped, Usage, single
 from honk.ports import Machine, Once, Ports
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ _LOOK_EVERY = 0.5
 _QUEUED_FROM = frozenset({State.ACCEPTED, State.PREPARING, State.CODING, State.VERIFYING})
 #: how often a step that needs more memory than a sandbox has is tried before a person is asked
 _MEMORY_TRIES = 3
+#: seconds between two looks at the clock
+_LONGEST_SLEEP = 60.0
 
 
 def pausable(once: Once, task: Task, *, ports: Ports) -> Once:
@@ -49,11 +52,15 @@ async def _through_trouble(task: TaskId, step: Callable[[], Awaitable[T]], ports
         if trouble is None:
             try:
                 return await _unless_trouble(step, ports.machine)
+            except Busy as busy:
+                await _pause(task, "limit", busy.message, partial(_until, busy.until, ports), ports)
+                continue
             except (MachineInTrouble, OSError, MemoryError) as exc:
                 trouble = _trouble_of(exc)
                 if trouble is None or (isinstance(trouble, OutOfMemory) and tries + 1 >= _MEMORY_TRIES):
                     raise
-        await _pause(task, trouble, tries, ports)
+        better = partial(ports.machine.until_better, trouble, tries)
+        await _pause(task, trouble.cause, trouble.message, better, ports)
         tries += 1
 
 
@@ -85,23 +92,29 @@ def _trouble_of(error: BaseException) -> MachineInTrouble | None:
     return DiskFull(f"no room to write: {error}", "free some disk") if no_room else None
 
 
-async def _pause(task: TaskId, trouble: MachineInTrouble, tries: int, ports: Ports) -> None:
+async def _until(moment: datetime, ports: Ports) -> None:
+    """Looks at the clock now and then, which may be set meanwhile."""
+    while (left := (moment - ports.clock()).total_seconds()) > 0:  # noqa: ASYNC110 - time is all that it waits for
+        await anyio.sleep(min(left, _LONGEST_SLEEP))
+
+
+async def _pause(task: TaskId, cause: str, message: str, better: Callable[[], Awaitable[None]], ports: Ports) -> None:
     """Says why the task waits, waits, and says that it goes on. Raises Stopped when a person wants that."""
     now = await ports.tasks.get(task)
-    reason = f"paused: {trouble.message}"
+    reason = f"paused: {message}"
     queued = now.state in _QUEUED_FROM
     await ports.tasks.move(task, State.QUEUED if queued else now.state, reason)
-    await ports.events.record(task, now.turn, WorkPaused(cause=trouble.cause, reason=trouble.message))
-    _log.warning("work is paused", task=task, cause=trouble.cause, reason=trouble.message)
+    await ports.events.record(task, now.turn, WorkPaused(cause=cause, reason=message))
+    _log.warning("work is paused", task=task, cause=cause, reason=message)
     with single():
         async with anyio.create_task_group() as group:
             group.start_soon(_stopped, task, ports)
-            await ports.machine.until_better(trouble, tries)
+            await better()
             group.cancel_scope.cancel()
     if now.state not in {State.ACCEPTED, State.QUEUED}:  # from there the step moves it
         await ports.tasks.move(task, now.state, now.reason)
-    await ports.events.record(task, now.turn, WorkResumed(cause=trouble.cause))
-    _log.warning("work goes on", task=task, cause=trouble.cause)
+    await ports.events.record(task, now.turn, WorkResumed(cause=cause))
+    _log.warning("work goes on", task=task, cause=cause)
 
 
 async def _stopped(task: TaskId, ports: Ports) -> None:

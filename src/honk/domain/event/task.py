@@ -127,10 +127,10 @@ class TaskHandedOver(EventData):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkPaused(EventData):
-    """The work waits for this machine (disk, memory, database, clock), and goes on by itself."""
+    """The work waits for this machine (disk, memory, database, clock) or a server's limit, and goes on by itself."""
 
     type: ClassVar[str] = "work.paused"
-    #: "disk", "memory", "database" or "clock"
+    #: "disk", "memory", "database", "clock" or "limit"
     cause: str
     reason: str
 
