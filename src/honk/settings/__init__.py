@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field
 
 from honk.domain.text import Secret
 from honk.settings.file import File, Section, address_of, read
+from honk.settings.github import GithubAccess
+from honk.settings.gitlab import GitlabTokens
 from honk.settings.secrets import with_files
 from honk.settings.slack import SlackTokens
 from honk.settings.telemetry import headers, with_environment
@@ -60,6 +62,10 @@ class Settings(Section):
     slack_app_token: Secret = Secret("")
     #: what Slack signs its requests with in mode "http"
     slack_signing_secret: Secret = Secret("")
+    #: what lets Honk into GitHub
+    github: GithubAccess = GithubAccess()
+    #: what lets Honk into GitLab, and GitLab's events into Honk
+    gitlab: GitlabTokens = GitlabTokens()
 
     @property
     def has_key(self) -> bool:
@@ -94,6 +100,16 @@ class Settings(Section):
         else:
             second = ("SLACK_SIGNING_SECRET", self.slack_signing_secret)
         return tuple(name for name, value in (("SLACK_BOT_TOKEN", self.slack_bot_token), second) if not value)
+
+    @property
+    def has_github(self) -> bool:
+        """Whether Honk gets into GitHub."""
+        return self.file.github.enabled and self.github.opens
+
+    @property
+    def has_gitlab(self) -> bool:
+        """Whether Honk gets into GitLab."""
+        return self.file.gitlab.enabled and bool(self.gitlab.api)
 
     @property
     def database(self) -> str:
@@ -141,6 +157,8 @@ class Settings(Section):
             slack_bot_token=slack.bot,
             slack_app_token=slack.app,
             slack_signing_secret=slack.signing,
+            github=GithubAccess.of(env, file.github, home),
+            gitlab=GitlabTokens.of(env, file.gitlab),
         )
 
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
+from honk.settings.github import GithubSettings
+from honk.settings.gitlab import GitlabSettings
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
 from honk.settings.repositories import Repositories, wrong_repositories
@@ -132,6 +134,8 @@ class File(Section):
     retention: RetentionSettings = RetentionSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     slack: SlackSettings = SlackSettings()
+    github: GithubSettings = GithubSettings()
+    gitlab: GitlabSettings = GitlabSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)

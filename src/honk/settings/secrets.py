@@ -13,6 +13,9 @@ from honk.errors import SettingsWrong, Usage
 SECRETS = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HONK_TOKEN", "HONK_DATABASE"),
     *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+    *("GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_CLIENT_SECRET", "GITHUB_WEBHOOK_SECRET", "HONK_GITHUB_TOKEN"),
+    *("GITHUB_APP_ID", "GITHUB_APP_CLIENT_ID"),
+    *("GITLAB_TOKEN", "GITLAB_WEBHOOK_TOKEN"),
 )
 #: A secret longer than this is some other file, named by mistake.
 _LIMIT = 64 * 1024

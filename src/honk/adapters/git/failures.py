@@ -33,8 +33,11 @@ _PROTOCOL = re.compile(r"transport '.*' not allowed|unable to find remote helper
 _FULL = re.compile(r"No space left on device|Disk quota exceeded", re.I)
 
 
-def translated(failure: GitFailed, repository: Repository, *, act: str = "read") -> HonkError:
-    """What a failed call of the remote means; the failure itself when it is none of the known ones."""
+def translated(failure: GitFailed, repository: Repository, *, act: str = "read", own: bool = False) -> HonkError:
+    """What a failed call of the remote means.
+
+    `own` says that git showed a credential of Honk's own, so that the operator's are not the remedy.
+    """
     said = _last(failure.complaint)
     url = repository.url
     text = failure.complaint
@@ -55,13 +58,16 @@ def translated(failure: GitFailed, repository: Repository, *, act: str = "read")
             f"the certificate of {url} was not accepted: {said}", "set http.sslCAInfo in git's configuration"
         )
     if _RIGHTS.search(text):
-        return RepositoryUnusable(
-            f"no right to {act} {url}: {said}",
-            f"make `git ls-remote {url}` work without a question: a credential helper, an ssh key, or file permissions",
-        )
+        return RepositoryUnusable(f"no right to {act} {url}: {said}", _access(url, own=own))
     if _ABSENT.search(text):
         return RepositoryUnusable(f"there is no git repository at {url}", "check the path or address")
     return RepositoryUnusable(f"git cannot read {url}: {said}", f"try `git ls-remote {url}`")
+
+
+def _access(url: str, *, own: bool) -> str:
+    if own:
+        return "look at what Honk's own access to that repository covers: its App's installation, or its token"
+    return f"make `git ls-remote {url}` work without a question: a credential helper, an ssh key, or file permissions"
 
 
 def _last(complaint: str) -> str:

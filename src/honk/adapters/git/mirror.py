@@ -17,13 +17,14 @@ from honk.adapters.git.address import is_local
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.failures import translated
 from honk.adapters.git.layout import Layout
+from honk.adapters.git.lending import lent
 from honk.adapters.git.local_refs import Advertised
 from honk.adapters.git.lock import exclusive
 from honk.adapters.git.runner import Git, GitFailed
 from honk.domain.event import StepProgressed
 from honk.domain.repository import Repository, Sha
 from honk.errors import Defect, RepositoryUnusable
-from honk.ports import Tell
+from honk.ports import Credentials, Tell
 from honk.ports.slow import progress, slow
 
 #: The target's branches in the mirror. `refs/heads/` of the mirror is Honk's own, so that pruning never meets it.
@@ -62,6 +63,8 @@ class Mirrors:
     environments: Environments
     #: by repository, what its target showed when this process fetched it last
     fetched: dict[str, Advertised] = field(default_factory=dict)
+    #: of Honk's own, for the servers that have given it any
+    credentials: Credentials | None = None
 
     @property
     def git(self) -> Git:
@@ -70,8 +73,25 @@ class Mirrors:
 
     @property
     def remote_git(self) -> Git:
-        """For calling targets."""
+        """For targets on this machine; `calling` is for those anywhere."""
         return Git(self.environments.remote(), mortal=True)
+
+    @asynccontextmanager
+    async def calling(
+        self, repository: Repository, *, act: str = "read", inherit: tuple[int, ...] = ()
+    ) -> AsyncIterator[Git]:
+        """For one call of the target, with a credential of Honk's own where it has one for that server.
+
+        GitFailed leaves it as an error that says who must act. `act` is "read" or "write to".
+        """
+        git = replace(self.remote_git, inherit=inherit)
+        async with lent(self.credentials, repository, writes=act != "read") as given:
+            if given is not None:
+                git = replace(git, environment=given.within(git.environment), inherit=(*inherit, given.descriptor))
+            try:
+                yield git
+            except GitFailed as failure:
+                raise translated(failure, repository, act=act, own=given is not None) from failure
 
     @asynccontextmanager
     async def locked(self, repository: Repository, tell: Tell | None = None, *, holder: str = "") -> AsyncIterator[int]:
@@ -97,14 +117,9 @@ class Mirrors:
     async def advertised(self, repository: Repository) -> Advertised:
         """Asks the target. Raises RepositoryUnusable or Unreachable."""
         self._check_path(repository)
-        try:
-            answer = await self.remote_git(
-                Path(os.devnull),
-                *("ls-remote", "--symref", "--", repository.url, "HEAD", "refs/heads/*", "refs/tags/*"),
-                seconds=_QUICK,
-            )
-        except GitFailed as failure:
-            raise translated(failure, repository) from failure
+        asked = ("ls-remote", "--symref", "--", repository.url, "HEAD", "refs/heads/*", "refs/tags/*")
+        async with self.calling(repository) as git:
+            answer = await git(Path(os.devnull), *asked, seconds=_QUICK)
         branch, head, heads, tags = None, None, dict[str, Sha](), dict[str, Sha]()
         for line in os.fsdecode(answer.stdout).splitlines():
             value, _, name = line.partition("\t")
@@ -228,18 +243,11 @@ class Mirrors:
         made.rename(mirror)
 
     async def _fetch(self, store: Path, repository: Repository, refs: tuple[str, ...], tell: Tell, lock: int) -> None:
-        git = replace(self.remote_git, inherit=(lock,))
         prune = ("--prune",) if len(refs) > 1 else ()
         deepen = ("--unshallow",) if (store / "shallow").exists() else ()
-        try:
-            await git.follow(
-                store,
-                *(*_FETCH, *prune, *deepen, "--", repository.url, *refs),
-                watch=_watch(repository, tell),
-                seconds=_LONG,
-            )
-        except GitFailed as failure:
-            raise translated(failure, repository) from failure
+        command = (*_FETCH, *prune, *deepen, "--", repository.url, *refs)
+        async with self.calling(repository, inherit=(lock,)) as git:
+            await git.follow(store, *command, watch=_watch(repository, tell), seconds=_LONG)
 
     async def _holds(self, store: Path, commit: Sha) -> bool:
         if not store.exists():

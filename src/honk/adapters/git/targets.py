@@ -51,15 +51,12 @@ class GitTargets:
             f"--force-with-lease={ref}:{over or ''}",
         )
         mirror = self.mirror(repository)
+        pushed = (*flags, "--", repository.url, f"{sha(commit)}:{ref}")
         try:
-            answer = await self._mirrors.remote_git(
-                mirror, *flags, "--", repository.url, f"{sha(commit)}:{ref}", seconds=_SECONDS, allowed=(0, 1)
-            )
-        except GitFailed as failure:
-            error = translated(failure, repository, act="write to")
-            if isinstance(error, NeedsHuman):
-                return error.message
-            raise error from failure
+            async with self._mirrors.calling(repository, act="write to") as git:
+                answer = await git(mirror, *pushed, seconds=_SECONDS, allowed=(0, 1))
+        except NeedsHuman as error:
+            return error.message
         return "" if answer.code == 0 else _reason(os.fsdecode(answer.stdout), answer.complaint)
 
     async def checked_out(self, repository: Repository, branch: str) -> Path | None:
