@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import anyio
 import pytest
 
 from honk.domain.event import BaseMerged, TaskNoted
@@ -124,3 +125,24 @@ async def test_what_a_person_pushed_is_verified_by_a_turn_that_changes_nothing(h
         await here.app.merge(await here.person(), task, method=here.method)
         task = await here.settled(task)
     assert (task.state, here.file("main", "by_hand.py")) == (State.DEPLOYED, b"mine")
+
+
+async def test_what_a_person_pushes_while_the_agent_works_is_never_overwritten(here: World) -> None:
+    until = anyio.Event()
+    here.agent.habits["is it good"] = Edit(files={}, summary="it is")
+    here.agent.habits["friendlier"] = Edit(files={APP: b"fixed, friendly"}, until=until)
+    async with here.working():
+        task = await _proposed(here)
+        await here.app.reply(await here.person(), task, "make it friendlier")
+        await here.agent.busy.wait()
+        moved = here.somebody_commits(task.branch, {"by_hand.py": b"mine"})
+        until.set()
+        task = await here.settled(task)
+        assert here.code.branches[task.branch] == moved
+        notes = [one.data.text for one in await here.log(task) if isinstance(one.data, TaskNoted)]
+        assert any("somebody moved" in one for one in notes)
+        await here.app.look(task.id)
+        await here.app.reply(await here.person(), task, "is it good")
+        task = await here.settled(task)
+    assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed, friendly")
+    assert here.file(task.branch, "by_hand.py") == b"mine"

@@ -15,3 +15,5 @@ class Workspace:
     path: str
     #: on what the turn's commit is made, where nobody has verified that: a merge of the base, a person's push
     head: Sha | None = None
+    #: where the pull request's branch was when the turn began, which the turn's commit contains
+    over: Sha | None = None

@@ -206,7 +206,7 @@ class EmbeddedForge:
             files = ", ".join(repr(name) for name in tree[:10])
             return Refused(
                 reason=f"{wanted.base} has moved and conflicts in {files}",
-                remedy=f"reply to the task: bring it up to date with {wanted.base}",
+                remedy=f"honk update {wanted.task} merges {wanted.base} into it",
             )
         if tree == await self._target.tree(repository, tip):
             return tip

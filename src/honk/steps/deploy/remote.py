@@ -58,6 +58,7 @@ async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
     else:
         branch = next((one.base for one in [await ports.records.pull_request(task.id)] if one is not None), "")
         remote = await ports.deployer.start(task.repository, replace(asked, ref=branch))
+    if remote.id != begun.remote:  # a forge may come to know only later which run it is
         begun = replace(begun, remote=remote.id)
         await ports.records.save_deployment(begun)
     await _say(task, begun, remote, ports=ports)

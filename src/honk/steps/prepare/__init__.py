@@ -37,13 +37,15 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
             await ports.workspaces.drop_snapshot(_place(task, before))
         await ports.pool.furnish(task, base)
     at = head = pull_request.head if pull_request else None
-    merged, anew = None, False
+    merged: Sha | None = None
+    anew: Sha | None = None
     if head is not None and turn.number > 1:
         anew = await follow_head(task, turn, _place(task, base), head, tell, ports=ports)
+        at = head = anew or head
         merged = await merge_base(task, turn, _place(task, base), head, tell, ports=ports)
         if merged is not None:
             base, at, head = await _chosen(task, ports=ports) or base, merged, merged
-    if turn.number > 1 and not anew and not (ports.home / "tasks" / task.id / "workspace").exists():
+    if turn.number > 1 and anew is None and not (ports.home / "tasks" / task.id / "workspace").exists():
         at, head = await _kept(task, base, ports=ports) or at, head or base.commit
         detail = "the workspace was lost, and is as it was kept last"
         await tell(WorkResumed(cause="restart", detail=detail, lost=("workspace",)), key=f"lost/{turn.name}")
@@ -52,7 +54,8 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.name}")
     if turn.number == 1:
         await _note_uncommitted(task, turn, ports=ports)
-    return replace(workspace, head=merged or (head if anew else None))
+    over = pull_request.head if pull_request else None
+    return replace(workspace, head=merged or anew, over=over)
 
 
 def _place(task: Task, base: Base) -> Workspace:

@@ -2,29 +2,37 @@
 
 from honk.domain.event import BaseChosen, BaseMerged, ChangeTaken, TaskNoted
 from honk.domain.remote_check import MOVED_BASE
-from honk.domain.repository import Sha
+from honk.domain.repository import Merge, Sha
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
 from honk.ports import Ports, Tell
 
 
-async def follow_head(task: Task, turn: Turn, place: Workspace, head: Sha, tell: Tell, *, ports: Ports) -> bool:
-    """Where a person moved the branch, its files are fetched, and the workspace is made of them; whether it was so."""
+async def follow_head(task: Task, turn: Turn, place: Workspace, head: Sha, tell: Tell, *, ports: Ports) -> Sha | None:
+    """Where a person moved the branch, the workspace is made of that; None where nobody did.
+
+    Work that could not be pushed because of it is merged into it.
+    """
     log = await ports.events.read(task.id)
     own = [one.data for one in log if isinstance(one.data, ChangeTaken)]
     if not own or head == own[-1].commit:
-        return False
+        return None
     await ports.repositories.refresh(task.repository, tell, holder=f"task {task.id}", own=True)
     if await ports.repositories.tree(task.repository, head) == own[-1].tree:
-        return False
+        return None
+    begun = await ports.repositories.merge(task.repository, head, Sha(own[-1].commit), turn.message.at)
+    if await ports.repositories.tree(task.repository, begun.commit) == await ports.repositories.tree(
+        task.repository, head
+    ):
+        begun = Merge(commit=head)  # it is built on the work, or has it
     said = f"somebody moved {task.branch} to {head[:12]}: the work goes on from there"
     followed = f"followed/{head}"
     if not any(isinstance(one.data, TaskNoted) and one.data.text == said for one in log):
         await ports.workspaces.clear(task.id)
         await ports.workspaces.drop_snapshot(place)
         await ports.events.record(task.id, turn.number, TaskNoted(text=said), key=followed)
-    return True
+    return begun.commit
 
 
 async def merge_base(task: Task, turn: Turn, place: Workspace, head: Sha, tell: Tell, *, ports: Ports) -> Sha | None:

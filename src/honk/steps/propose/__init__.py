@@ -35,7 +35,9 @@ async def propose(
     if attempt.change is None:
         raise Defect(f"task {task.id}: nothing to propose")
     before = await ports.forge.find(task.repository, task.id)
-    head, verdict = await _published(task, turn, attempt, verdict, before, ports=ports)
+    # Not over where the branch is by now: somebody may have pushed to it while the agent worked.
+    over = workspace.over or (before.head if before else None)
+    head, verdict = await _published(task, turn, attempt, verdict, over, ports=ports)
     work, build = Work.of(attempt), await ports.records.build(task.id)
     shown = build if build is not None and build.commit == attempt.change.commit else None
     texts = await parts(task, turn, work, verdict, shown, ports=ports)
@@ -92,13 +94,12 @@ async def report(task: Task, head: Sha, verdict: Verdict, change: Change | None,
 
 
 async def _published(
-    task: Task, turn: Turn, attempt: Attempt, verdict: Verdict | None, before: PullRequest | None, *, ports: Ports
+    task: Task, turn: Turn, attempt: Attempt, verdict: Verdict | None, over: Sha | None, *, ports: Ports
 ) -> tuple[Sha, Verdict | None]:
     """Where the branch is, and the verdict on that: a forge may sign the commit, which makes it another one."""
     assert attempt.change is not None
     commit = attempt.change.commit
     tell = partial(ports.events.record, task.id, turn.number)
-    over = before.head if before else None
     async with slow(tell, progress("propose", f"pushing {task.branch}")):
         published = await ports.forge.publish(task.repository, task.branch, commit, over=over)
     if published.refused:
