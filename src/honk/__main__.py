@@ -10,6 +10,7 @@ import structlog
 
 from honk.demo import add_demo
 from honk.doors.cli import command_line
+from honk.doors.cli.github import GithubSetup, add_github_commands
 from honk.doors.cli.house import Diagnosis, House, only_there
 from honk.doors.cli.keeping import Tell, add_forgetting, add_keeping_commands
 from honk.doors.cli.slack import Standing, add_slack_commands
@@ -83,6 +84,13 @@ class _SlackSetup:
         return SlackSetup(Settings.load()).check(user, given)
 
 
+def _github_setup() -> GithubSetup:
+    _here()
+    from honk.wiring.github_setup import GithubSetup as Setup
+
+    return Setup(Settings.load())
+
+
 def main() -> None:
     """Reads the settings when a command needs them, and runs the command line."""
 
@@ -102,6 +110,7 @@ def main() -> None:
     add_keeping_commands(cli, _Keeper())
     add_forgetting(cli, open_house)
     add_slack_commands(cli, _SlackSetup())
+    add_github_commands(cli, _github_setup)
     add_demo(cli)
     cli()
 

@@ -12,6 +12,7 @@ import typer
 
 from honk.demo import add_demo
 from honk.doors.cli import command_line
+from honk.doors.cli.github import add_github_commands
 from honk.doors.cli.keeping import add_forgetting, add_keeping_commands
 from honk.doors.cli.slack import add_slack_commands
 
@@ -33,6 +34,7 @@ def commands() -> dict[str, Any]:
     add_keeping_commands(cli, None)  # type: ignore[arg-type]
     add_forgetting(cli, None)  # type: ignore[arg-type]
     add_slack_commands(cli, None)  # type: ignore[arg-type]
+    add_github_commands(cli, None)  # type: ignore[arg-type]
     add_demo(cli)
     return dict(_flat(typer.main.get_command(cli)))
 

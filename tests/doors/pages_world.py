@@ -1,7 +1,7 @@
 """Honk's pages over a world in memory, with a browser that has signed in."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from honk.adapters.pages import Addresses
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
+from honk.doors.web.github_page import GithubPage
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
@@ -54,7 +55,11 @@ def linking_of(here: World, addresses: Addresses) -> Linking:
     return Linking(sign=addresses.sign, links=here.store.chats.links, app=here.app)
 
 
-def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starlette:
+#: The pages for people's own accounts at GitHub.
+GithubPages = Callable[[World, Addresses, Sessions], GithubPage]
+
+
+def app_of(here: World, addresses: Addresses, *, secure: bool = False, github: GithubPages | None = None) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
     sessions = Sessions(tokens=ports.tokens, tasks=ports.tasks, clock=ports.clock, sign=addresses.sign, secure=secure)
@@ -74,6 +79,7 @@ def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starle
             doctor=nothing,
         ),
         linking=linking_of(here, addresses),
+        github=github(here, addresses, sessions) if github else None,
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False
@@ -81,11 +87,11 @@ def app_of(here: World, addresses: Addresses, *, secure: bool = False) -> Starle
 
 
 @asynccontextmanager
-async def site_of(home: Path, *, secure: bool = False) -> AsyncIterator[Site]:
+async def site_of(home: Path, *, secure: bool = False, github: GithubPages | None = None) -> AsyncIterator[Site]:
     """A world in that folder, served; nobody has signed in yet."""
     async with world(home) as here:
         addresses = Addresses(home)
-        transport = httpx.ASGITransport(app_of(here, addresses, secure=secure))
+        transport = httpx.ASGITransport(app_of(here, addresses, secure=secure, github=github))
         scheme = "https" if secure else "http"
         async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://honk") as browser:
             yield Site(here, addresses, browser)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from honk.checks import red_green, report
-from honk.checks.condense import condense
+from honk.domain.condense import condense
 from honk.checks.instruction import Instruction
 from honk.checks.judging import judge, named
 from honk.checks.plan import Verifier

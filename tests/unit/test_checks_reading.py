@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from honk.checks.condense import condense
+from honk.domain.condense import condense
 from honk.checks.reading import plain, read_messages, read_tests, readable
 from honk.checks.tally import UNREAD
 

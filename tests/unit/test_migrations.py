@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from honk.adapters.sql import SqlStore
-from honk.adapters.sql.migrate import HEAD
+from honk.adapters.sql.migrate import HEAD, migrate
 from honk.adapters.sql.schema import metadata
 from honk.errors import SettingsWrong
 
@@ -66,3 +66,29 @@ async def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> No
     with pytest.raises(SettingsWrong, match="9999"):
         await SqlStore(f"sqlite:///{path}").open()
     assert _statements(path) == before
+
+
+async def test_chats_of_an_older_release_keep_their_threads_and_messages(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/honk.db")
+    with engine.begin() as connection:
+        migrate(connection, "0003")
+        connection.execute(sa.text("INSERT INTO people (id, name) VALUES ('p', '\"Ada\"')"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO tasks (id, created_at, requested_by, repository_key, repository, instruction, options,"
+                " state, reason, turn) VALUES ('t', '2026-11-01', 'p', 'k', '{}', '\"\"', '{}', 'coding', '\"\"', 1)"
+            )
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO threads (number, task, door, team, channel, root, asked_by, message, card, shown, told,"
+                " listens, muted, broken) VALUES (7, 't', 'slack', 'T', 'C', '1.0', 'U', '', '1.1', 'd', 3, 1, 0, '\"\"')"
+            )
+        )
+        connection.execute(sa.text("INSERT INTO sayings (task, key, message) VALUES ('t', 'card', '1.1')"))
+    with engine.begin() as connection:
+        migrate(connection)
+        kept = connection.execute(sa.text("SELECT number, task, door, card, told FROM threads")).one()
+        said = connection.execute(sa.text("SELECT task, door, key, message FROM sayings")).one()
+    engine.dispose()
+    assert (tuple(kept), tuple(said)) == ((7, "t", "slack", "1.1", 3), ("t", "slack", "card", "1.1"))

@@ -132,6 +132,23 @@ class Linking:
         _log.info("a user of a chat acts as a person from now on", identity=str(identity), person=link.person)
         return await self.app.ports.tasks.get_person(link.person)
 
+    async def prove(self, identity: Identity, person: Person, scopes: frozenset[Scope]) -> None:
+        """The user of a forge is that person from now on: the forge itself said so to the person's own browser.
+
+        That takes the place of the code. Where honk.toml says the same, nothing is to be done. Raises NotAllowed as
+        `begin` does, and NotNow where honk.toml says that it is somebody else.
+        """
+        demand(scopes)
+        known = await self.app.ports.policy.known(str(identity))
+        if known is not None and set(known.identities) & set(person.identities):
+            return
+        await self.refuse_named(identity)
+        await self._record(person.id, f"linked: {identity} acts as this person from now on")
+        code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
+        await self.links.offer(identity, person.id, code, self.app.ports.clock() + CODE)
+        await self.links.accept(identity, code)
+        _log.info("a user of a forge acts as a person from now on", identity=str(identity), person=person.id)
+
     async def undo(self, identity: Identity) -> bool:
         """At the user's own wish: from now on they are nobody again. False when they were."""
         link = await self.links.of(identity)

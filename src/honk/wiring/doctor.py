@@ -39,6 +39,7 @@ class Doctor:
         found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
         found += [await _public_url(settings)]
         found += await _slack(settings)
+        found += await _github(settings)
         found += [
             Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
             for refusal in registries_of(settings).refusals
@@ -72,6 +73,12 @@ async def _slack(settings: Settings) -> list[Diagnosis]:
     from honk.wiring.doctor_slack import slack  # whoever opens a Honk loads this module, and need not load Slack's
 
     return await slack(settings)
+
+
+async def _github(settings: Settings) -> list[Diagnosis]:
+    from honk.wiring.doctor_github import github  # the same
+
+    return await github(settings)
 
 
 async def _git() -> Diagnosis:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from honk.adapters.broker.sockets import sweep
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.pages import Addresses
+from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
 from honk.adapters.telemetry import WatchedJournal
 from honk.app import App
@@ -22,7 +23,7 @@ from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Named
-from honk.domain.task import Task
+from honk.domain.task import Task, TaskId
 from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
 from honk.service.linking import Linking
@@ -31,6 +32,7 @@ from honk.settings.live import Live
 from honk.wiring.agents import agents_of
 from honk.wiring.leftovers import clearing
 from honk.wiring.locking import WorkerLock
+from honk.wiring.outside import Outside, outside_of
 from honk.wiring.place import make_home, place_of
 from honk.wiring.ports import ports_of
 from honk.wiring.readiness import kept
@@ -40,7 +42,11 @@ from honk.wiring.watching import Watch
 from honk.worker import Worker
 
 if TYPE_CHECKING:
+    from honk.adapters.github.users import UserTokens
+    from honk.doors.github import GithubDoor
+    from honk.doors.gitlab import GitlabDoor
     from honk.doors.slack import SlackDoor
+    from honk.doors.web.github_page import Accounts
 
 
 @dataclass(kw_only=True)
@@ -57,6 +63,10 @@ class OpenHonk:
     store: SqlStore
     chats: Chats
     linking: Linking
+    #: the forges in which Honk has an account of its own
+    outside: Outside
+    #: people's own tokens at GitHub; None where Honk is not there
+    users: "UserTokens | None" = None
     #: the repositories of honk.toml, as it is now
     listed: Callable[[], tuple[Named, ...]]
     sites: list[Site] = field(default_factory=list)
@@ -74,6 +84,32 @@ class OpenHonk:
         from honk.wiring.slack import slack_door  # only who is there pays for its libraries
 
         return slack_door(self)
+
+    @cached_property
+    def github(self) -> "GithubDoor | None":
+        """The door at GitHub; None where Honk is not there."""
+        if self.outside.github is None:
+            return None
+        from honk.wiring.github import github_door
+
+        return github_door(self, self.outside.github)
+
+    @cached_property
+    def gitlab(self) -> "GitlabDoor | None":
+        """What GitLab tells; None where it has no token for that."""
+        return None if self.outside.gitlab is None else self.outside.gitlab.door(self.store, self._look)
+
+    async def _look(self, task: TaskId) -> None:
+        await self.app.look(task)
+
+    @property
+    def accounts(self) -> "Accounts | None":
+        """People's own accounts at GitHub; None where Honk cannot act for people."""
+        if self.users is None:
+            return None
+        from honk.wiring.github import github_accounts
+
+        return github_accounts(self, self.users)
 
     @property
     def home(self) -> Path:
@@ -145,9 +181,17 @@ class OpenHonk:
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
         """Serves API, pages, previews and live versions; other processes learn the origin."""
         with self.watch.logging(), listening(host, port) as (listener, origin), self.addresses.announced(origin):
-            chat = self.slack.opened() if self.slack is not None else nullcontext()
-            async with self.serve_on(listener), chat, self.retention.daily():
+            async with self.serve_on(listener), self._doors(), self.retention.daily():
                 yield origin
+
+    @asynccontextmanager
+    async def _doors(self) -> AsyncIterator[None]:
+        """Those that listen somewhere else, while the context is open."""
+        async with AsyncExitStack() as stack:
+            for door in (self.slack, self.github, self.gitlab):
+                if door is not None:
+                    await stack.enter_async_context(door.opened())
+            yield
 
     @asynccontextmanager
     async def serve_on(self, listener: socket.socket, extra: Sequence[Route] = ()) -> AsyncIterator[None]:
@@ -180,9 +224,14 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
     """Opens store and journal. Raises SettingsWrong, or what the operating system says of HONK_HOME."""
     make_home(settings.home)
     live = Live(settings.path)
-    async with SqlStore(settings.database, rules=live.last_rules, budget=live.budget) as store:
-        place = place_of(settings, store)
-        ports = ports_of(settings, store, live, place, agents or agents_of(settings, place.sandboxes))
+    async with (
+        outside_of(settings) as outside,
+        SqlStore(settings.database, rules=live.last_rules, budget=live.budget) as store,
+    ):
+        place = place_of(settings, store, outside.credentials)
+        users = outside.users(place, store, RolesPolicy(live.rules))
+        sites = outside.sites(place, store, users)
+        ports = ports_of(settings, store, live, place, agents or agents_of(settings, place.sandboxes), sites)
         person = await store.tasks.person(Identity(kind=IdentityKind.LOCAL, value=settings.user), settings.user)
         async with DbosJournal(settings.journal, concurrency=settings.file.work.concurrency) as journal:
             watched = WatchedJournal(journal)
@@ -210,5 +259,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                     store=store,
                     chats=store.chats,
                     listed=live.repositories,
+                    outside=outside,
+                    users=users,
                     linking=Linking(sign=place.addresses.sign, links=store.chats.links, app=app),
                 )

@@ -14,7 +14,7 @@ from honk.adapters.registries import discover
 from honk.adapters.sql import SqlStore
 from honk.checks.gate import LocalGate
 from honk.errors import HonkError
-from honk.ports import Bounds, Registries
+from honk.ports import Bounds, Credentials, Registries
 from honk.settings import Settings
 
 
@@ -31,10 +31,12 @@ class Place:
     gate: LocalGate
 
 
-def place_of(settings: Settings, store: SqlStore) -> Place:
+def place_of(settings: Settings, store: SqlStore, credentials: Credentials | None = None) -> Place:
     """Makes them; nothing is opened or started yet."""
     sandboxes = sandboxes_of(settings)
-    repositories = GitRepositories(settings.home, sandboxes, operator=settings.remote_environment)
+    repositories = GitRepositories(
+        settings.home, sandboxes, operator=settings.remote_environment, credentials=credentials
+    )
     workspaces = GitWorkspaces(repositories)
     artifacts = FileArtifacts(settings.home / "artifacts")
     rules = NetworkRules(allow_networks=settings.file.network.allow_networks)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from honk.adapters.chromium import Chromium
-from honk.adapters.embedded.forge import EmbeddedForge
-from honk.adapters.git.targets import GitTargets
 from honk.adapters.machine import LocalMachine
 from honk.adapters.pool import Parker
 from honk.adapters.roles import RolesPolicy
@@ -13,11 +11,14 @@ from honk.adapters.sql import SqlStore
 from honk.ports import Agent, Ports
 from honk.settings import Settings
 from honk.settings.live import Live
+from honk.wiring.forges import RoutedCi, RoutedDeployer, RoutedForge, Sites
 from honk.wiring.place import Place, now
 from honk.wiring.readiness import pool_of
 
 
-def ports_of(settings: Settings, store: SqlStore, live: Live, place: Place, agents: Mapping[str, Agent]) -> Ports:
+def ports_of(
+    settings: Settings, store: SqlStore, live: Live, place: Place, agents: Mapping[str, Agent], sites: Sites
+) -> Ports:
     """What the flow may touch; rights and budgets follow honk.toml while it is edited."""
     parker = partial(
         Parker, broker=place.broker, sandboxes=place.sandboxes, workspaces=place.workspaces, gate=place.gate
@@ -34,7 +35,9 @@ def ports_of(settings: Settings, store: SqlStore, live: Live, place: Place, agen
         broker=place.broker,
         agents=agents,
         gate=place.gate,
-        forge=EmbeddedForge(GitTargets(place.repositories), store.records, now),
+        forge=RoutedForge(sites),
+        ci=RoutedCi(sites),
+        deployer=RoutedDeployer(sites),
         previews=place.addresses,
         policy=RolesPolicy(live.rules),
         tokens=store.tokens,

@@ -30,7 +30,11 @@ from honk.settings import Settings
 from honk.wiring.watching import Watch, is_local
 
 if TYPE_CHECKING:
+    from honk.doors.github import GithubDoor
+    from honk.doors.gitlab import GitlabDoor
     from honk.doors.slack import SlackDoor
+    from honk.doors.web.github_page import Accounts, GithubPage
+    from honk.doors.web.signing_in import Sessions
 
 #: seconds that a request under way has when the server ends
 _PATIENCE = 1
@@ -49,6 +53,21 @@ class Host(Protocol):
     @property
     def slack(self) -> "SlackDoor | None":
         """The door in Slack, where there is one."""
+        ...
+
+    @property
+    def github(self) -> "GithubDoor | None":
+        """The door at GitHub, where there is one."""
+        ...
+
+    @property
+    def gitlab(self) -> "GitlabDoor | None":
+        """What GitLab tells, where it may."""
+        ...
+
+    @property
+    def accounts(self) -> "Accounts | None":
+        """People's own accounts at GitHub, where Honk can act for people."""
         ...
 
     @property
@@ -73,7 +92,7 @@ class Site:
     def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
         """The one ASGI application."""
         previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
-        routes = [*self._reach(), *self._ops(), *self._api(), *self._slack(), *self._pages(), *previews.routes, *extra]
+        routes = [*self._reach(), *self._ops(), *self._api(), *self._told(), *self._pages(), *previews.routes, *extra]
         site = Starlette(routes=routes, exception_handlers={404: _nowhere})
         # Such redirects are made of the Host header, which anybody can choose.
         site.router.redirect_slashes = False
@@ -103,9 +122,10 @@ class Site:
         )
         return (Mount(PREFIX, api(backstage)),)
 
-    def _slack(self) -> Sequence[BaseRoute]:
-        """/slack/events, where Slack delivers over HTTP."""
-        return () if self.house.slack is None else self.house.slack.routes()
+    def _told(self) -> Sequence[BaseRoute]:
+        """/slack/events, /github/events, /gitlab/events: what others deliver over HTTP."""
+        doors = (self.house.slack, self.house.github, self.house.gitlab)
+        return [route for door in doors if door is not None for route in door.routes()]
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in."""
@@ -125,7 +145,19 @@ class Site:
                 sessions=sessions,
                 service=lambda access: self.house.service_for(access.person, access.scopes),
                 linking=self.house.linking,
+                github=self._github_page(sessions),
             )
+        )
+
+    def _github_page(self, sessions: "Sessions") -> "GithubPage | None":
+        """Where people let Honk act in their name."""
+        from honk.doors.web.github_page import GithubPage
+
+        if (accounts := self.house.accounts) is None:
+            return None
+        ports, addresses = self.house.app.ports, self.house.addresses
+        return GithubPage(
+            sessions=sessions, accounts=accounts, sign=addresses.sign, clock=ports.clock, address=ports.previews.page
         )
 
     def _live(self, id: str) -> Path | None:

@@ -156,6 +156,8 @@ def secrets_of(settings: Settings) -> tuple[Secret, ...]:
         settings.model_proxy,
         *settings.otlp_headers.values(),
         *(settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret),
+        *settings.github.secrets,
+        *(settings.gitlab.api, settings.gitlab.webhook),
         Secret(settings.file.database),
     )
 

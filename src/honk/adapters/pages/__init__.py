@@ -157,6 +157,10 @@ class Addresses:
         """A signature that only this home can make. What is signed as one kind is worth nothing as another."""
         return self._sign(kind, id)
 
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes that only this home has, for one purpose. No signature of `sign` says anything about them."""
+        return hmac.new(self._key(), f"derived\0{purpose}".encode(), sha256).digest()
+
     def _address(self, kind: str, id: str) -> str | None:
         origin = self.origin()
         return None if origin is None else origin + self.path(kind, id)

@@ -273,7 +273,7 @@ threads = sa.Table(
     "threads",
     metadata,
     _number(),
-    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, unique=True),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False),
     sa.Column("door", sa.Text, nullable=False),
     sa.Column("team", sa.Text, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),
@@ -290,6 +290,8 @@ threads = sa.Table(
     # who writes there now, and until when nobody else does
     sa.Column("holder", sa.Text, nullable=False, server_default=""),
     sa.Column("held_until", Moment),
+    # one place a task and door
+    sa.UniqueConstraint("task", "door"),
     sa.Index("ix_threads_place", "door", "team", "channel", "root"),
 )
 
@@ -298,6 +300,7 @@ sayings = sa.Table(
     "sayings",
     metadata,
     _task(key=True),
+    sa.Column("door", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     # the chat's id of the message; empty while it is not known whether it was sent
     sa.Column("message", sa.Text, nullable=False),
@@ -350,6 +353,22 @@ link_offers = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("until", Moment, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+)
+
+# what people let Honk have at forges
+forge_tokens = sa.Table(
+    "forge_tokens",
+    metadata,
+    # such as "github"
+    sa.Column("forge", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, sa.ForeignKey("people.id"), primary_key=True),
+    sa.Column("login", sa.Text, nullable=False),
+    # the tokens, sealed with a key that is not in the database
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    # who renews it now, and until when nobody else does
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
+    sa.Column("held_until", Moment),
 )
 
 # Nobody changes what is in the audit log, not even by a replacing insert; whoever may drop a trigger still can.

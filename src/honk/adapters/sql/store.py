@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from honk.adapters.sql.audit import SqlAudit
@@ -21,6 +21,9 @@ from honk.adapters.sql.tokens import SqlTokens
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
 from honk.ports import Chats, Clock
+
+if TYPE_CHECKING:
+    from honk.adapters.sql.forge_tokens import SqlForgeTokens
 
 
 def _now() -> datetime:
@@ -63,6 +66,12 @@ class SqlStore:
             preferences=SqlPreferences(self._database),
             links=SqlLinks(self._database, clock),
         )
+
+    def forge_tokens(self, key: bytes) -> "SqlForgeTokens":
+        """What people let Honk have at forges. `key` is 32 bytes that are kept elsewhere."""
+        from honk.adapters.sql.forge_tokens import SqlForgeTokens  # only who seals pays for cryptography
+
+        return SqlForgeTokens(self._database, self.now, key)
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""

@@ -34,9 +34,17 @@ def _thread(row: sa.Row[Any]) -> Thread:
     )
 
 
-def _find(connection: sa.Connection, task: TaskId) -> Thread | None:
-    row = connection.execute(sa.select(threads).where(threads.c.task == task)).first()
+def _there(task: TaskId, door: str) -> sa.ColumnElement[bool]:
+    return sa.and_(threads.c.task == task, threads.c.door == door)
+
+
+def _find(connection: sa.Connection, task: TaskId, door: str) -> Thread | None:
+    row = connection.execute(sa.select(threads).where(_there(task, door))).first()
     return None if row is None else _thread(row)
+
+
+def _named(task: TaskId, door: str, key: str) -> sa.ColumnElement[bool]:
+    return sa.and_(sayings.c.task == task, sayings.c.door == door, sayings.c.key == key)
 
 
 class SqlThreads:
@@ -48,7 +56,7 @@ class SqlThreads:
 
     async def add(self, thread: Thread) -> Thread:
         def work(connection: sa.Connection) -> Thread:
-            if (there := _find(connection, thread.task)) is not None:
+            if (there := _find(connection, thread.task, thread.place.door)) is not None:
                 return there
             place = thread.place
             connection.execute(
@@ -72,8 +80,8 @@ class SqlThreads:
 
         return await self._database.write(work)
 
-    async def of(self, task: TaskId) -> Thread | None:
-        return await self._database.read(lambda connection: _find(connection, task))
+    async def of(self, task: TaskId, door: str) -> Thread | None:
+        return await self._database.read(lambda connection: _find(connection, task, door))
 
     async def at(self, place: Place) -> Thread | None:
         there = (
@@ -103,28 +111,29 @@ class SqlThreads:
         found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return tuple(TaskId(id) for id in found)
 
-    async def claim(self, task: TaskId, holder: str, until: datetime) -> Thread | None:
+    async def claim(self, task: TaskId, door: str, holder: str, until: datetime) -> Thread | None:
         now = self._clock()
         free = sa.or_(threads.c.holder.in_(("", holder)), threads.c.held_until < now)
-        taking = threads.update().where(threads.c.task == task, free).values(holder=holder, held_until=until)
+        taking = threads.update().where(_there(task, door), free).values(holder=holder, held_until=until)
 
         def work(connection: sa.Connection) -> Thread | None:
-            return _find(connection, task) if connection.execute(taking).rowcount else None
+            return _find(connection, task, door) if connection.execute(taking).rowcount else None
 
         return await self._database.write(work)
 
-    async def release(self, task: TaskId, holder: str) -> None:
-        mine = threads.update().where(threads.c.task == task, threads.c.holder == holder)
+    async def release(self, task: TaskId, door: str, holder: str) -> None:
+        mine = threads.update().where(_there(task, door), threads.c.holder == holder)
         await self._database.write(lambda connection: connection.execute(mine.values(holder="", held_until=None)))
 
-    async def told(self, task: TaskId, seq: int, shown: str) -> None:
+    async def told(self, task: TaskId, door: str, seq: int, shown: str) -> None:
         # Whoever lost the thread meanwhile, and is late, must not take back what was told.
-        change = threads.update().where(threads.c.task == task, threads.c.told <= seq).values(told=seq, shown=shown)
+        change = threads.update().where(_there(task, door), threads.c.told <= seq).values(told=seq, shown=shown)
         await self._database.write(lambda connection: connection.execute(change))
 
     async def change(
         self,
         task: TaskId,
+        door: str,
         *,
         card: str | None = None,
         listens: bool | None = None,
@@ -136,9 +145,9 @@ class SqlThreads:
 
         def work(connection: sa.Connection) -> Thread:
             if values:
-                connection.execute(threads.update().where(threads.c.task == task).values(**values))
-            if (found := _find(connection, task)) is None:
-                raise Defect(f"task {task} has no thread")
+                connection.execute(threads.update().where(_there(task, door)).values(**values))
+            if (found := _find(connection, task, door)) is None:
+                raise Defect(f"task {task} has no thread at {door}")
             return found
 
         return await self._database.write(work)
@@ -147,31 +156,33 @@ class SqlThreads:
         change = threads.update().where(threads.c.door == door, threads.c.channel == channel).values(broken="")
         await self._database.write(lambda connection: connection.execute(change))
 
-    async def saying(self, task: TaskId, key: str) -> Saying:
+    async def saying(self, task: TaskId, door: str, key: str) -> Saying:
+        named = _named(task, door, key)
+
         def work(connection: sa.Connection) -> Saying:
-            row = connection.execute(sa.select(sayings).where(sayings.c.task == task, sayings.c.key == key)).first()
+            row = connection.execute(sa.select(sayings).where(named)).first()
             if row is not None:
                 return Saying(message=row.message, begun_before=True)
-            connection.execute(sayings.insert().values(task=task, key=key, message=""))
+            connection.execute(sayings.insert().values(task=task, door=door, key=key, message=""))
             return Saying(message="", begun_before=False)
 
         return await self._database.write(work)
 
-    async def said(self, task: TaskId, key: str, message: str, *, card: str | None = None) -> Thread:
-        change = sayings.update().where(sayings.c.task == task, sayings.c.key == key).values(message=message)
-        shows = threads.update().where(threads.c.task == task).values(card=message, shown=card)
+    async def said(self, task: TaskId, door: str, key: str, message: str, *, card: str | None = None) -> Thread:
+        change = sayings.update().where(_named(task, door, key)).values(message=message)
+        shows = threads.update().where(_there(task, door)).values(card=message, shown=card)
 
         def work(connection: sa.Connection) -> Thread:
             connection.execute(change)
             if card is not None:
                 connection.execute(shows)
-            if (found := _find(connection, task)) is None:
-                raise Defect(f"task {task} has no thread")
+            if (found := _find(connection, task, door)) is None:
+                raise Defect(f"task {task} has no thread at {door}")
             return found
 
         return await self._database.write(work)
 
-    async def sayings(self, task: TaskId) -> Mapping[str, str]:
-        query = sa.select(sayings).where(sayings.c.task == task, sayings.c.message != "")
+    async def sayings(self, task: TaskId, door: str) -> Mapping[str, str]:
+        query = sa.select(sayings).where(sayings.c.task == task, sayings.c.door == door, sayings.c.message != "")
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {row.key: row.message for row in rows}

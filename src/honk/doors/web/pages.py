@@ -6,10 +6,11 @@
     /tasks/<id>/build, /builds/<id>
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
+    /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
     /sign-in, /sign-out
 
-Everything but signing in and linking is GET, and GET changes nothing. Whoever asks is known by the cookie of
-`signing_in`; nothing here believes a header about where the request came from.
+Everything but signing in and linking is GET, and GET changes nothing but for GitHub's answer. Whoever asks is known
+by the cookie of `signing_in`; nothing here believes a header about where the request came from.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from honk.domain.task import Task
-from honk.doors.web import attachments, build_page, linking_page, list_page, pull_request_page, task_page
+from honk.doors.web import attachments, build_page, github_page, linking_page, list_page, pull_request_page, task_page
 from honk.doors.web.rendering import HEADERS, problem, static_file
 from honk.doors.web.signing_in import Sessions, to_sign_in
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
@@ -44,6 +45,8 @@ class Hall:
     sessions: Sessions
     service: ServiceOf
     linking: Linking
+    #: people's own accounts at GitHub, where Honk can act for people
+    github: github_page.GithubPage | None = None
 
 
 def pages(hall: Hall) -> list[BaseRoute]:
@@ -66,6 +69,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
         *_linking(hall),
+        *_github(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
         Route("/sign-out", _safe(hall.sessions.sign_out), methods=["POST"]),
@@ -88,6 +92,17 @@ def _linking(hall: Hall) -> tuple[Route, ...]:
     return (
         Route("/link/{token}", _guarded(hall, page.ask), methods=["GET"]),
         Route("/link/{token}", _guarded(hall, page.agree), methods=["POST"]),
+    )
+
+
+def _github(hall: Hall) -> tuple[Route, ...]:
+    """GitHub's answer comes by GET, and counts for the browser alone that was sent for it."""
+    if (page := hall.github) is None:
+        return ()
+    return (
+        Route(github_page.LINK, _guarded(hall, page.link), methods=["GET"]),
+        Route(github_page.CALLBACK, _guarded(hall, page.callback), methods=["GET"]),
+        Route(github_page.UNLINK, _guarded(hall, page.unlink), methods=["POST"]),
     )
 
 

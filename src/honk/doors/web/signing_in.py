@@ -27,6 +27,7 @@ _FORM_LIMIT = 4096
 _WAY_BACK = re.compile(
     r"/(?:(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
     r"|/link/[A-Za-z0-9_-]{1,2000}\.[a-z2-7]{20}"
+    r"|/github/link|/github/callback\?[A-Za-z0-9._~=&%+-]{1,2000}"
 )
 _SESSION = re.compile(r"([0-9a-zA-Z-]{1,64})\.([0-9]{1,12})\.([a-z2-7]{20})")
 
