@@ -47,10 +47,31 @@ async def with_thread(pair: Pair, task: TaskId = T1, **changed: object) -> Threa
 async def test_a_thread_comes_back_as_it_was_stored_and_is_made_once(pair: Pair) -> None:
     made = await with_thread(pair, broken="gone \0 \udcff")
     threads = pair.other.chats.threads
-    assert await threads.of(T1) == made == a_thread(broken="gone \0 \udcff")
+    assert await threads.of(T1, "slack") == made == a_thread(broken="gone \0 \udcff")
     elsewhere = a_thread(place=replace(PLACE, root="9.9"))
     assert await threads.add(elsewhere) == made
-    assert await threads.of(T2) is None
+    assert await threads.of(T2, "slack") is None
+
+
+async def test_a_task_has_a_place_at_each_door_told_and_held_by_itself(pair: Pair) -> None:
+    made = await with_thread(pair)
+    threads = pair.other.chats.threads
+    there = a_thread(place=Place(door="github", team="", channel="k", root="7"), asked_by="ada", message="")
+    assert await threads.add(there) == there
+    assert (await threads.of(T1, "slack"), await threads.of(T1, "github")) == (made, there)
+    event = await pair.one.events.record(T1, 1, TaskNoted(text="a"))
+    await threads.told(T1, "github", event.seq, "one")
+    assert await threads.behind("slack") == (T1,) and await threads.behind("github") == ()
+    assert await threads.claim(T1, "slack", "one", SOON) is not None
+    assert await threads.claim(T1, "github", "other", SOON) is not None
+    assert not (await threads.saying(T1, "slack", "card")).begun_before
+    assert not (await threads.saying(T1, "github", "card")).begun_before
+    await threads.said(T1, "github", "card", "9", card="digest")
+    assert await threads.sayings(T1, "slack") == {} and await threads.sayings(T1, "github") == {"card": "9"}
+    found = await threads.of(T1, "slack")
+    assert found is not None and found.card == ""
+    assert (await threads.change(T1, "github", broken="locked")).broken == "locked"
+    assert await threads.of(T1, "slack") == made
 
 
 async def test_both_add_a_thread_at_once_and_there_is_one(pair: Pair) -> None:
@@ -86,22 +107,22 @@ async def test_a_thread_is_behind_until_its_place_was_told_of_every_event(pair: 
     assert await threads.behind("slack") == (T1,) and await threads.behind("teams") == ()
     second = await pair.one.events.record(T1, 1, TaskNoted(text="b"))
     assert first is not None and second is not None
-    await threads.told(T1, first.seq, "one")
+    await threads.told(T1, "slack", first.seq, "one")
     assert await threads.behind("slack") == (T1,)
-    await threads.told(T1, second.seq, "two")
+    await threads.told(T1, "slack", second.seq, "two")
     assert await threads.behind("slack") == ()
-    await threads.told(T1, first.seq, "one")
-    found = await threads.of(T1)
+    await threads.told(T1, "slack", first.seq, "one")
+    found = await threads.of(T1, "slack")
     assert found is not None and (found.told, found.shown) == (second.seq, "two"), "who is late changes nothing"
-    await threads.told(T1, second.seq, "three")
-    assert (await threads.of(T1) or found).shown == "three"
+    await threads.told(T1, "slack", second.seq, "three")
+    assert (await threads.of(T1, "slack") or found).shown == "three"
 
 
 async def test_a_broken_place_is_left_out_until_it_is_mended(pair: Pair) -> None:
     await with_thread(pair)
     await pair.one.events.record(T1, 1, TaskNoted(text="a"))
     threads = pair.other.chats.threads
-    assert (await threads.change(T1, broken="channel_not_found")).broken == "channel_not_found"
+    assert (await threads.change(T1, "slack", broken="channel_not_found")).broken == "channel_not_found"
     assert await threads.behind("slack") == ()
     await threads.mend("slack", "D")
     assert await threads.behind("slack") == ()
@@ -112,30 +133,30 @@ async def test_a_broken_place_is_left_out_until_it_is_mended(pair: Pair) -> None
 async def test_a_change_leaves_the_rest(pair: Pair) -> None:
     made = await with_thread(pair)
     threads = pair.other.chats.threads
-    assert await threads.change(T1, card="1.2", muted=True) == replace(made, card="1.2", muted=True)
-    assert await threads.change(T1, muted=False, listens=True) == replace(made, card="1.2", listens=True)
-    assert await threads.change(T1) == replace(made, card="1.2", listens=True)
+    assert await threads.change(T1, "slack", card="1.2", muted=True) == replace(made, card="1.2", muted=True)
+    assert await threads.change(T1, "slack", muted=False, listens=True) == replace(made, card="1.2", listens=True)
+    assert await threads.change(T1, "slack") == replace(made, card="1.2", listens=True)
     with pytest.raises(Defect):
-        await threads.change(T2, muted=True)
+        await threads.change(T2, "slack", muted=True)
 
 
 async def test_one_holder_writes_in_a_thread(pair: Pair) -> None:
     made = await with_thread(pair)
     one, other = pair.one.chats.threads, pair.other.chats.threads
-    assert await one.claim(T1, "one", SOON) == made
-    assert await other.claim(T1, "other", SOON) is None
-    assert await one.claim(T1, "one", SOON + timedelta(minutes=1)) == made, "longer"
+    assert await one.claim(T1, "slack", "one", SOON) == made
+    assert await other.claim(T1, "slack", "other", SOON) is None
+    assert await one.claim(T1, "slack", "one", SOON + timedelta(minutes=1)) == made, "longer"
     pair.clock.pass_by(seconds=90)
-    assert await other.claim(T1, "other", SOON + timedelta(minutes=5)) is None
-    await other.release(T1, "other")
-    assert await other.claim(T1, "other", SOON + timedelta(minutes=5)) is None, "only who holds it releases it"
-    await one.release(T1, "one")
-    assert await other.claim(T1, "other", SOON + timedelta(minutes=5)) == made
+    assert await other.claim(T1, "slack", "other", SOON + timedelta(minutes=5)) is None
+    await other.release(T1, "slack", "other")
+    assert await other.claim(T1, "slack", "other", SOON + timedelta(minutes=5)) is None, "only who holds it releases it"
+    await one.release(T1, "slack", "one")
+    assert await other.claim(T1, "slack", "other", SOON + timedelta(minutes=5)) == made
     pair.clock.pass_by(minutes=10)
-    assert await one.claim(T1, "one", SOON + timedelta(hours=1)) == made, "a claim runs out"
-    await other.release(T1, "other")
-    assert await other.claim(T1, "other", SOON + timedelta(hours=2)) is None
-    assert await one.claim(T2, "one", SOON) is None
+    assert await one.claim(T1, "slack", "one", SOON + timedelta(hours=1)) == made, "a claim runs out"
+    await other.release(T1, "slack", "other")
+    assert await other.claim(T1, "slack", "other", SOON + timedelta(hours=2)) is None
+    assert await one.claim(T2, "slack", "one", SOON) is None
 
 
 async def test_of_many_that_claim_at_once_one_gets_it(pair: Pair) -> None:
@@ -143,7 +164,7 @@ async def test_of_many_that_claim_at_once_one_gets_it(pair: Pair) -> None:
     got: list[str] = []
 
     async def claim(store: SqlStore, holder: str) -> None:
-        if await store.chats.threads.claim(T1, holder, SOON) is not None:
+        if await store.chats.threads.claim(T1, "slack", holder, SOON) is not None:
             got.append(holder)
 
     async with anyio.create_task_group() as group:
@@ -157,18 +178,18 @@ async def test_a_saying_is_begun_once_for_each_key(pair: Pair) -> None:
     found: list[Saying] = []
 
     async def begin(store: SqlStore) -> None:
-        found.append(await store.chats.threads.saying(T1, "question/1"))
+        found.append(await store.chats.threads.saying(T1, "slack", "question/1"))
 
     async with anyio.create_task_group() as group:
         for store in (pair.one, pair.other, pair.one, pair.other):
             group.start_soon(begin, store)
     assert [one.begun_before for one in found].count(False) == 1
     threads = pair.other.chats.threads
-    assert await threads.sayings(T1) == {}, "begun is not sent"
-    await threads.said(T1, "question/1", "1.5")
-    assert await pair.one.chats.threads.saying(T1, "question/1") == Saying(message="1.5", begun_before=True)
-    assert await threads.sayings(T1) == {"question/1": "1.5"}
-    assert not (await threads.saying(T1, "question/2")).begun_before
+    assert await threads.sayings(T1, "slack") == {}, "begun is not sent"
+    await threads.said(T1, "slack", "question/1", "1.5")
+    assert await pair.one.chats.threads.saying(T1, "slack", "question/1") == Saying(message="1.5", begun_before=True)
+    assert await threads.sayings(T1, "slack") == {"question/1": "1.5"}
+    assert not (await threads.saying(T1, "slack", "question/2")).begun_before
 
 
 # ── deliveries ─────────────────────────────────────────────────────────────────────────────────

@@ -1,10 +1,11 @@
-"""The contract of `Forge` about reviews, and what is known before a merge: on the embedded forge with real git."""
+"""The contract of `Forge` about reviews, and what is known before a merge, as in test_forges."""
 
 import subprocess
 from dataclasses import replace
 
 import pytest
-from test_forges import BRANCH, T1, Proposed, at_bare, proposed, world
+from github_forge_world import BRANCH, T1
+from test_forges import Proposed, at_bare, embedded, proposed, world
 
 from honk.domain.person import Person, PersonId
 from honk.domain.pull_request import MergeMethod, PullRequestState, Refused
@@ -12,7 +13,7 @@ from honk.domain.repository import Sha
 from honk.errors import NotNow
 from honk.testing.git_world import GitWorld
 
-__all__ = ["at_bare", "world"]
+__all__ = ["at_bare", "embedded", "world"]
 pytestmark = pytest.mark.anyio
 BO = Person(id=PersonId("bo"), name="Bo\nBoss")
 
@@ -41,11 +42,18 @@ async def test_another_commit_or_a_closed_pull_request_is_not_approved(at_bare: 
     with pytest.raises(NotNow, match="the branch moved: it is at") as refused:
         await approve(p, head=p.base)
     assert "look at it again" in refused.value.remedy
+    await p.forge.close(p.repository, p.store.pull_requests[T1])
+    with pytest.raises(NotNow, match="is closed"):
+        await approve(p)
+    assert p.store.kept == {}
+
+
+async def test_what_is_merged_or_was_never_opened_is_not_approved(embedded: Proposed) -> None:
+    p = embedded
     there = p.store.pull_requests[T1]
-    for state in (PullRequestState.CLOSED, PullRequestState.MERGED):
-        p.store.pull_requests[T1] = replace(there, state=state)
-        with pytest.raises(NotNow, match=f"is {state}"):
-            await approve(p)
+    p.store.pull_requests[T1] = replace(there, state=PullRequestState.MERGED)
+    with pytest.raises(NotNow, match="is merged"):
+        await approve(p)
     del p.store.pull_requests[T1]
     with pytest.raises(NotNow, match="no pull request"):
         await p.forge.approve(p.repository, there, head=p.head, by=BO, text="", key="k")
@@ -58,7 +66,7 @@ async def test_what_would_refuse_a_merge_is_known_before(at_bare: Proposed) -> N
     later = p.world.commit_to_bare(p.target, {"theirs": "1"}, BRANCH)
     moved = await obstacle(p)
     assert moved is not None and f"is at {later[:12]}, not at the verified {p.head[:12]}" in moved.reason
-    p.store.pull_requests[T1] = replace(p.store.pull_requests[T1], state=PullRequestState.CLOSED)
+    await p.forge.close(p.repository, p.store.pull_requests[T1])
     closed = await obstacle(p)
     assert closed is not None and "closed" in closed.reason
 
@@ -70,9 +78,9 @@ async def test_a_checked_out_base_is_known_before(world: GitWorld) -> None:
     assert found == await p.merge(), "the same words as at the merge"
 
 
-async def test_a_target_that_is_gone_is_known_before(at_bare: Proposed) -> None:
-    at_bare.target.rename(at_bare.target.with_name("elsewhere"))
-    found = await obstacle(at_bare)
+async def test_a_target_that_is_gone_is_known_before(embedded: Proposed) -> None:
+    embedded.target.rename(embedded.target.with_name("elsewhere"))
+    found = await obstacle(embedded)
     assert found is not None and found.reason
 
 
