@@ -1,5 +1,7 @@
 """Stories of one turn: from an instruction to something that can be looked at."""
 
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -12,7 +14,7 @@ from honk.domain.turn import Outcome
 from honk.domain.verdict import Answer
 from honk.errors import ModelRefused, RepositoryUnusable, Usage
 from honk.testing.fake_work import APP, Edit
-from honk.testing.world import ADDRESS, World
+from honk.testing.world import ADDRESS, World, world
 from honk.views import EXITS
 
 pytestmark = pytest.mark.anyio
@@ -392,3 +394,11 @@ def test_exit_codes_are_as_settled() -> None:
         Outcome.STOPPED: 1,
         Outcome.ERROR: 1,
     }
+
+
+async def test_submodules_are_said_not_to_be_there(tmp_path: Path) -> None:
+    modules = b'[submodule "player"]\n\tpath = vendor/player\n\turl = git@example.com:player.git\n'
+    async with world(tmp_path, {".gitmodules": modules}) as there, there.working():
+        task = await there.settled(await there.ask())
+        notes = [one.data.text for one in await there.log(task) if isinstance(one.data, TaskNoted)]
+    assert [one for one in notes if "vendor/player" in one and "not fetched" in one]

@@ -5,12 +5,14 @@ the two cannot give a task two bases. Only a retry from here, of work that was n
 branch's tip anew, in a fresh workspace; what was handed back before stays in the mirror.
 """
 
+import re
 from dataclasses import replace
 from functools import partial
 
 from honk.domain.event import BaseChosen, ChangeTaken, TaskNoted, WorkResumed, WorkspaceReady
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
+from honk.domain.text import shortened
 from honk.domain.turn import Point, Turn
 from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman
@@ -54,6 +56,7 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
     await tell(WorkspaceReady(branch=task.branch, base=base.branch, commit=base.commit), key=f"workspace/{turn.name}")
     if turn.number == 1:
         await _note_uncommitted(task, turn, ports=ports)
+        await _note_submodules(task, turn, base, ports=ports)
     over = pull_request.head if pull_request else None
     return replace(workspace, head=merged or anew, over=over)
 
@@ -94,3 +97,13 @@ async def _note_uncommitted(task: Task, turn: Turn, *, ports: Ports) -> None:
         files = "1 file" if count == 1 else f"{count} files"
         text = f"{files} with uncommitted changes in {task.repository.url}: not part of this task, and not touched"
         await ports.events.record(task.id, turn.number, TaskNoted(text=text), key="uncommitted")
+
+
+async def _note_submodules(task: Task, turn: Turn, base: Base, *, ports: Ports) -> None:
+    """Their repositories are others, for which nobody gave Honk any right."""
+    content = await ports.repositories.read(task.repository, base.commit, ".gitmodules")
+    names = re.findall(r"^\s*path\s*=\s*(\S.*?)\s*$", (content or b"").decode("utf-8", "replace"), re.MULTILINE)
+    if names:
+        listed = shortened(", ".join(names), 200)
+        text = f"the submodules of {task.repository.name} are not fetched, and their folders are empty here: {listed}"
+        await ports.events.record(task.id, turn.number, TaskNoted(text=text), key="submodules")
