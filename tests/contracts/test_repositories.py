@@ -478,3 +478,43 @@ async def test_whatever_a_sandbox_left_is_cleared_away(world: GitWorld) -> None:
     await world.repositories.clear(folder)
     await world.repositories.clear(folder)
     assert not folder.exists() and kept.read_text() == "x"
+
+
+# ── a base that has moved ──────────────────────────────────────────────────────────────────────
+async def both(world: GitWorld, ours: str, theirs: str) -> tuple[Path, str, str]:
+    """A repository whose branch and base have moved apart; both tips."""
+    target = world.make()
+    world.git(target, "checkout", "-qb", "honk/t1")
+    (target / "README.md").write_text(ours)
+    world.git(target, "commit", "-qam", "Ours")
+    head = world.git(target, "rev-parse", "HEAD")
+    world.git(target, "checkout", "-q", "main")
+    (target / "README.md").write_text(theirs)
+    (target / "new.txt").write_text("new\n")
+    world.git(target, "add", "-A")
+    world.git(target, "commit", "-qm", "Theirs")
+    return target, head, world.git(target, "rev-parse", "HEAD")
+
+
+async def test_a_base_is_merged_into_a_branch_in_the_mirror_alone(world: GitWorld) -> None:
+    target, head, tip = await both(world, "ours\n", "theirs\n")
+    repository = world.repositories.identify(str(target))
+    await world.repositories.refresh(repository, world.tell)
+    made = await world.repositories.merge(repository, Sha(head), Sha(tip), NOON)
+    again = await world.repositories.merge(repository, Sha(head), Sha(tip), NOON)
+    assert made == again and made.conflicts == ("README.md",)
+    content = await world.repositories.read(repository, made.commit, "README.md")
+    assert content is not None and b"<<<<<<<" in content and b"ours" in content and b"theirs" in content
+    assert await world.repositories.read(repository, made.commit, "new.txt") == b"new\n"
+    mirror = world.repositories.layout.mirror(repository)
+    assert world.git(mirror, "log", "-1", "--format=%P", made.commit) == f"{head} {tip}"
+    assert world.git(target, "rev-parse", "main", "honk/t1").split() == [tip, head]
+
+
+async def test_subjects_are_those_of_the_latest_commits(world: GitWorld) -> None:
+    target, _, tip = await both(world, "ours\n", "theirs\n")
+    repository = world.repositories.identify(str(target))
+    await world.repositories.refresh(repository, world.tell)
+    first, *_ = await world.repositories.subjects(repository, Sha(tip))
+    assert first == "Theirs"
+    assert len(await world.repositories.subjects(repository, Sha(tip), 1)) == 1

@@ -89,7 +89,12 @@ class Watching(Approving):
         """A turn that settles the conflicts is begun; False where one was, and has left this head with them."""
         name = MessageId(f"{MOVED_BASE}{there.head}")
         known = {one.id for one in await self.ports.tasks.said(task.id, task.turn)}
-        if name in known or await corrections(task, ports=self.ports) >= await fixes(task, ports=self.ports):
+        corrects = self.ports.agents[task.options.agent].corrects
+        if (
+            not corrects
+            or name in known
+            or await corrections(task, ports=self.ports) >= await fixes(task, ports=self.ports)
+        ):
             stuck = f"{there.base} has moved and conflicts with {there.branch}"
             await self._note(task, f"{stuck}: honk update {task.id}, or settle it by hand", f"conflicts/{there.head}")
             return False

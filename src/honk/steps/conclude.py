@@ -91,7 +91,8 @@ async def follow(task: Task, verdict: Verdict, *, ports: Ports) -> Outcome:
         names = ", ".join(one.verifier for one in red)
         most = await fixes(task, ports=ports)
         tries = await corrections(now, ports=ports)
-        if tries < most and await _send_back(now, verdict, names, ports=ports):
+        corrects = ports.agents[now.options.agent].corrects
+        if corrects and tries < most and await _send_back(now, verdict, names, ports=ports):
             return Outcome.FAIL
         if now.state in RESTS:
             often = f" after {tries} corrections" if tries else ""

@@ -12,7 +12,7 @@ from honk.domain.event import (
 )
 from honk.domain.message import Message, MessageId
 from honk.domain.plan import is_go, latest
-from honk.domain.remote_check import CHECKS, MOVED_BASE
+from honk.domain.remote_check import CHECKS, MOVED_BASE, NOT_SAID
 from honk.domain.text import Untrusted, shortened
 from honk.domain.turn import instruction_of
 from honk.domain.verdict import Answer, Kind
@@ -28,7 +28,8 @@ _FINDINGS_LIMIT = 20_000
 async def words_of(work: Work, sent_back: str, *, begun: bool) -> str:
     said = work.turn.message.text
     if not work.agent.corrects:
-        return said
+        # What nobody said is no command; the files are looked at as they are.
+        return ":" if work.turn.message.id.startswith(NOT_SAID) else said
     if sent_back:
         words = prompts.render("sent_back", findings=prompts.fence(Untrusted(sent_back), name="findings"))
     else:
