@@ -56,8 +56,8 @@ async def test_a_base_that_moved_is_merged_into_the_branch(honk: Honk) -> None:
     done = await honk.change(bare, "echo more > new.txt")
     task = str(done.settled["task"])
     somebody_commits(honk, bare, "la\nby hand\n")
-    updated = await honk("update", task)
-    assert "merged main" in updated.words, updated.words
+    updated = await honk("update", task, "--json")
+    assert '"base.merged"' in updated.out and updated.code == 0, updated.words
     branch = f"honk/{task}"
     assert "by hand" in honk.git(bare, "show", f"{branch}:song.txt"), updated.words
     assert honk.git(bare, "merge-base", "--is-ancestor", "main", branch) == ""

@@ -19,6 +19,8 @@ from honk.domain.verdict import Answer, Finding, Verdict
 from honk.ports import Ports
 
 _MARKS = {Answer.PASS: "pass", Answer.FAIL: "**fail**", Answer.UNSURE: "*unsure*"}
+#: characters of one part
+_PART = 12_000
 _ISSUE = re.compile(r"https?://(?P<place>[^?#]+?)/(?:-/)?issues/(?P<number>\d+)(?:[#?].*)?")
 
 
@@ -87,13 +89,13 @@ async def parts(
         f"Made by {by} for {plain(person.name)}, Honk task {named}, turn {turn.number}. "
         f"Estimated cost so far: ${spent.usd:.2f} in {spent.calls} model calls."
     )
-    return {
-        "asked": "\n\n".join(asked),
-        "done": "\n\n".join(done),
-        "proof": "\n\n".join(_verdict(verdict)),
-        "try": "\n\n".join(_trying(build)),
-        REST: f"---\n\n{footer}",
-    }
+    texts = {"asked": asked, "done": done, "proof": _verdict(verdict), "try": _trying(build), REST: ["---", footer]}
+    return {name: _bounded("\n\n".join(pieces)) for name, pieces in texts.items()}
+
+
+def _bounded(text: str) -> str:
+    """Together they fit into what a forge takes (65,536 characters at GitHub), with the template."""
+    return text if len(text) <= _PART else text[:_PART].rstrip() + "\n\n[…]"
 
 
 def by_a_person(message: Message) -> bool:
