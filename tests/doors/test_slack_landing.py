@@ -10,6 +10,7 @@ from slack_world import SlackWorld, labels, slack_world, text_of
 from honk.domain.policy import Act
 from honk.domain.task import State
 from honk.testing.fake_slack import Message
+from honk.testing.fake_work import APP, Edit
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,23 @@ async def test_from_the_ask_to_undo(here: SlackWorld) -> None:
     await modal(here, "ada", "*Undo:*")
     await here.slack.submit("ada")
     await here.rests(State.MERGED, State.DEPLOYED)
+
+
+async def test_a_merged_change_is_reverted_from_its_card_in_the_same_thread(here: SlackWorld) -> None:
+    here.world.agents["command"] = here.world.agent
+    here.world.agent.habits = {"git revert": Edit(files={APP: b"crash"}), **here.world.agent.habits}
+    await here.link("ada")
+    ts = await here.ask("fix the crash")
+    build = await here.message(ts, "is ready to try")
+    await here.slack.press("ada", build.ts, "Merge…")
+    await modal(here, "ada", "asked by")
+    await here.slack.submit("ada")
+    await here.message(ts, "Deployed to production")
+    first = await here.task()
+    await here.slack.choose("ada", (await here.card(ts, "Deployed")).ts, "honk:menu", "Revert by a pull request")
+    await here.message(ts, 'Revert "fix the crash"')
+    made = await here.task()
+    assert made.id != first.id and made.options.title.startswith("Revert")
 
 
 async def test_who_is_not_linked_may_ask_and_not_merge(here: SlackWorld) -> None:

@@ -107,6 +107,11 @@ class Task:
     turn: int = 0
 
     @property
+    def called(self) -> str:
+        """What it is about, for headings: its title, or else all of the instruction."""
+        return self.options.title or self.instruction
+
+    @property
     def branch(self) -> str:
         """The one branch of the task, in mirror and target."""
         return f"honk/{self.id}"

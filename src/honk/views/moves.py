@@ -32,6 +32,10 @@ class Move(StrEnum):
     RETRY = "retry"
     HAND_OVER = "hand-over"
     BRANCH = "branch"
+    #: merge the base into it, which has moved
+    UPDATE = "update"
+    #: take the merged change back, by a pull request of its own
+    REVERT = "revert"
 
 
 _AT_WORK = BUSY - {State.MERGING, State.DEPLOYING}
@@ -48,9 +52,9 @@ def moves(card: Card) -> tuple[Move, ...]:
     if state in {State.MERGING, State.DEPLOYING}:
         return (Move.STOP,)
     if state is State.DEPLOYED:
-        return (Move.UNDO,)
+        return Move.UNDO, Move.REVERT
     if state is State.MERGED:
-        return (Move.DEPLOY,) if card.task.reason else ()
+        return (*((Move.DEPLOY,) if card.task.reason else ()), Move.REVERT)
     found: list[Move] = []
     if state is State.WAITING and asks(card):
         found.append(Move.ANSWER)
@@ -59,7 +63,7 @@ def moves(card: Card) -> tuple[Move, ...]:
         found.append(Move.APPROVE)
     if state in _RESTS:
         found += [Move.RETRY] if state is not State.PROPOSED else []
-        found += [Move.HAND_OVER, *([Move.BRANCH] if proposed(card) else [])]
+        found += [Move.HAND_OVER, *([Move.BRANCH, Move.UPDATE] if proposed(card) else [])]
     return tuple(found)
 
 

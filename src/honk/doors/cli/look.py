@@ -54,7 +54,7 @@ def _add_tasks(cli: typer.Typer, open_house: Open) -> None:
                     str(task.state),
                     task.repository.name,
                     elapsed(task.created_at, now),
-                    " ".join(task.instruction.split())[:80],
+                    " ".join(task.called.split())[:80],
                 )
                 for task in found
             ]

@@ -65,7 +65,13 @@ _BUTTONS = {
     Move.UNDO: ("Undo…", "danger"),
     Move.RETRY: ("Retry", ""),
 }
-_MENU = {Move.BRANCH: "Give me the branch", Move.HAND_OVER: "Hand over to…", Move.APPROVE: "Approve"}
+_MENU = {
+    Move.BRANCH: "Give me the branch",
+    Move.HAND_OVER: "Hand over to…",
+    Move.APPROVE: "Approve",
+    Move.UPDATE: "Bring it up to date",
+    Move.REVERT: "Revert by a pull request",
+}
 _MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.UNSURE: "?"}
 _CHECKS = 6
 
@@ -91,7 +97,7 @@ def marker(task: str, key: str) -> str:
 def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None = None) -> Shown:
     """The card; `doing` is what is being done at this moment."""
     task = card.task
-    heading = w.line(w.emoji(EMOJI[task.state]), " ", w.bold(shortened(task.instruction, 200)))
+    heading = w.line(w.emoji(EMOJI[task.state]), " ", w.bold(shortened(task.called, 200)))
     lines = [heading, w.line(*_standing(card, doing))]
     if card.verdict is not None:
         lines.append(w.line(*_checks(card.verdict)))
@@ -103,7 +109,7 @@ def card_of(card: Card, thread: Thread, *, doing: str = "", now: datetime | None
     blocks += [w.small(w.escaped(one)) for one in (shortened(each, 300) for each in card.notes[-2:]) if one]
     if row := _row(card, thread):
         blocks.append(row)
-    said = f"{SAYS[task.state]}: {shortened(task.instruction, 200)}"
+    said = f"{SAYS[task.state]}: {shortened(task.called, 200)}"
     return Shown(text=w.notice(said), blocks=blocks)
 
 

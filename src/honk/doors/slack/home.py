@@ -116,7 +116,7 @@ class Home:
             return []
         blocks = [w.text(w.bold(title))]
         for task in tasks:
-            parts: list[w.Part] = [w.emoji(EMOJI[task.state]), " ", shortened(task.instruction, 120)]
+            parts: list[w.Part] = [w.emoji(EMOJI[task.state]), " ", shortened(task.called, 120)]
             parts.append(w.faint(f" · {SAYS[task.state]} · {task.repository.name}"))
             blocks.append(w.text(*parts))
             blocks += await self._buttons(task, theirs=theirs)
@@ -124,7 +124,7 @@ class Home:
 
     async def _buttons(self, task: Task, *, theirs: bool) -> list[Block]:
         elements = []
-        thread = await self._stage.chats.threads.of(task.id)
+        thread = await self._stage.chats.threads.of(task.id, DOOR)
         there = thread is not None and thread.card and not thread.broken
         if thread is not None and there and (link := await self._link(thread.place.channel, thread.card)):
             elements.append(w.button("Open the thread", "honk:open", url=link))
@@ -160,7 +160,7 @@ class Home:
                 lines.append(
                     w.line(
                         w.link(page, f"{task.repository.name} {build.commit[:7]}"),
-                        f" · {shortened(task.instruction, 80)}",
+                        f" · {shortened(task.called, 80)}",
                     )
                 )
         return [w.text(w.bold("Builds")), w.rich(w.points(*lines))] if lines else []

@@ -6,7 +6,7 @@ from honk.domain.text import shortened
 from honk.domain.thread import Thread
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api
-from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import marker
 from honk.doors.slack.trouble import SlackDown, SlackRevoked
 from honk.errors import HonkError
@@ -25,20 +25,20 @@ async def tell_of_loss(thread: Thread, reason: str, api: Api, stage: Backstage) 
             raise
         except HonkError as error:
             _log.warning("nobody could be told that a thread is gone", task=thread.task, reason=error.message)
-    await stage.chats.threads.change(thread.task, broken=reason)
+    await stage.chats.threads.change(thread.task, DOOR, broken=reason)
 
 
 async def _tell(thread: Thread, reason: str, api: Api, stage: Backstage) -> None:
     threads = stage.chats.threads
-    saying = await threads.saying(thread.task, _KEY)
+    saying = await threads.saying(thread.task, DOOR, _KEY)
     if saying.message:
         return
     name, channel = marker(thread.task, _KEY), await api.direct(thread.asked_by)
     ts = await api.find_in_channel(channel, name) if saying.begun_before else ""
     if not ts:
         task = await stage.ports.tasks.get(thread.task)
-        words = f"I cannot write below “{shortened(task.instruction, 200)}” any more: {reason}."
+        words = f"I cannot write below “{shortened(task.called, 200)}” any more: {reason}."
         page, hint = stage.ports.previews.page(f"/tasks/{task.id}"), stage.ports.previews.hint()
         more: list[w.Part] = [" Here is how it goes on: ", w.link(page, "its page")] if page and not hint else []
         ts = await api.post(channel, w.notice(words), [w.text(words, *more, id=name)])
-    await threads.said(thread.task, _KEY, ts)
+    await threads.said(thread.task, DOOR, _KEY, ts)

@@ -59,7 +59,7 @@ def status_line(task: Task) -> w.Mrkdwn:
     return w.line(
         w.emoji(EMOJI[task.state]),
         " ",
-        shortened(task.instruction, 100),
+        shortened(task.called, 100),
         w.faint(f" ({SAYS[task.state]}, {task.repository.name})"),
     )
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from honk.domain.event import QuestionAsked
 from honk.domain.policy import Act
 from honk.domain.task import TaskId
-from honk.domain.thread import Delivery
+from honk.domain.thread import Delivery, Thread
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api
 from honk.doors.slack.asking import Asking
-from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.opening import verb_of
 from honk.doors.slack.payloads import Interaction
@@ -41,6 +41,8 @@ class Presses:
             "go": self._go,
             "choice": self._choice,
             "deploy": self._deploy,
+            "update": self._update,
+            "revert": self._revert,
             "repository": self._repository,
             "unlink": self._unlink,
             **dict.fromkeys(("mute", "unmute", "listen", "unlisten"), self._thread),
@@ -99,6 +101,18 @@ class Presses:
         caller = await self._people.linked(caller.user)
         await caller.service.retry(await self._of_turn(caller, value), point="deploy", id=_act(id))
 
+    async def _update(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        await caller.service.update(value, id=_act(id))
+
+    async def _revert(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        """The new task has its card in the same thread."""
+        found = await caller.service.find(value)
+        made = (await caller.service.revert(found.id, id=_act(id))).task
+        thread = await self._stage.chats.threads.of(found.id, DOOR)
+        if thread is not None:
+            await self._stage.chats.threads.add(Thread(task=made.id, place=thread.place, asked_by=caller.user))
+            self._telling.added(made.id)
+
     async def _repository(self, interaction: Interaction, caller: Caller, value: str, _: str) -> None:
         """The repository that was in doubt; the one who asked may say, nobody else for them."""
         id, _, address = value.partition(" ")
@@ -113,9 +127,9 @@ class Presses:
         await caller.service.app.allow(caller.person, Act.STEER, found)
         threads = self._stage.chats.threads
         if verb in {"mute", "unmute"}:
-            await threads.change(found.id, muted=verb == "mute")
+            await threads.change(found.id, DOOR, muted=verb == "mute")
         else:
-            await threads.change(found.id, listens=verb == "listen")
+            await threads.change(found.id, DOOR, listens=verb == "listen")
         self._telling.added(found.id)
 
     async def _unlink(self, interaction: Interaction, caller: Caller, _: str, __: str) -> None:
