@@ -226,7 +226,10 @@ query($owner: String!, $name: String!, $number: Int!, $after: String) {
     pullRequest(number: $number) {
       id isDraft mergeStateStatus
       reviewThreads(first: 1, after: $after) {
-        nodes { id isResolved viewerCanResolve comments(first: 10) { nodes { databaseId author { __typename login } } } }
+        nodes {
+          id isResolved viewerCanResolve
+          comments(first: 10) { nodes { databaseId author { __typename login } } }
+        }
         pageInfo { hasNextPage endCursor }
       }
     }
@@ -319,6 +322,21 @@ async def test_draft_auto_merge_and_queue(hub: Hub) -> None:
     await hub.graphql(enqueue, p=second["node_id"])
     tip = people.advance_queue(hub.repo)
     assert (await hub.get(f"{P}/pulls/2"))["merge_commit_sha"] == tip
+
+
+async def test_auto_merge_goes_through_the_queue(hub: Hub) -> None:
+    made, people = await hub.pull(), hub.fake.people
+    hub.fake.world.protect(hub.repo, checks=["build"], queue="squash")
+    enable = "mutation($p: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $p}) { actor { login } } }"
+    said = await hub.graphql(enable, p=made["node_id"])
+    assert said["data"]["enablePullRequestAutoMerge"] == {"actor": {"login": "honk[bot]"}}
+    running = people.check(hub.repo, made["head"]["sha"], "build", None)
+    assert people.advance_queue(hub.repo) is None
+    people.conclude(hub.repo, running, "success")
+    assert (await hub.get(f"{P}/pulls/1"))["auto_merge"] is None
+    assert people.advance_queue(hub.repo) == hub.repo.bare.branch("main")
+    off = "mutation($p: ID!) { disablePullRequestAutoMerge(input: {pullRequestId: $p}) { clientMutationId } }"
+    assert (await hub.graphql(off, p=made["node_id"]))["errors"][0]["type"] == "UNPROCESSABLE"
 
 
 async def test_a_signed_commit_on_a_branch(hub: Hub) -> None:

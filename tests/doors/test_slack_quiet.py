@@ -48,7 +48,7 @@ async def held_back(here: SlackWorld, ts: str, words: str = "Ready to merge") ->
     await here.card(ts, words)
     task = await here.task()
     while True:
-        thread = await here.world.store.chats.threads.of(task.id)
+        thread = await here.world.store.chats.threads.of(task.id, "slack")
         assert thread is not None
         log = await here.world.log(task)
         if thread.told and thread.told < log[-1].seq and words in (here.said(ts)[0].text + text_of(here.said(ts)[0])):

@@ -56,7 +56,7 @@ async def test_commands_presses_and_modals_ten_times(here: SlackWorld) -> None:
     await here.link("ada")
     await slack.command("ada", "general", "/honk", "fix the crash")
     await here.rests()
-    thread = await world.store.chats.threads.of((await here.task()).id)
+    thread = await world.store.chats.threads.of((await here.task()).id, "slack")
     assert thread is not None
     root = thread.place.root
     card = await here.message(root, "Ready to merge")

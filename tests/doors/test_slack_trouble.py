@@ -86,7 +86,7 @@ async def test_an_archived_channel_is_told_afterwards_what_it_missed(here: Slack
     assert "archived" in text_of(told) and "http://honk/tasks/" in str(told.blocks)
     ends.set()
     task = await here.rests()
-    thread = await here.world.store.chats.threads.of(task.id)
+    thread = await here.world.store.chats.threads.of(task.id, "slack")
     assert thread is not None and thread.broken
     await here.card(await here.ask(user="ben"), "Ready to merge")
     await slack.unarchive("ben", "music")

@@ -68,8 +68,8 @@ async def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> No
     assert _statements(path) == before
 
 
-async def test_chats_of_an_older_release_keep_their_threads_and_messages(tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/honk.db")
+async def test_chats_of_an_older_release_keep_their_threads_and_messages(database_url: str) -> None:
+    engine = sa.create_engine(database_url)
     with engine.begin() as connection:
         migrate(connection, "0003")
         connection.execute(sa.text("INSERT INTO people (id, name) VALUES ('p', '\"Ada\"')"))
@@ -82,7 +82,8 @@ async def test_chats_of_an_older_release_keep_their_threads_and_messages(tmp_pat
         connection.execute(
             sa.text(
                 "INSERT INTO threads (number, task, door, team, channel, root, asked_by, message, card, shown, told,"
-                " listens, muted, broken) VALUES (7, 't', 'slack', 'T', 'C', '1.0', 'U', '', '1.1', 'd', 3, 1, 0, '\"\"')"
+                " listens, muted, broken) "
+                " VALUES (7, 't', 'slack', 'T', 'C', '1.0', 'U', '', '1.1', 'd', 3, true, false, '\"\"')"
             )
         )
         connection.execute(sa.text("INSERT INTO sayings (task, key, message) VALUES ('t', 'card', '1.1')"))

@@ -11,7 +11,7 @@ from honk.domain.task import BUSY, Task, TaskId
 from honk.domain.text import shortened, visible
 from honk.domain.thread import Thread
 from honk.doors.slack.api import Api
-from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import SAYS
 
 #: Slack takes so much text at a time; more than the second is not told at once
@@ -96,7 +96,7 @@ class Assistant:
             if grown is not None:
                 return
         key = f"stream/{task.turn}/{number}"
-        if (await self._stage.chats.threads.saying(task.id, key)).begun_before:
+        if (await self._stage.chats.threads.saying(task.id, DOOR, key)).begun_before:
             return  # it may stand there already: nothing is said twice
         begun = await self._api.optional(
             "chat.startStream",
@@ -108,11 +108,11 @@ class Assistant:
         )
         if begun is not None:
             self.spoke(task.id)
-            await self._stage.chats.threads.said(task.id, key, str(begun.get("ts", "")))
+            await self._stage.chats.threads.said(task.id, DOOR, key, str(begun.get("ts", "")))
 
     async def _streams(self, task: Task) -> tuple[Mapping[str, str], list[str]]:
         """What was sent, and the keys of the turn's streams in their order."""
-        sent = await self._stage.chats.threads.sayings(task.id)
+        sent = await self._stage.chats.threads.sayings(task.id, DOOR)
         begins = f"stream/{task.turn}/"
         keys = [key for key, ts in sent.items() if ts and key.startswith(begins) and key[len(begins) :].isdigit()]
         return sent, sorted(keys, key=lambda key: int(key[len(begins) :]))
@@ -122,6 +122,6 @@ class Assistant:
         if not streams or f"{streams[-1]}/end" in sent:
             return
         key, ts = f"{streams[-1]}/end", sent[streams[-1]]
-        await self._stage.chats.threads.saying(task.id, key)
-        await self._stage.chats.threads.said(task.id, key, ts)
+        await self._stage.chats.threads.saying(task.id, DOOR, key)
+        await self._stage.chats.threads.said(task.id, DOOR, key, ts)
         await self._api.optional("chat.stopStream", channel=thread.place.channel, ts=ts)

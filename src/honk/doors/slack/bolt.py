@@ -18,11 +18,11 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from honk.doors.slack.api import Bot
-from honk.doors.slack.intake import NotKept
 from honk.doors.slack.names import delivery_id, lane_of
 from honk.doors.slack.payloads import Changed, Command, Interaction, Reaction, Said
 from honk.doors.slack.plain_words import stops, without_mention
 from honk.errors import HonkError
+from honk.service.intake import NotKept
 
 _log = structlog.get_logger()
 

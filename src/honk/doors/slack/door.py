@@ -27,7 +27,7 @@ from honk.doors.slack.bolt import LOST, bolt_app, of_workspace, shape_of
 from honk.doors.slack.commands import Commands
 from honk.doors.slack.hearing import Hearing
 from honk.doors.slack.home import Home
-from honk.doors.slack.intake import Intake, NotKept
+from honk.doors.slack.keeping import ways
 from honk.doors.slack.opening import Opening
 from honk.doors.slack.pacing import Pace
 from honk.doors.slack.payloads import Command, Interaction, Reaction, Said
@@ -38,6 +38,7 @@ from honk.doors.slack.submitting import Answer, Submitting
 from honk.doors.slack.telling import Telling
 from honk.doors.slack.trouble import SlackRefused
 from honk.errors import HonkError, Usage, first
+from honk.service.intake import Intake, NotKept
 
 _log = structlog.get_logger()
 
@@ -162,7 +163,7 @@ class SlackDoor:
             "press": presses.pressed,
             "command": commands.typed,
         }
-        self._intake = Intake(stage, handlers, self._gave_up)
+        self._intake = Intake(ways(stage, handlers, self._gave_up))
         hearing.accept = self._intake.accept
         self._asking, self._hearing = asking, hearing
         self._presses, self._commands = presses, commands
@@ -273,7 +274,7 @@ class SlackDoor:
             if task.state in BUSY | {State.WAITING}:
                 self._telling.gone(task.id, reason)
             else:
-                await self._stage.chats.threads.change(task.id, broken=reason)
+                await self._stage.chats.threads.change(task.id, DOOR, broken=reason)
 
     async def revoked(self, kind: str) -> None:
         """Somebody's token was, or the app is gone: whether it is this one's is asked of Slack itself."""

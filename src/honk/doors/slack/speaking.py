@@ -9,7 +9,7 @@ from honk.domain.thread import Thread
 from honk.doors.slack.announcing import Announcement
 from honk.doors.slack.api import Api
 from honk.doors.slack.assistant import Assistant
-from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.card import Shown, marker
 from honk.doors.slack.writing import Block, text
 from honk.errors import Defect, HonkError, Retryable
@@ -39,7 +39,7 @@ class Speaking:
 
     async def _say(self, thread: Thread, key: str, shown: Shown, *, card: bool) -> Thread:
         threads, place = self._stage.chats.threads, thread.place
-        saying = await threads.saying(thread.task, key)
+        saying = await threads.saying(thread.task, DOOR, key)
         name = marker(thread.task, key)
         ts = saying.message
         if not ts and saying.begun_before:
@@ -50,7 +50,9 @@ class Speaking:
                 raise Retryable("another server writes in this thread")
             ts = await self._send(thread, shown, name)
         if ts != saying.message or card:
-            thread = await threads.said(thread.task, key, ts, card=(shown.digest if sent else "") if card else None)
+            thread = await threads.said(
+                thread.task, DOOR, key, ts, card=(shown.digest if sent else "") if card else None
+            )
         return thread
 
     async def _send(self, thread: Thread, shown: Shown, name: str) -> str:
@@ -66,7 +68,7 @@ class Speaking:
     async def picture(self, thread: Thread, one: Announcement) -> None:
         """Uploads pictures at most once; without the scope for it they are left out."""
         threads, key = self._stage.chats.threads, f"{one.key}/pictures"
-        if (await threads.saying(thread.task, key)).begun_before:
+        if (await threads.saying(thread.task, DOOR, key)).begun_before:
             return
         paths = [(each, self._stage.ports.artifacts.path(each.digest)) for each in one.pictures]
         files = [(each.name, each.title, path) for each, path in paths if path.is_file()]
@@ -75,7 +77,7 @@ class Speaking:
                 await self._api.upload(thread.place.channel, thread.place.root, files, one.comment)
         except HonkError as error:
             _log.warning("pictures were not uploaded", task=thread.task, reason=error.message)
-        await threads.said(thread.task, key, "uploaded")
+        await threads.said(thread.task, DOOR, key, "uploaded")
 
 
 def _named(blocks: Sequence[Block], name: str) -> list[Block]:

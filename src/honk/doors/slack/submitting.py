@@ -16,14 +16,14 @@ from honk.doors.slack import modals
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api
 from honk.doors.slack.asking import Asked, Asking
-from honk.doors.slack.backstage import Backstage
+from honk.doors.slack.backstage import DOOR, Backstage
 from honk.doors.slack.hearing import Hearing
-from honk.doors.slack.intake import NotKept
 from honk.doors.slack.payloads import Interaction, View
 from honk.doors.slack.people import Caller, People, identity
 from honk.doors.slack.plain_words import remedy_of, said_of
 from honk.errors import HonkError, Usage
 from honk.service import Approval, HandOver, Reply, Review
+from honk.service.intake import NotKept
 
 _log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Submitting:
             await running
         except HonkError as error:
             words, task = said_of(error), modals.about(view.private_metadata).get("task", "")
-            thread = await self._stage.chats.threads.of(TaskId(task)) if task else None
+            thread = await self._stage.chats.threads.of(TaskId(task), DOOR) if task else None
             channel = thread.place.channel if thread else await self._api.direct(user)
             root = thread.place.root if thread else ""
             await self._api.whisper(channel, user, w.notice(words), [w.text(words[:2900])], thread=root)

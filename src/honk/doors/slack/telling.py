@@ -214,7 +214,7 @@ class Telling:
             return await self._bring_up(task)
         except SlackGone as error:
             _log.warning("a thread cannot be written to any more", task=task, reason=error.message)
-            if (thread := await self._stage.chats.threads.of(task)) is not None:
+            if (thread := await self._stage.chats.threads.of(task, DOOR)) is not None:
                 await tell_of_loss(thread, error.message, self._api, self._stage)
             self._gone.pop(task, None)
             return None
@@ -222,9 +222,9 @@ class Telling:
     async def _bring_up(self, task: TaskId) -> float | None:
         """Tells the place everything that is new; seconds after which it is to be looked at again, or None."""
         threads, now = self._stage.chats.threads, self._stage.ports.clock()
-        thread = await threads.claim(task, self._holder, now + _HELD)
+        thread = await threads.claim(task, DOOR, self._holder, now + _HELD)
         if thread is None:
-            if await threads.of(task) is None:
+            if await threads.of(task, DOOR) is None:
                 self._known.pop(task, None)
                 return None
             return 1.0
@@ -240,7 +240,7 @@ class Telling:
         finally:
             self._mine.pop(task, None)
             with anyio.move_on_after(1, shield=True):
-                await threads.release(task, self._holder)
+                await threads.release(task, DOOR, self._holder)
         return again
 
     async def _hold_on(self, task: TaskId) -> None:
@@ -258,7 +258,7 @@ class Telling:
         if time.monotonic() < self._mine.get(task, 0.0):
             return True
         until = self._stage.ports.clock() + _HELD
-        held = await self._stage.chats.threads.claim(task, self._holder, until) is not None
+        held = await self._stage.chats.threads.claim(task, DOOR, self._holder, until) is not None
         self._mine[task] = time.monotonic() + (_SURE if held else 0.0)
         return held
 
@@ -280,7 +280,7 @@ class Telling:
         shown = await self._change_card(thread, urgent=news)
         if shown is None:
             again = min(again or _SCARCE, _SCARCE)
-        await self._stage.chats.threads.told(task, told, thread.shown if shown is None else shown)
+        await self._stage.chats.threads.told(task, DOOR, told, thread.shown if shown is None else shown)
         self._follow(task, time.monotonic())
         return again
 
@@ -298,7 +298,7 @@ class Telling:
         The last changes that Slack permits are for news, not for what an agent is doing.
         """
         _, shown = await self._look_at(thread)
-        thread = await self._stage.chats.threads.of(thread.task) or thread
+        thread = await self._stage.chats.threads.of(thread.task, DOOR) or thread
         if shown.digest == thread.shown:
             return thread.shown
         if not urgent and thread.shown and self._api.pace.scarce("chat.update"):
