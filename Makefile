@@ -40,8 +40,8 @@ chaos: develop partners ## Killed at every step, then a real server at TRIALS ra
 	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_model.py $(ARGS)
 	@$(PY) tests/chaos/run.py --trials $(or $(TRIALS),300) $(if $(SEED),--seed $(SEED))
 
-fuzz: develop ## Thousands of strange requests to every route of the API and from Slack, none of which may meet a defect
-	@$(PY) -m pytest -m slow tests/doors/test_api_fuzz.py tests/doors/test_slack_http_fuzz.py $(ARGS)
+fuzz: develop ## Thousands of strange requests to every route of the API, from Slack and from GitHub, none of which may meet a defect
+	@$(PY) -m pytest -m slow tests/doors/test_api_fuzz.py tests/doors/test_slack_http_fuzz.py tests/doors/test_github_webhooks.py $(ARGS)
 
 postgres: develop partners ## Everything that touches the database, on a real PostgreSQL server
 	@$(PY) -m pytest -n 2 -k "postgresql or postgres" tests $(ARGS)

@@ -46,7 +46,7 @@ from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
-from honk.steps.propose import present, propose
+from honk.steps.propose import present, propose, show
 from honk.steps.settle import come_to_rest, settle, settle_landing
 from honk.steps.share import share
 from honk.steps.stop import stoppable, until_stopped
@@ -142,6 +142,7 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
                 last = await ports.tasks.turn(task.id, task.turn)
                 await once("share", Build, partial(share, task, last, made, ports=ports))
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
+        await once("report", bool, partial(show, task, head, verdict, ports=ports))
         outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)

@@ -78,7 +78,8 @@ async def test_suspended_and_removed(hub: Hub) -> None:
 async def test_what_people_may(hub: Hub) -> None:
     world = hub.fake.world
     ada, ben, eve = (world.personal_token(one) for one in ("ada", "ben", "eve"))
-    assert (await hub.get("/user", token=ada))["login"] == "ada"
+    me = await hub.call("GET", "/user", token=ada)
+    assert (me.json["login"], me.headers["x-oauth-scopes"]) == ("ada", "repo, workflow")
     assert (await hub.refused("GET", P, token="ghp_none"))[0] == 401
     assert (await hub.refused("GET", P, token=eve))[0] == 404
     assert (await hub.refused("GET", P, token=""))[0] == 404

@@ -218,6 +218,25 @@ async def test_webhooks_of_pull_requests(hub: Hub, taken: Taken) -> None:
     assert [one[0] for one in taken[5:]] == ["ping", "installation"]
 
 
+async def test_webhooks_of_an_installation(hub: Hub, taken: Taken) -> None:
+    world = hub.fake.world
+    other = world.repository("acme/other")
+    await world.hooks.settled()
+    taken.clear()
+    world.choose(hub.installation, [other])
+    given = world.user_token(hub.app, "ada")
+    world.revoke(hub.app, "ada")
+    await world.hooks.settled()
+    assert [(one[0], one[2]["action"]) for one in taken] == [
+        ("installation_repositories", "removed"),
+        ("github_app_authorization", "revoked"),
+    ]
+    assert taken[0][2]["repositories_removed"][0]["full_name"] == "acme/app"
+    assert (await hub.refused("GET", P))[0] == 404
+    assert (await hub.refused("GET", "/user", token=given.value))[0] == 401
+    await hub.get("/repos/acme/other")
+
+
 # GraphQL
 
 _THREADS = """

@@ -375,6 +375,17 @@ async def test_with_a_personal_token_honk_speaks_as_that_person(by_token: Github
     number = await by_token.issue("ada", "It crashes")
     id = await by_token.discussions.say(by_token.repository, number, "On it", "k")
     assert await by_token.discussions.say(by_token.repository, number, "Done", "k") == id
+    said = await by_token.discussions.remark(by_token.repository, id)
+    assert said is not None and said.author.own and said.text == "Done"
+
+
+async def test_with_a_personal_token_the_persons_own_words_are_a_persons(by_token: GithubTown) -> None:
+    number = await by_token.issue("bob", "It crashes")
+    id = await by_token.comment("bob", number, "@honk fix it")
+    said = await by_token.discussions.remark(by_token.repository, id)
+    assert said is not None and said.author.login == "bob" and not said.author.own
+    issue = await by_token.discussions.issue(by_token.repository, number)
+    assert issue is not None and not issue.author.own
 
 
 def test_the_mark_is_at_the_end_and_survives_any_key() -> None:

@@ -363,6 +363,14 @@ async def test_a_linked_person_approves_themselves(p: Placed) -> None:
     assert reviews(p) == [("bo", "APPROVED", p.head)]
 
 
+async def test_an_approval_that_a_person_gave_at_github_is_not_said_again(p: Placed) -> None:
+    link(p, "bo")
+    there = await p.opened()
+    p.hub.people.review("bo", p.repo, there.number, "APPROVED", "good")
+    await approve(p)
+    assert reviews(p) == [("bo", "APPROVED", p.head)]
+
+
 async def test_for_others_honk_says_so(p: Placed) -> None:
     await p.opened()
     for _ in range(2):

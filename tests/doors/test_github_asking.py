@@ -121,7 +121,7 @@ async def test_honk_does_not_push_to_a_persons_branch_and_says_so(here: GithubWo
     number = here.place.open_pull_request("ada", "A new list")
     here.place.comment("ada", number, "@honk fix the crash and push it to my branch")
     await here.deliver()
-    said = await here.said(number, "not set up to push")
+    said = await here.said(number, "push to no branch but my own")
     assert "propose the change against your branch" in said.text and await tasks(here) == 0
 
 

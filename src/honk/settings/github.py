@@ -97,8 +97,6 @@ class GithubSettings(BaseModel):
     bot_turns: Annotated[int, Field(ge=0, le=20)] = 3
     #: seconds between two looks for news; 0: webhooks alone; none: 60 where no webhook can come
     poll_seconds: Annotated[float, Field(ge=0)] | None = None
-    #: whether Honk pushes to the branch of a person's own pull request when they ask for it
-    push_to_people: bool = False
     #: whether a merge that must wait for checks is left to GitHub's auto-merge
     auto_merge: bool = False
 

@@ -1,6 +1,7 @@
 """Fakes of the world outside: the forge, previews, policy, and the artifacts' shelf."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,8 +73,11 @@ class FakeForge:
         #: merges wait in a queue until a test lets them through, or throws them out
         self.queues = False
         self.queued: set[TaskId] = set()
+        #: what somebody does, once, while a method of that name is at work
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def publish(self, repository: Repository, branch: str, commit: Sha, *, over: Sha | None) -> Published:
+        await self._interrupted("publish")
         tip = self._code.branches.get(branch)
         if self.refuses:
             return Published(commit=commit, refused=self.refuses)
@@ -83,6 +87,7 @@ class FakeForge:
         return Published(commit=commit)
 
     async def find(self, repository: Repository, task: TaskId) -> PullRequest | None:
+        await self._interrupted("find")
         there = await self._records.pull_request(task)
         if there is None or not self.serves:
             return there
@@ -148,6 +153,10 @@ class FakeForge:
             repository.key, replace(pull_request, head=head, state=PullRequestState.MERGED)
         )
         return Merged(commit=done)
+
+    async def _interrupted(self, method: str) -> None:
+        if (does := self.meanwhile.pop(method, None)) is not None:
+            await does()
 
     def _merged(self, base: str, head: Sha) -> Sha | None:
         """The merge that brought the head in, if the base has it."""

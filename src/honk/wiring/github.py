@@ -164,7 +164,6 @@ def github_door(house: Host, github: Github) -> GithubDoor:
             bots=wanted.bot_turns,
             asking_bots=wanted.bots,
             poll=poll_seconds(house.settings),
-            push_to_people=wanted.push_to_people,
         ),
     )
     return GithubDoor(

@@ -4,12 +4,12 @@ import os
 
 from honk.adapters.git.mirror import sha
 from honk.adapters.git.repositories import GitRepositories
-from honk.adapters.github.target import Entry, Written
+from honk.adapters.github.contents import Entry, Written
 from honk.domain.repository import Repository, Sha
 
 
 class MirrorContents:
-    """Implements `honk.adapters.github.target.Contents` on the mirrors of `repositories`."""
+    """Implements `honk.adapters.github.contents.Contents` on the mirrors of `repositories`."""
 
     def __init__(self, repositories: GitRepositories) -> None:
         self._repositories = repositories

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import anyio
 
-from honk.adapters.embedded.target import PullRequests, Target
 from honk.domain.person import Person
 from honk.domain.pull_request import (
     Comment,
@@ -24,6 +23,7 @@ from honk.domain.task import TaskId
 from honk.domain.text import one_line
 from honk.errors import Defect, ForgeRefused, RepositoryUnusable, Retryable
 from honk.ports import Clock
+from honk.ports.git_target import PullRequests, Target
 
 _OWN = "honk/"
 _TRIES = 2

@@ -11,7 +11,7 @@ from honk.adapters.github.api import Api
 from honk.adapters.github.own import Own
 from honk.adapters.github.places import Places
 from honk.adapters.github.polling import News
-from honk.adapters.github.reading import every, read
+from honk.adapters.github.reading import Voice, every, read
 from honk.adapters.github.talk import (
     CommentShape,
     EventShape,
@@ -78,7 +78,7 @@ class GithubDiscussions:
         return Permission.NONE
 
     async def issue(self, repository: Repository, number: int) -> Issue | None:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         try:
             answer = await self._api.get(f"/repos/{of}/issues/{number}", of=of)
             found = read(IssueShape, answer.json, f"{of}#{number}")
@@ -92,7 +92,7 @@ class GithubDiscussions:
         return found.issue(own, read(PullShape, pull.json, f"{of}#{number}"))
 
     async def remark(self, repository: Repository, id: str) -> Remark | None:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         kind, _, number = id.partition("/")
         if kind not in _COMMENTS or not number.isdecimal():
             return None
@@ -105,13 +105,13 @@ class GithubDiscussions:
         return read(CommentShape, answer.json, "a comment").remark(own)
 
     async def remarks(self, repository: Repository, number: int, *, limit: int = 100) -> tuple[Remark, ...]:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         whole = [one.remark(own) for one in await self._comments(of, number)]
         lines = [one.remark(own) for one in await self._lines(of, number)]
         return tuple(sorted([*whole, *lines], key=lambda one: one.at)[-limit:])
 
     async def review(self, repository: Repository, number: int, id: str) -> Review | None:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         if not id.isdecimal():
             return None
         try:
@@ -122,7 +122,7 @@ class GithubDiscussions:
         return read(ReviewShape, answer.json, "a review").review(number, own, lines)
 
     async def reviews(self, repository: Repository, number: int) -> tuple[Review, ...]:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         try:
             listed = await self._api.pages(f"/repos/{of}/pulls/{number}/reviews", of=of)
         except Absent:
@@ -132,7 +132,7 @@ class GithubDiscussions:
         return tuple(one for one in found if one is not None and one.state is not ReviewState.PENDING)
 
     async def labelled(self, repository: Repository, number: int) -> tuple[Labelled, ...]:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         try:
             listed = await self._api.pages(f"/repos/{of}/issues/{number}/events", of=of, limit=_MANY)
         except Absent:
@@ -141,7 +141,7 @@ class GithubDiscussions:
         return tuple(one for one in found if one is not None)[-_OCCASIONS:]
 
     async def say(self, repository: Repository, number: int, text: str, key: str) -> str:
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         there = next((one for one in await self._comments(of, number) if _said(one, key, own)), None)
         body = marked(text, key)
         if there is None:
@@ -155,7 +155,7 @@ class GithubDiscussions:
         """Answers are to the first remark of a thread: GitHub takes none to an answer."""
         if not remark.startswith("line/"):
             return await self.say(repository, number, text, key)
-        of, own = self._places.of(repository), await self._own.login()
+        of, own = self._places.of(repository), await self._own.voice()
         there = next((one for one in await self._lines(of, number) if _said(one, key, own)), None)
         body = marked(text, key)
         if there is None:
@@ -233,6 +233,6 @@ class GithubDiscussions:
         return every(LineShape, listed, f"the comments on lines of {of}#{number}")
 
 
-def _said(comment: CommentShape | LineShape, key: str, own: str) -> bool:
+def _said(comment: CommentShape | LineShape, key: str, own: Voice) -> bool:
     """Whether Honk said it under that key: a mark that somebody else wrote counts for nothing."""
-    return comment.user is not None and comment.user.author(own).own and bears(comment.body, key)
+    return own.author(comment.user, comment.body).own and bears(comment.body, key)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from honk.adapters.github.api import Api
+from honk.adapters.github.contents import Contents
 from honk.adapters.github.dressing import Dressing
 from honk.adapters.github.merging import Merging
 from honk.adapters.github.obstacles import Obstacles
@@ -17,7 +18,6 @@ from honk.adapters.github.pull_requests import Pulls
 from honk.adapters.github.reviewing import Approval, Reviewing
 from honk.adapters.github.signing import Signing
 from honk.adapters.github.site import Sites
-from honk.adapters.github.target import Contents, PullRequests, Target
 from honk.adapters.github.users import UserTokens
 from honk.domain.person import Person
 from honk.domain.pull_request import (
@@ -33,6 +33,7 @@ from honk.domain.task import TaskId
 from honk.errors import ForgeRefused, RepositoryUnusable, Retryable
 from honk.ports import Clock
 from honk.ports.ci import Ci
+from honk.ports.git_target import PullRequests, Target
 
 #: seconds in which GitHub must answer a question that nothing depends on
 _GLANCE = 5.0

@@ -15,7 +15,6 @@ from honk.adapters.github.proposing import Proposing
 from honk.adapters.github.pull_requests import Pull, Pulls
 from honk.adapters.github.reviewing import Reviewing
 from honk.adapters.github.site import Site, rules, said
-from honk.adapters.github.target import Target
 from honk.adapters.github.trouble import Absent, GithubRefused
 from honk.domain.pull_request import (
     Merged,
@@ -29,6 +28,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
 from honk.errors import ForgeRefused, RepositoryUnusable, Retryable
+from honk.ports.git_target import Target
 
 _log = structlog.get_logger()
 _QUEUE = (

@@ -1,7 +1,7 @@
 """As whom Honk is seen on GitHub."""
 
 from honk.adapters.github.api import Api
-from honk.adapters.github.reading import Login, Shape, Text, read
+from honk.adapters.github.reading import Login, Shape, Text, Voice, read
 from honk.domain.discussion import Author
 
 
@@ -33,6 +33,10 @@ class Own:
             user = "" if slug else read(Login, (await self._api.get("/user")).json, "Honk's own account").login
             self._login = user or f"{slug}[bot]"
         return self._login
+
+    async def voice(self) -> Voice:
+        """How its words are told from those of others."""
+        return Voice(await self.login(), shared=not await self.slug())
 
     async def author(self) -> Author:
         return Author(login=await self.login(), bot=bool(await self.slug()), own=True)

@@ -28,8 +28,8 @@ class News:
         comments = await self._changed(CommentShape, of, "issues/comments", since)
         lines = await self._changed(LineShape, of, "pulls/comments", since)
         issues = await self._changed(IssueShape, of, "issues", since, state="all")
-        hints = [_remark(of, one.remark("").number, f"comment/{one.id}") for one in comments]
-        hints += [_remark(of, one.remark("").number, f"line/{one.id}") for one in lines]
+        hints = [_remark(of, one.number, f"comment/{one.id}") for one in comments]
+        hints += [_remark(of, one.number, f"line/{one.id}") for one in lines]
         for one in issues:
             hints += await self._of_issue(of, one, since)
         return tuple(dict.fromkeys(hints)), _next(since, comments, lines, issues)

@@ -12,13 +12,13 @@ from honk.adapters.github.api import Api
 from honk.adapters.github.pull_requests import Pulls
 from honk.adapters.github.signing import Signing
 from honk.adapters.github.site import Site, Sites, rules
-from honk.adapters.github.target import Target
 from honk.adapters.github.trouble import GithubRefused
 from honk.domain.pull_request import Published
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.text import one_line
 from honk.errors import Defect, ForgeRefused, RepositoryUnusable
+from honk.ports.git_target import Target
 
 OWN = "honk/"
 _WORKFLOW = re.compile(r"(?:create or update|update) workflow [`'\"]?([^`'\"\s]+)", re.I)

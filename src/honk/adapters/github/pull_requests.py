@@ -9,12 +9,12 @@ from dataclasses import replace
 from honk.adapters.github.api import Api
 from honk.adapters.github.reading import GHOST, Login, Shape, Text, read
 from honk.adapters.github.site import Site
-from honk.adapters.github.target import PullRequests
 from honk.adapters.github.texts import NO_DRAFT, task_mark
 from honk.adapters.github.trouble import Absent
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
+from honk.ports.git_target import PullRequests
 
 _CALM = "mutation($id:ID!){disablePullRequestAutoMerge(input:{pullRequestId:$id}){pullRequest{number}}}"
 

@@ -1,6 +1,7 @@
 """GitHub's answers → plain values, leniently: fields that nobody asked for are passed over, null is nothing."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeVar
 
@@ -36,13 +37,27 @@ class Login(Shape):
     login: Text = ""
     type: Text = ""
 
-    def author(self, own: str) -> Author:
-        """As a noun; `own` is Honk's login. Logins are the same in any case of their letters."""
-        return Author(login=self.login, bot=self.type == "Bot", own=self.login.lower() == own.lower())
-
 
 #: Whose account is gone: GitHub shows null, and "ghost" on its pages.
 GHOST = Login(login="ghost", type="User")
+#: How the mark begins with which each comment of Honk's ends.
+MARK = "<!-- honk: "
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The account that Honk speaks by. One by a personal token is shared: only marked words are Honk's there."""
+
+    login: str
+    shared: bool = False
+
+    def author(self, user: Login | None, body: str = "") -> Author:
+        """Who said it. Logins are the same in any case of their letters."""
+        user = user or GHOST
+        own = user.login.lower() == self.login.lower()
+        own = own and (not self.shared or body.rstrip().rpartition("\n")[2].startswith(MARK))
+        return Author(login=user.login, bot=user.type == "Bot", own=own)
+
 
 S = TypeVar("S", bound=Shape)
 

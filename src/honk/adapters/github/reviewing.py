@@ -30,6 +30,9 @@ class _Said(Shape):
     id: int
     body: Text = ""
     user: Login | None = None
+    #: of a review: what its reviewer decided, and on which commit
+    state: Text = ""
+    commit_id: Text = ""
 
     @property
     def by(self) -> str:
@@ -107,11 +110,15 @@ class Reviewing:
             await self.comment(site, pull, approval.task, approval.told, approval.key)
 
     async def _approved(self, site: Site, pull: Pull, approval: Approval) -> bool:
-        """Whether it was said before: by Honk, or by the person's own account."""
-        own = {(await self.own.login()).lower(), (login_of(approval.by) or "").lower()}
+        """Whether it was said before: by Honk, or by the person themselves, also where Honk had no part in that."""
+        person = (login_of(approval.by) or "").lower()
+        own = {(await self.own.login()).lower(), person}
         path = f"{site.path}/pulls/{pull.number}/reviews"
         reviews = every(_Said, await self.api.pages(path, of=site.full_name, limit=3000), "the reviews")
-        return any(one.by in own and bears(one.body, approval.key) for one in reviews)
+        if any(one.by in own and bears(one.body, approval.key) for one in reviews):
+            return True
+        theirs = [one for one in reviews if person and one.by == person and one.commit_id == approval.head]
+        return any(one.state == "APPROVED" for one in theirs)
 
     async def _keep(self, task: TaskId, text: str, key: str) -> None:
         await self.pulls.records.save_comment(Comment(task=task, key=key, text=text, at=self.clock()))

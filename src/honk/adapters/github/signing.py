@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from honk.adapters.github.api import Api
+from honk.adapters.github.contents import Contents, Entry, Written
 from honk.adapters.github.reading import Shape, read
 from honk.adapters.github.site import Site
-from honk.adapters.github.target import Contents, Entry, Written
 from honk.adapters.github.trouble import Absent, GithubRefused
 from honk.domain.repository import Repository, Sha
 from honk.errors import ForgeRefused

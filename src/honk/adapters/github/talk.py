@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from honk.adapters.github.reading import GHOST, Login, OrNone, Shape, Text
+from honk.adapters.github.reading import MARK, Login, OrNone, Shape, Text, Voice
 from honk.domain.discussion import Issue, Labelled, Remark, Review, ReviewState
 from honk.domain.repository import Sha
 
@@ -42,11 +42,16 @@ class CommentShape(Shape):
     created_at: datetime
     updated_at: datetime
 
-    def remark(self, own: str) -> Remark:
-        author = (self.user or GHOST).author(own)
+    @property
+    def number(self) -> int:
+        """Of the issue or pull request."""
+        return _number(self.issue_url)
+
+    def remark(self, own: Voice) -> Remark:
+        author = own.author(self.user, self.body)
         return Remark(
             id=f"comment/{self.id}",
-            number=_number(self.issue_url),
+            number=self.number,
             author=author,
             text=unmarked(self.body) if author.own else self.body,
             url=self.html_url,
@@ -75,13 +80,18 @@ class LineShape(Shape):
     created_at: datetime
     updated_at: datetime
 
-    def remark(self, own: str) -> Remark:
+    @property
+    def number(self) -> int:
+        """Of the pull request."""
+        return _number(self.pull_request_url)
+
+    def remark(self, own: Voice) -> Remark:
         """`line` is null once the change has moved on; where it was said still counts."""
-        author = (self.user or GHOST).author(own)
+        author = own.author(self.user, self.body)
         whole = self.subject_type == "file"
         return Remark(
             id=f"line/{self.id}",
-            number=_number(self.pull_request_url),
+            number=self.number,
             author=author,
             text=unmarked(self.body) if author.own else self.body,
             url=self.html_url,
@@ -105,7 +115,7 @@ class ReviewShape(Shape):
     #: not there before it is handed in
     submitted_at: datetime | None = None
 
-    def review(self, number: int, own: str, lines: list[LineShape]) -> Review | None:
+    def review(self, number: int, own: Voice, lines: list[LineShape]) -> Review | None:
         """None for a state that is not known here."""
         state = self.state.lower()
         if state not in set(ReviewState):
@@ -113,7 +123,7 @@ class ReviewShape(Shape):
         return Review(
             id=str(self.id),
             number=number,
-            author=(self.user or GHOST).author(own),
+            author=own.author(self.user, self.body),
             state=ReviewState(state),
             head=Sha(self.commit_id),
             text=self.body,
@@ -149,12 +159,12 @@ class IssueShape(Shape):
         """Of those it is assigned to."""
         return tuple(one.login for one in self.assignees)
 
-    def issue(self, own: str, pull: "PullShape | None" = None) -> Issue:
+    def issue(self, own: Voice, pull: "PullShape | None" = None) -> Issue:
         plain = Issue(
             number=self.number,
             title=self.title,
             text=self.body,
-            author=(self.user or GHOST).author(own),
+            author=own.author(self.user),
             url=self.html_url,
             open=self.state == "open",
             labels=self.names(),
@@ -199,7 +209,7 @@ class EventShape(Shape):
     label: LabelShape | None = None
     created_at: datetime = _NEVER
 
-    def labelled(self, number: int, own: str) -> Labelled | None:
+    def labelled(self, number: int, own: Voice) -> Labelled | None:
         """None for what is neither a label put on nor an assignment."""
         if self.event == "labeled" and self.label is not None:
             by, what = self.actor, self.label.name
@@ -207,7 +217,7 @@ class EventShape(Shape):
             by, what = self.assigner or self.actor, self.assignee.login
         else:
             return None
-        return Labelled(number=number, id=str(self.id), by=(by or GHOST).author(own), what=what, at=self.created_at)
+        return Labelled(number=number, id=str(self.id), by=own.author(by), what=what, at=self.created_at)
 
 
 class RoleShape(Shape):
@@ -236,12 +246,12 @@ def same(body: str, other: str) -> bool:
 
 def unmarked(body: str) -> str:
     """What Honk wrote, without the mark."""
-    text, found, mark = body.rstrip().rpartition("<!-- honk: ")
+    text, found, mark = body.rstrip().rpartition(MARK)
     return text.rstrip() if found and mark.endswith("-->") and "\n" not in mark else body
 
 
 def _mark(key: str) -> str:
-    return f"<!-- honk: {quote(key, safe='/:.')} -->"
+    return f"{MARK}{quote(key, safe='/:.')} -->"
 
 
 def _number(url: str) -> int:

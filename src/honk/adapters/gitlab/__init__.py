@@ -4,7 +4,6 @@ from honk.adapters.gitlab.ci import GitlabCi
 from honk.adapters.gitlab.credentials import GitlabCredentials
 from honk.adapters.gitlab.forge import GitlabForge
 from honk.adapters.gitlab.server import Server
-from honk.adapters.gitlab.target import PullRequests, Target
 from honk.adapters.gitlab.trouble import Absent, GitlabRefused, RateLimited
 
 __all__ = [
@@ -13,8 +12,6 @@ __all__ = [
     "GitlabCredentials",
     "GitlabForge",
     "GitlabRefused",
-    "PullRequests",
     "RateLimited",
     "Server",
-    "Target",
 ]

@@ -10,7 +10,6 @@ import anyio
 
 from honk.adapters.gitlab import merging, reading
 from honk.adapters.gitlab.server import Project, Server
-from honk.adapters.gitlab.target import PullRequests, Target
 from honk.adapters.gitlab.trouble import Absent, GitlabRefused
 from honk.domain.person import Person
 from honk.domain.pull_request import (
@@ -27,6 +26,7 @@ from honk.domain.repository import Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.text import one_line
 from honk.errors import Defect, ForgeRefused, RepositoryUnusable, Retryable
+from honk.ports.git_target import PullRequests, Target
 
 _OWN = "honk/"
 #: seconds in which GitLab must answer a question that nothing depends on

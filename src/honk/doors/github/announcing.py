@@ -23,7 +23,7 @@ class Announcement:
 
 
 def announcements(fresh: Sequence[Event], log: Sequence[Event], thread: Thread, name: str) -> Iterator[Announcement]:
-    """A question, a plan, a refused merge, a deployment that failed or did not begin; for whoever asked."""
+    """A question, a plan, a refused merge, a deployment that waits, failed or did not begin; for whoever asked."""
     to = f"@{thread.asked_by} " if thread.asked_by and not thread.asked_by.endswith("[bot]") else ""
     for event in fresh:
         text = _broke_off(event, log, name) or _text(event, name)
@@ -44,6 +44,9 @@ def _text(event: Event, name: str) -> str:
         case events.MergeRefused(reason=reason, remedy=remedy):
             helps = remedy_of(remedy, name)
             return " ".join(["Not merged:", sentence(plain(reason)), *([sentence(helps)] if helps else [])])
+        case events.DeploymentWaits(reason=reason, url=url) as waits if reason:
+            where = f"\n\n{url}" if url else ""
+            return f"The deployment to {plain(waits.environment)} {plain(reason)}.{where}"
         case events.DeploymentFinished(state="failed") as finished:
             where = plain(finished.environment)
             return f"The deployment to {where} failed: the version before is still live."

@@ -58,9 +58,14 @@ class Claim:
 
 
 def turned(event: Event, log: Sequence[Event]) -> Turned | None:
-    """The turn that ended with this event; None for a landing that ended, and for everything else."""
+    """The turn that ended with this event; None for a landing that ended, and for everything else.
+
+    The forge's checks end it once more where they let it pass; what they refuse goes on in another turn.
+    """
     settled = event.data
     if not isinstance(settled, events.TaskSettled) or settled.state in _LANDED or _landed(event, log):
+        return None
+    if settled.outcome == "fail" and not _worked(event, log):
         return None
     of_it = [one.data for one in log if one.turn == event.turn and one.seq <= event.seq]
     summaries = [one.summary for one in of_it if isinstance(one, events.AgentFinished)]
@@ -74,6 +79,16 @@ def turned(event: Event, log: Sequence[Event]) -> Turned | None:
         commit=(heads[-1] if heads else taken[-1].commit) if taken else "",
         files=tuple(dict.fromkeys(path for one in taken for path in one.files)),
     )
+
+
+def _worked(event: Event, log: Sequence[Event]) -> bool:
+    """Whether an agent came to its end since something was settled before."""
+    for one in reversed([each for each in log if each.seq < event.seq]):
+        if isinstance(one.data, events.TaskSettled):
+            return False
+        if isinstance(one.data, events.AgentFinished):
+            return True
+    return True
 
 
 def _landed(event: Event, log: Sequence[Event]) -> bool:

@@ -94,10 +94,7 @@ class Asking:
         """What is wanted, and how."""
         said = wishes(asked.words)
         if wants_push(asked.words) and asked.issue.pull_request:
-            if self._stage.choices.push_to_people:
-                reason = "I cannot push to another branch than my own so far"
-            else:
-                reason = "I am not set up to push to people's own branches"
+            reason = "I push to no branch but my own"
             raise NotNow(reason, "ask without that, and I propose the change against your branch")
         if said.instruction.strip():
             return said

@@ -35,8 +35,6 @@ class Choices:
     asking_bots: tuple[str, ...] = ()
     #: seconds between two looks for what is new, where no webhook can reach; 0 for none
     poll: float = 60.0
-    #: whether the operator lets Honk push to a person's own branch; no flow does so far, and whoever asks is told
-    push_to_people: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

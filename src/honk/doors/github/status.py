@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 
 from honk.domain.event import QuestionAsked
-from honk.domain.task import State
+from honk.domain.task import LANDING, State
 from honk.domain.text import plain, shortened
 from honk.domain.verdict import Answer, Finding, Verdict
 from honk.doors.github.plain_words import reason_of, sentence
-from honk.views import Card
+from honk.views import Card, checks_line
 from honk.views.moves import Move, moves
 
 _SAYS = {
@@ -48,7 +48,7 @@ _WORDS = {
 def status_of(card: Card, name: str, hint: str = "", asked: QuestionAsked | None = None) -> str:
     """The comment, in Markdown. Foreign words in it name nobody and hold no HTML."""
     parts = [f"**{_standing(card)}** · {_words(card.task.options.title or card.task.instruction, 200)}"]
-    details = [*_pull_request(card), *_verdict(card.verdict, card.task.state)]
+    details = [*_pull_request(card), *_verdict(card.verdict, card.task.state), *_at_the_forge(card)]
     if card.task.state is State.DEPLOYED and card.production and not hint:
         details.append(f"Live at {card.production}")
     details += [_words(one, 300) for one in card.notes[-_NOTES:] if one]
@@ -90,6 +90,14 @@ def _verdict(verdict: Verdict | None, state: State) -> list[str]:
     if verdict.pending:
         lines.append("Not answered yet: " + _words(", ".join(verdict.pending), 200))
     return [one for one in lines if one]
+
+
+def _at_the_forge(card: Card) -> list[str]:
+    """Its checks, while there is something to say of them, and who approved the head."""
+    seen = card.checks
+    open_ = seen is not None and card.task.state not in LANDING and bool(seen.running or seen.failed)
+    lines = [f"Checks: {_words(checks_line(seen), 300)}"] if seen is not None and open_ else []
+    return [*lines, *([f"Approved by {_words(', '.join(card.approved_by), 200)}"] if card.approved_by else [])]
 
 
 def _says(card: Card, name: str, asked: QuestionAsked | None) -> str:

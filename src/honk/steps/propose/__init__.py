@@ -8,7 +8,7 @@ from functools import partial
 
 from honk.domain.attempt import Attempt, Change
 from honk.domain.codeowners import PLACES, owners
-from honk.domain.event import PullRequestOpened, PullRequestUpdated, TaskNoted
+from honk.domain.event import ChangeTaken, PullRequestOpened, PullRequestUpdated, TaskNoted
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.pull_request_text import TEMPLATES, composed, renewed, titled
 from honk.domain.repository import Base, Sha
@@ -52,7 +52,7 @@ async def propose(
         pull_request = await ports.forge.update(task.repository, changed)
     await _tell(task, turn, pull_request, ports=ports)
     if verdict is not None:
-        await report(task, head, verdict, attempt.change, ports=ports)
+        await report(task, head, verdict, frozenset(one.path for one in attempt.change.files), ports=ports)
     return pull_request
 
 
@@ -80,11 +80,18 @@ async def present(task: Task, *, ports: Ports) -> PullRequest | None:
     return made
 
 
-async def report(task: Task, head: Sha, verdict: Verdict, change: Change | None, *, ports: Ports) -> None:
+async def show(task: Task, head: Sha, verdict: Verdict, *, ports: Ports) -> bool:
+    """The verdict on that head, as the forge's checks have answered by now."""
+    log = await ports.events.read(task.id)
+    taken = next((one.data for one in reversed(log) if isinstance(one.data, ChangeTaken)), None)
+    await report(task, head, verdict, frozenset(taken.files if taken is not None else ()), ports=ports)
+    return True
+
+
+async def report(task: Task, head: Sha, verdict: Verdict, paths: frozenset[str], *, ports: Ports) -> None:
     """Shows the verdict at the forge, beside its own checks, where it has any. A refusal is told, once."""
     if not await ports.ci.watches(task.repository):
         return
-    paths = frozenset(one.path for one in change.files) if change is not None else frozenset()
     try:
         places = annotations(verdict, paths)
         await ports.ci.report(task.repository, head, verdict, key=f"{task.id}/{head}", annotations=places)

@@ -12,6 +12,7 @@ It is written from GitHub's public documentation (https://docs.github.com) and i
 at `hub.url` as on a GitHub Enterprise Server (`/api/v3`, GraphQL at `/api/graphql`), everything else at `hub.web`.
 """
 
+from honk.testing.fake_github.accounts import EVENTS, PERMISSIONS
 from honk.testing.fake_github.hooks import Delivery
 from honk.testing.fake_github.limits import Limits, Trouble
 from honk.testing.fake_github.machines import Machines
@@ -31,7 +32,7 @@ from honk.testing.fake_github.records import (
     Token,
 )
 from honk.testing.fake_github.server import FakeGitHub
-from honk.testing.fake_github.world import EVENTS, PERMISSIONS, Request, World
+from honk.testing.fake_github.world import Request, World
 
 __all__ = [
     "EVENTS",

@@ -195,11 +195,8 @@ def granted(world: "World", who: Who, repo: Repo) -> dict[str, str] | None:
     if who.token.repositories is not None and repo.id not in who.token.repositories:
         return None
     # what was taken away from the installation is gone from its tokens too
-    return {
-        name: level
-        for name, level in who.token.permissions.items()
-        if holds(installation.permissions, f"{name}:{level}")
-    }
+    have = installation.permissions
+    return {name: min(level, have.get(name, "none"), key=LEVELS.index) for name, level in who.token.permissions.items()}
 
 
 def _by_role(world: "World", who: Who, repo: Repo, route: Route) -> None:

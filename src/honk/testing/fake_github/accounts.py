@@ -8,6 +8,38 @@ Json = dict[str, Any]
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
 LEVELS = ("none", "read", "write", "admin")
+#: everything that an app of Honk's kind may be given
+PERMISSIONS = {
+    "actions": "write",
+    "administration": "read",
+    "checks": "write",
+    "contents": "write",
+    "deployments": "write",
+    "environments": "read",
+    "issues": "write",
+    "members": "read",
+    "merge_queues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+    "workflows": "write",
+}
+EVENTS = [
+    "check_run",
+    "check_suite",
+    "deployment_status",
+    "issue_comment",
+    "issues",
+    "merge_group",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+    "push",
+    "status",
+    "workflow_job",
+    "workflow_run",
+]
 
 
 @dataclass(eq=False)

@@ -110,9 +110,7 @@ def account_installation(call: Call) -> Reply:
 def me(call: Call) -> Reply:
     if call.who.kind == "installation":
         raise Refused(403, "Resource not accessible by integration")
-    scopes = call.who.token.scopes if call.who.token else set()
-    headers = {"X-OAuth-Scopes": ", ".join(sorted(scopes))} if call.who.kind == "personal" else {}
-    return Reply(body=shapes.public_user(call.world, call.who.person), headers=headers)
+    return Reply(body=shapes.public_user(call.world, call.who.person))
 
 
 def my_installations(call: Call) -> Reply:

@@ -6,7 +6,7 @@ By https://docs.github.com/en/rest/checks and https://docs.github.com/en/rest/co
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from honk.testing.fake_github import merging, shapes_checks
+from honk.testing.fake_github import merging, shapes_checks, shapes_git
 from honk.testing.fake_github.records import Account, App, CheckRun, Json, Repo, Status, Suite
 from honk.testing.fake_github.wire import Call, Refused, Reply, Route, absent, malformed, paged
 
@@ -49,7 +49,7 @@ def add_check(
 
 
 def _stamp(world: "World", one: CheckRun) -> None:
-    if one.status != "queued" and one.started_at is None:
+    if one.started_at is None:
         one.started_at = world.now()
     if one.status == "completed" and one.completed_at is None:
         one.completed_at = world.now()
@@ -234,8 +234,9 @@ def add_status(  # noqa: PLR0913 - what a status has
         **shapes_checks.status(world, repo, made),
         "sha": sha,
         "name": repo.full_name,
+        "commit": shapes_git.commit(world, repo, sha),
         "branches": [
-            {"name": name.removeprefix("refs/heads/"), "commit": {"sha": tip}, "protected": False}
+            shapes_git.short_branch(world, repo, name.removeprefix("refs/heads/"), tip)
             for name, tip in repo.bare.refs().items()
             if tip == sha
         ],

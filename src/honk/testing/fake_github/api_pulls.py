@@ -162,22 +162,22 @@ def _reviewers(call: Call, issue: Issue) -> list[Account]:
     for login in call.names("reviewers"):
         one = call.world.accounts.get(login.lower())
         if one is None or not access.at_least(access.role(call.world, one, call.repo), "read"):
-            raise _no_reviewer()
+            raise _no_reviewer(call.repo.full_name)
         if one.type == "Bot" or access.role(call.world, one, call.repo) == "none":
-            raise _no_reviewer()
+            raise _no_reviewer(call.repo.full_name)
         if one is issue.user:
             raise Refused(422, "Review cannot be requested from pull request author.")
         if call.repo.owner.type != "Organization" and one.login not in call.repo.collaborators:
-            raise _no_reviewer()
+            raise _no_reviewer(call.repo.full_name)
         found.append(one)
     return found
 
 
-def _no_reviewer() -> Refused:
+def _no_reviewer(name: str) -> Refused:
     words = (
         "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a "
     )
-    return Refused(422, f"{words}collaborator of the {{owner}}/{{repo}} repository.")
+    return Refused(422, f"{words}collaborator of the {name} repository.")
 
 
 def request_reviewers(call: Call) -> Reply:

@@ -112,9 +112,42 @@ class Hooks:
             ]
         self._send(installation.app, "installation", payload, installation=installation.id)
 
+    def chosen(self, installation: Installation, before: set[int] | None) -> None:
+        """Other repositories than before: what came and what went."""
+        every = {one.id for one in self.world.repos.values() if one.owner is installation.account}
+        old, new = before if before is not None else every, installation.repositories
+        new = new if new is not None else every
+        for action, added, removed in (("added", new - old, set[int]()), ("removed", set[int](), old - new)):
+            if added or removed:
+                payload: Json = {
+                    "action": action,
+                    "installation": shapes.installation(self.world, installation),
+                    "repository_selection": "all" if installation.repositories is None else "selected",
+                    "repositories_added": [shapes.short_repository(self.world.repos[id]) for id in sorted(added)],
+                    "repositories_removed": [shapes.short_repository(self.world.repos[id]) for id in sorted(removed)],
+                    "requester": None,
+                    "sender": shapes.user(self.world, self.world.ghost),
+                }
+                self._send(installation.app, "installation_repositories", payload, installation=installation.id)
+
     def ping(self, app: App) -> None:
         """What GitHub sends to a new webhook."""
-        self._send(app, "ping", {"zen": "Keep it logically awesome.", "hook_id": app.id, "hook": _hook(app)})
+        self._send(app, "ping", {"zen": "Keep it logically awesome.", "hook_id": app.id, "hook": self._hook(app)})
+
+    def _hook(self, app: App) -> Json:
+        config = {"url": app.webhook_url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
+        return {
+            "type": "App",
+            "id": app.id,
+            "name": "web",
+            "active": True,
+            "events": app.events,
+            "config": config,
+            "app_id": app.id,
+            "created_at": shapes.when(app.created_at),
+            "updated_at": shapes.when(app.created_at),
+            "deliveries_url": f"{self.world.url}/app/hook/deliveries",
+        }
 
     def send(self, app: App, event: str, payload: Json) -> Delivery:
         """Any payload, signed."""
@@ -181,19 +214,6 @@ class Hooks:
                 return replace(one, status=answer.status, answer=await answer.text())
         except (aiohttp.ClientError, TimeoutError) as error:
             return replace(one, status=502, answer=str(error))
-
-
-def _hook(app: App) -> Json:
-    config = {"url": app.webhook_url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
-    return {
-        "type": "App",
-        "id": app.id,
-        "name": "web",
-        "active": True,
-        "events": app.events,
-        "config": config,
-        "app_id": app.id,
-    }
 
 
 def _headers(app: App, event: str, guid: str, body: bytes) -> dict[str, str]:

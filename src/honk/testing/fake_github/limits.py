@@ -45,10 +45,10 @@ class Limits:
     world: "World"
     hourly: int = 5000
     troubles: list[Trouble] = field(default_factory=list)
-    #: calls may not be made before this time, although GitHub said so: that is a violation
-    blocked_until: dict[str, float] = field(default_factory=dict)
     _used: dict[str, int] = field(default_factory=dict)
     _reset: dict[str, int] = field(default_factory=dict)
+    #: until when everybody's hour is used up
+    _all: int = 0
 
     def trouble(self, status: int = 500, times: int = 1, **more: Any) -> Trouble:
         """Arranges for trouble; `more` are fields of Trouble."""
@@ -74,8 +74,6 @@ class Limits:
         for one in [*self.world.tokens, "anonymous", "app"]:
             self._used[one], self._reset[one] = self.hourly, reset
         self._all = reset
-
-    _all: int = 0
 
     def next(self, method: str, path: str) -> Trouble | None:
         """The trouble that this call meets."""

@@ -248,6 +248,10 @@ def settle(world: "World", repo: Repo) -> None:
         if mergeable.mergeable(world, repo, issue)[1] not in ("clean", "unstable"):
             continue
         wanted = pull.auto_merge
+        if any(rule.queue for rule in mergeable.rules(repo, pull.base_ref)):
+            pull.auto_merge = None
+            enqueue(world, repo, issue, wanted["enabled_by"])
+            continue
         merge(
             world,
             repo,

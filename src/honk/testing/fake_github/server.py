@@ -26,6 +26,7 @@ from honk.testing.fake_github import (
     smart_http,
     web_flows,
 )
+from honk.testing.fake_github.bare import GitFailed
 from honk.testing.fake_github.heads import settle
 from honk.testing.fake_github.limits import Trouble
 from honk.testing.fake_github.machines import Machines
@@ -198,6 +199,9 @@ class FakeGitHub:
             return self._limited(request, who) or self._call(request, moved, found, who, body), who, route
         except Refused as refused:
             return Reply(refused.status, refused.body(), refused.headers), who, route
+        except GitFailed as failed:
+            self.world.faults.append(f"{request.method} {path}: the fake failed: {failed}")
+            return Reply(500, {"message": "Server Error"}), who, route
 
     def _limited(self, request: web.Request, who: Who) -> Reply | None:
         said, over = self.world.limits.headers(who, counts=False)
@@ -272,6 +276,8 @@ class FakeGitHub:
             headers["Vary"] = "Accept, Authorization, Cookie, X-GitHub-OTP"
             if request.headers.get("If-None-Match") == headers["ETag"]:
                 status, raw = 304, b""
+        if who.kind == "personal" and who.token is not None:
+            headers["X-OAuth-Scopes"] = ", ".join(sorted(who.token.scopes))
         said, _ = self.world.limits.headers(who, counts=status != 304)
         headers |= said | reply.headers
         shown = content if reply.content is None else None

@@ -11,6 +11,8 @@ from uuid import uuid4
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from honk.testing.fake_github import shapes
+from honk.testing.fake_github.accounts import EVENTS, PERMISSIONS
 from honk.testing.fake_github.bare import Bare, Signature
 from honk.testing.fake_github.hooks import Hooks
 from honk.testing.fake_github.limits import Limits
@@ -26,38 +28,6 @@ from honk.testing.fake_github.records import (
     Token,
 )
 
-#: everything that an app of Honk's kind may be given
-PERMISSIONS = {
-    "actions": "write",
-    "administration": "read",
-    "checks": "write",
-    "contents": "write",
-    "deployments": "write",
-    "environments": "read",
-    "issues": "write",
-    "members": "read",
-    "merge_queues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-    "statuses": "write",
-    "workflows": "write",
-}
-EVENTS = [
-    "check_run",
-    "check_suite",
-    "deployment_status",
-    "issue_comment",
-    "issues",
-    "merge_group",
-    "pull_request",
-    "pull_request_review",
-    "pull_request_review_comment",
-    "pull_request_review_thread",
-    "push",
-    "status",
-    "workflow_job",
-    "workflow_run",
-]
 README: Mapping[str, str] = {"README.md": "# A repository\n"}
 
 
@@ -218,6 +188,13 @@ class World:
         installation.removed = True
         self.hooks.installation(installation, "deleted")
 
+    def choose(self, installation: Installation, repositories: Sequence[Repo] | None) -> None:
+        """Somebody chooses other repositories for an installation; None for all."""
+        before = installation.repositories
+        now = None if repositories is None else {one.id for one in repositories}
+        installation.repositories = now
+        self.hooks.chosen(installation, before)
+
     def personal_token(
         self, login: Account | str, *, scopes: Sequence[str] = ("repo", "workflow"), sso: Sequence[str] = ()
     ) -> str:
@@ -225,6 +202,14 @@ class World:
         token = Token(f"ghp_{uuid4().hex}", "personal", self.account(login), scopes=set(scopes), sso=set(sso))
         self.tokens[token.value] = token
         return token.value
+
+    def revoke(self, app: App, login: Account | str) -> None:
+        """A person takes back what they gave an app by the web flow."""
+        account = self.account(login)
+        for one in self.tokens.values():
+            if one.kind == "user" and one.app is app and one.account is account:
+                one.revoked, one.refresh = True, ""
+        self.hooks.send(app, "github_app_authorization", {"action": "revoked", "sender": shapes.user(self, account)})
 
     def user_token(self, app: App, login: Account | str, *, lasts: timedelta | None = timedelta(hours=8)) -> Token:
         """What a person gave an app by the web flow."""
@@ -327,9 +312,15 @@ class World:
     def rename(self, repo: Repo, full_name: str) -> None:
         """Renames, or transfers to another owner; the old name leads to the new one."""
         self.moved[repo.full_name.lower()] = repo.id
+        before, old = repo.owner, repo.name
         owner, _, repo.name = full_name.partition("/")
         repo.owner = self.accounts.get(owner.lower()) or self.org(owner)
-        self.hooks.emit(repo, "repository", {"action": "renamed"}, None)
+        if repo.owner is before:
+            changes: Json = {"repository": {"name": {"from": old}}}
+            self.hooks.emit(repo, "repository", {"action": "renamed", "changes": changes}, None)
+        else:
+            changes = {"owner": {"from": {before.type.lower(): shapes.user(self, before)}}}
+            self.hooks.emit(repo, "repository", {"action": "transferred", "changes": changes}, None)
 
     def archive(self, repo: Repo) -> None:
         """Makes it read-only."""

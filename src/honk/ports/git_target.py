@@ -1,4 +1,4 @@
-"""What the embedded forge needs of git and of the store; wiring brings them together."""
+"""What a forge needs of git and of the store; wiring brings them together."""
 
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from honk.domain.task import TaskId
 
 
 class PullRequests(Protocol):
-    """The part of `Records` that keeps pull requests."""
+    """The part of `Records` that keeps pull requests as they were seen last."""
 
     async def save_pull_request(self, repository: str, pull_request: PullRequest) -> PullRequest: ...
 
