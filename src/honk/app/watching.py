@@ -13,7 +13,7 @@ import structlog
 
 from honk.app.landing import Approving
 from honk.domain.codec import dump
-from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted
+from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
 from honk.domain.landing import Landing
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Person
@@ -37,6 +37,8 @@ _MANY = 10_000
 #: between two looks of the worker's own at a task of which something is awaited, and at any other
 SOON = timedelta(seconds=15)
 LATER = timedelta(minutes=10)
+#: a check that has not begun after so long may never begin
+_NEVER = timedelta(hours=1)
 #: seconds between two rounds
 _ROUND = 5.0
 
@@ -56,6 +58,9 @@ class Watching(Approving):
         there = await self.ports.forge.find(task.repository, task.id)
         if there is None:
             return False
+        now = await self.ports.tasks.get(task.id)
+        if (now.state, now.turn) != (task.state, task.turn) or await self._at_work(now):
+            return True  # somebody began something meanwhile, so that this is not about what is so now
         if there.state is PullRequestState.MERGED:
             await self._merged(task, there)
         elif task.state is State.MERGING:
@@ -147,7 +152,20 @@ class Watching(Approving):
         if (seen.decided or kept) and task.state in RESTS:
             payload = json.dumps({"task": task.id, "head": there.head, "act": seen.name})
             await self.journal.start("checked", f"checked/{task.id}/{seen.name}", payload)
-        return not seen.decided
+        if seen.decided or not seen.open:
+            return False
+        return bool(seen.remote.running()) or not await self._missed(task, there, seen.awaited)
+
+    async def _missed(self, task: Task, there: PullRequest, names: tuple[str, ...]) -> bool:
+        """Whether checks that belong to the verdict have not even begun for so long that they may never do."""
+        log = await self.ports.events.read(task.id)
+        given = [one.at for one in log if isinstance(one.data, VerdictGiven)]
+        if not given or self.ports.clock() - given[-1] < _NEVER:
+            return False
+        never = "a workflow that is skipped for the paths of a change never reports"
+        text = f"no sign of {', '.join(names)} within an hour ({never}): honk merge {task.id} --accept-unsure goes without"
+        await self._note(task, text, f"missed/{there.head}")
+        return True
 
     async def _kept(self, task: Task, there: PullRequest) -> bool:
         """Whether a build may be fetched: what the CI keeps is there once its runs have ended."""
@@ -161,7 +179,10 @@ class Watching(Approving):
     async def _merged(self, task: Task, there: PullRequest) -> None:
         """By its queue, or by somebody at the forge: only a press that waited in the queue deploys it as well."""
         queued = await self._waits(task) if task.state is State.MERGING else None
-        if queued is not None:
+        if queued is not None and queued.head != there.head:
+            other = f"{there.head[:12]} was merged, and not {queued.head[:12]}, which was to be"
+            await self._note(task, f"{other}: it is not deployed by itself", f"merged-other/{there.head}")
+        elif queued is not None:
             act = f"{queued.act}-merged"
             landing = Landing(
                 by=queued.by,

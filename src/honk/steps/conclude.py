@@ -34,6 +34,13 @@ class Seen:
     name: str
     #: every check that matters has answered, and something follows from it
     decided: bool
+    #: those that belong to the verdict and have not answered
+    awaited: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether any check is still to answer."""
+        return bool(self.awaited or self.remote.running())
 
 
 async def observe(task: Task, pull_request: PullRequest, *, ports: Ports) -> Seen | None:
@@ -60,7 +67,7 @@ async def observe(task: Task, pull_request: PullRequest, *, ports: Ports) -> See
     verdicts = sum(isinstance(one.data, VerdictGiven) for one in log)
     digest = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
     name = f"checks-{remote.head[:12]}-{verdicts}-{digest}"
-    return Seen(remote=remote, name=name, decided=_decided(verdict, remote))
+    return Seen(remote=remote, name=name, decided=_decided(verdict, remote), awaited=waits)
 
 
 async def conclude(task: Task, head: Sha, *, ports: Ports) -> Verdict | None:

@@ -111,7 +111,8 @@ class FakeRepositories:
         return Base(branch=name, commit=self._code.branches[name])
 
     async def merge(self, repository: Repository, head: Sha, base: Sha, at: datetime) -> Merge:
-        ours, theirs, begun = self._code.files(head), self._code.files(base), self._code.files(self._code.fork(head, base))
+        ours, theirs = self._code.files(head), self._code.files(base)
+        begun = self._code.files(self._code.fork(head, base))
         files, conflicts = dict(ours), []
         for path in {*theirs, *begun}:
             if theirs.get(path) == begun.get(path) or theirs.get(path) == ours.get(path):

@@ -1,4 +1,4 @@
-"""Words that act at once: stop, retry, merge, approve, undo, revert, go; and those that only show: status, help."""
+"""Words that act at once, such as stop, merge and revert; and those that only show: status, help."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -44,6 +44,7 @@ class Commands:
             "merge": self._merge,
             "approve": self._approve,
             "undo": self._undo,
+            "update": self._update,
             "revert": self._revert,
             "status": self._status,
         }
@@ -94,6 +95,10 @@ class Commands:
         await caller.service.undo(task.id, id=typed.id.replace("/", "-"))
         return ""
 
+    async def _update(self, typed: Typed, caller: Caller, task: Task) -> str:
+        await caller.service.update(task.id, id=typed.id.replace("/", "-"))
+        return ""
+
     async def _revert(self, typed: Typed, caller: Caller, task: Task) -> str:
         """A task of its own, which is talked about in the same place."""
         made = (await caller.service.revert(task.id, id=typed.id.replace("/", "-"))).task
@@ -123,6 +128,7 @@ def help_says(name: str) -> str:
             " different. A review of my pull request is worked on as a whole.",
             "",
             f"- `{at} status`, `{at} stop`, `{at} retry`, and `{at} go` for a plan that waits",
+            f"- `{at} update` merges the base branch, which has moved, into mine",
             f"- `{at} approve`, `{at} merge` (or `{at} merge abc1234`, where the commit is to be typed), `{at} undo`,"
             f" `{at} revert`",
             "- options at the end of a request: “plan first”, “on branch release/8”, “no build”, “at most $2”",

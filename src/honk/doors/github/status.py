@@ -10,24 +10,8 @@ from honk.domain.verdict import Answer, Finding, Verdict
 from honk.doors.github.plain_words import reason_of, sentence
 from honk.views import Card, checks_line
 from honk.views.moves import Move, moves
+from honk.views.standing import MARKS, SAYS
 
-_SAYS = {
-    State.ACCEPTED: "Accepted",
-    State.QUEUED: "In line",
-    State.PREPARING: "Preparing",
-    State.CODING: "At work",
-    State.VERIFYING: "Verifying",
-    State.PROPOSED: "Ready to merge",
-    State.DRAFT: "Draft: not everything is proven",
-    State.WAITING: "Waits for a person",
-    State.MERGING: "Merging",
-    State.MERGED: "Merged",
-    State.DEPLOYING: "Deploying",
-    State.DEPLOYED: "Deployed",
-    State.STOPPED: "Stopped",
-    State.FAILED: "Failed: nothing to show",
-}
-_MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.UNSURE: "?"}
 _ORDER = {Answer.FAIL: 0, Answer.UNSURE: 1, Answer.PASS: 2}
 _CHECKS, _NOTES = 8, 3
 #: What can be said, by what can be done.
@@ -42,12 +26,14 @@ _WORDS = {
     Move.MERGE: "`@{0} merge` merges it",
     Move.UNDO: "`@{0} undo` brings the version before back",
     Move.RETRY: "`@{0} retry` tries again",
+    Move.UPDATE: "`@{0} update` merges the base into it",
+    Move.REVERT: "`@{0} revert` takes the change back",
 }
 
 
 def status_of(card: Card, name: str, hint: str = "", asked: QuestionAsked | None = None) -> str:
     """The comment, in Markdown. Foreign words in it name nobody and hold no HTML."""
-    parts = [f"**{_standing(card)}** · {_words(card.task.options.title or card.task.instruction, 200)}"]
+    parts = [f"**{_standing(card)}** · {_words(card.task.called, 200)}"]
     details = [*_pull_request(card), *_verdict(card.verdict, card.task.state), *_at_the_forge(card)]
     if card.task.state is State.DEPLOYED and card.production and not hint:
         details.append(f"Live at {card.production}")
@@ -65,7 +51,7 @@ def status_of(card: Card, name: str, hint: str = "", asked: QuestionAsked | None
 def _standing(card: Card) -> str:
     if card.task.state is State.WAITING and card.plan:
         return "The plan waits for a go"
-    return _SAYS[card.task.state]
+    return SAYS[card.task.state]
 
 
 def _pull_request(card: Card) -> list[str]:
@@ -80,7 +66,7 @@ def _verdict(verdict: Verdict | None, state: State) -> list[str]:
     if verdict is None or state in {State.CODING, State.PREPARING, State.VERIFYING}:
         return []
     counted: list[Finding] = sorted((one for one in verdict.findings if one.counts), key=lambda one: _ORDER[one.answer])
-    lines = [" · ".join(f"{_MARKS[one.answer]} {_words(one.verifier, 60)}" for one in counted[:_CHECKS])]
+    lines = [" · ".join(f"{MARKS[one.answer]} {_words(one.verifier, 60)}" for one in counted[:_CHECKS])]
     if more := len(counted) - _CHECKS:
         lines[0] += f" and {more} more" if more > 0 else ""
     lines += [f"{_words(one.verifier, 60)}: {_words(one.summary, 250)}" for one in counted if one.answer is Answer.FAIL]

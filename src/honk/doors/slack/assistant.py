@@ -12,7 +12,7 @@ from honk.domain.text import shortened, visible
 from honk.domain.thread import Thread
 from honk.doors.slack.api import Api
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.card import SAYS
+from honk.views.standing import SAYS
 
 #: Slack takes so much text at a time; more than the second is not told at once
 _PIECE, _PIECES = 11_000, 10

@@ -16,6 +16,7 @@ from honk.doors.slack.plain_words import reason_of
 from honk.doors.slack.writing import Block
 from honk.views import Card, checks_line, elapsed
 from honk.views.moves import Move, moves
+from honk.views.standing import MARKS, SAYS
 
 #: What stands before the instruction, and in notifications.
 EMOJI = {
@@ -33,23 +34,6 @@ EMOJI = {
     State.DEPLOYED: "rocket",
     State.STOPPED: "octagonal_sign",
     State.FAILED: "x",
-}
-#: What each state means to somebody who reads it on a phone.
-SAYS = {
-    State.ACCEPTED: "Accepted",
-    State.QUEUED: "In line",
-    State.PREPARING: "Preparing",
-    State.CODING: "At work",
-    State.VERIFYING: "Verifying",
-    State.PROPOSED: "Ready to merge",
-    State.DRAFT: "Draft: not everything is proven",
-    State.WAITING: "Waits for a person",
-    State.MERGING: "Merging",
-    State.MERGED: "Merged",
-    State.DEPLOYING: "Deploying",
-    State.DEPLOYED: "Deployed",
-    State.STOPPED: "Stopped",
-    State.FAILED: "Failed: nothing to show",
 }
 #: Label and style of a button. What is not here is behind the three dots.
 _BUTTONS = {
@@ -72,7 +56,6 @@ _MENU = {
     Move.UPDATE: "Bring it up to date",
     Move.REVERT: "Revert by a pull request",
 }
-_MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.UNSURE: "?"}
 _CHECKS = 6
 
 
@@ -139,7 +122,7 @@ def _checks(verdict: Verdict) -> list[w.Part]:
     counted = [one for one in verdict.findings if one.counts]
     order = {Answer.FAIL: 0, Answer.UNSURE: 1, Answer.PASS: 2}
     shown: list[Finding] = sorted(counted, key=lambda one: order[one.answer])[:_CHECKS]
-    parts: list[w.Part] = [" · ".join(f"{_MARKS[one.answer]} {shortened(one.verifier, 40)}" for one in shown)]
+    parts: list[w.Part] = [" · ".join(f"{MARKS[one.answer]} {shortened(one.verifier, 40)}" for one in shown)]
     if more := len(counted) - len(shown):
         parts.append(f" and {more} more")
     if verdict.proof:

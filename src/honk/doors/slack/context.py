@@ -17,7 +17,6 @@ from honk.domain.message import File, Image
 from honk.domain.policy import Act
 from honk.domain.text import shortened, visible
 from honk.doors.slack.api import Api
-from honk.doors.slack.card import SAYS
 from honk.doors.slack.payloads import Attachment, ChatFile, Said
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.plain_words import mentions, plain_words, without_mention
@@ -25,6 +24,7 @@ from honk.doors.slack.trouble import SlackDown
 from honk.errors import HonkError
 from honk.service import ALL_FILES_LIMIT, FILE_LIMIT, IMAGE_LIMIT, MOST
 from honk.views import Card
+from honk.views.standing import SAYS
 
 _log = structlog.get_logger()
 

@@ -12,13 +12,14 @@ from honk.domain.text import shortened
 from honk.doors.slack import writing as w
 from honk.doors.slack.api import Api, Bot
 from honk.doors.slack.backstage import DOOR, Backstage
-from honk.doors.slack.card import EMOJI, SAYS
+from honk.doors.slack.card import EMOJI
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.personal import OPEN, WAITS, help_blocks, link_blocks
 from honk.doors.slack.writing import Block
 from honk.errors import HonkError, NotAllowed
 from honk.service import Query
 from honk.service.approving import to_approve
+from honk.views.standing import SAYS
 
 _log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from honk.doors.slack.writing import Block, Mrkdwn
 from honk.views.branch import Branch
 from honk.views.merging import Check, Merging
 from honk.views.risk import ChangedFile
+from honk.views.standing import MARKS
 
-_MARKS = {Answer.PASS: "✓", Answer.FAIL: "✗", Answer.UNSURE: "?"}
 _FILES, _CHECKS = 12, 10
 _SAYS = {
     Answer.PASS: "The gate passed it.",
@@ -144,7 +144,7 @@ def _what(view: Merging) -> list[Mrkdwn]:
 
 def _checks(checks: Sequence[Check]) -> list[Mrkdwn]:
     counted = [one for one in checks if one.counts] or list(checks)
-    lines = [w.line(f"{_MARKS[one.answer]} {one.verifier}: {shortened(one.summary, 160)}") for one in counted[:_CHECKS]]
+    lines = [w.line(f"{MARKS[one.answer]} {one.verifier}: {shortened(one.summary, 160)}") for one in counted[:_CHECKS]]
     return [*lines, w.line(f"and {len(counted) - _CHECKS} more")] if len(counted) > _CHECKS else lines
 
 

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from honk.domain.task import BUSY, State, Task
 from honk.domain.text import shortened
 from honk.doors.slack import writing as w
-from honk.doors.slack.card import EMOJI, SAYS
+from honk.doors.slack.card import EMOJI
 from honk.doors.slack.people import Caller, People
 from honk.doors.slack.writing import Block
 from honk.service import Query
 from honk.service.approving import to_approve
+from honk.views.standing import SAYS
 
 #: What is said, as a notification and as blocks.
 Says = tuple[str, list[Block]]
@@ -25,6 +26,7 @@ HELP = (
     ("/honk link", "shows once who you are, so that you may merge"),
     ("/honk quiet 20:00-08:00", "when nothing new is said to you; “off” ends it"),
 )
+
 _OPTIONS = "Options in words: on branch release/8, plan first, use opus, no build, at most $3."
 _REPLIES = "Reply in the thread to steer; “now: …” interrupts; “stop” stops."
 _LISTED = 15

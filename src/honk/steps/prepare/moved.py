@@ -48,7 +48,9 @@ async def merge_base(task: Task, turn: Turn, place: Workspace, head: Sha, tell: 
         return None
     else:
         await ports.repositories.refresh(task.repository, tell, holder=f"task {task.id}")
-        tip = await ports.repositories.base(task.repository, place.base.branch)
+        # Somebody may have given the pull request another base.
+        there = await ports.records.pull_request(task.id)
+        tip = await ports.repositories.base(task.repository, there.base if there else place.base.branch)
         if tip.commit == place.base.commit:
             return None
         made = await ports.repositories.merge(task.repository, head, tip.commit, turn.message.at)

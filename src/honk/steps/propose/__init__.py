@@ -38,6 +38,8 @@ async def propose(
     # Not over where the branch is by now: somebody may have pushed to it while the agent worked.
     over = workspace.over or (before.head if before else None)
     head, verdict = await _published(task, turn, attempt, verdict, over, ports=ports)
+    if before is not None:  # a push takes its time, in which people write
+        before = await ports.forge.find(task.repository, task.id)
     work, build = Work.of(attempt), await ports.records.build(task.id)
     shown = build if build is not None and build.commit == attempt.change.commit else None
     texts = await parts(task, turn, work, verdict, shown, ports=ports)
