@@ -1,5 +1,6 @@
 """The forge's own checks: part of the verdict, and a reason for another turn."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,35 @@ async def test_it_is_told_once_whatever_the_forge_calls_how_often(here: World) -
     seen = [one for one in await here.log(task) if isinstance(one.data, ChecksSeen)]
     given = [one for one in await here.log(task) if isinstance(one.data, VerdictGiven)]
     assert (len(seen), len(given)) == (1, 2)
+
+
+async def test_what_has_answered_is_not_looked_at_all_the_time(here: World) -> None:
+    async with here.working():
+        task = await _drafted(here, "ios")
+        head = (await here.pull_request(task)).head
+        assert await here.app.look(task.id)
+        here.ci.says(head, "ios", GREEN)
+        task = await _looked(here, task)
+        assert task.state is State.PROPOSED
+        assert not await here.app.look(task.id)
+        here.ci.says(head, "nightly", RUNS)
+        assert await here.app.look(task.id)
+
+
+async def test_a_check_that_never_begins_is_said_to_be_missing_and_looked_at_less(here: World) -> None:
+    async with here.working():
+        task = await _drafted(here, "ios", "docs")
+        here.ci.says((await here.pull_request(task)).head, "ios", GREEN)
+        assert await here.app.look(task.id)
+        here.clock.now += timedelta(hours=2)
+        for _ in range(3):
+            assert not await here.app.look(task.id)
+        notes = [one.data.text for one in await here.log(task) if isinstance(one.data, TaskNoted)]
+        [missed] = [one for one in notes if "no sign of docs within an hour" in one]
+        assert "--accept-unsure" in missed
+        here.ci.says((await here.pull_request(task)).head, "docs", GREEN)
+        task = await _looked(here, task)
+    assert task.state is State.PROPOSED
 
 
 async def test_a_branch_that_a_person_moved_is_not_judged_by_checks_of_another_head(here: World) -> None:

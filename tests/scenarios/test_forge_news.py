@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from honk.domain.deployment import DeploymentState, RemoteState
-from honk.domain.event import DeploymentWaits, MergeDone, MergeQueued, MergeRefused, TaskSettled
+from honk.domain.event import DeploymentWaits, MergeDone, MergeQueued, MergeRefused, TaskNoted, TaskSettled
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
+from honk.testing.fake_work import APP
 from honk.testing.world import World, world
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,32 @@ async def test_a_merge_queue_merges_later_and_then_it_is_deployed(here: World) -
     log = [one.data for one in await here.log(task)]
     assert len([one for one in log if isinstance(one, MergeQueued)]) == 1
     assert len([one for one in log if isinstance(one, MergeDone)]) == 1
+
+
+async def test_what_was_pushed_before_the_queue_merged_is_merged_and_not_deployed(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+        here.forge.queues = True
+        task = await _pressed(here, task)
+        here.somebody_commits(task.branch, {APP: b"nobody verified this"})
+        task = await _looked(here, task)
+        await _the_queue_merges(here, task)
+        for _ in range(3):
+            task = await _looked(here, task)
+        assert (task.state, here.file("main"), here.production()) == (State.MERGED, b"nobody verified this", None)
+        notes = [one.data.text for one in await here.log(task) if isinstance(one.data, TaskNoted)]
+        assert len([one for one in notes if "it is not deployed by itself" in one]) == 1
+
+
+async def test_a_look_that_is_overtaken_by_a_press_leaves_it_alone(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+        here.forge.meanwhile["find"] = lambda: _pressed(here, task)
+        await here.app.look(task.id)
+        task = await here.settled(task)
+        log = [one.data for one in await here.log(task)]
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
+    assert len([one for one in log if isinstance(one, TaskSettled)]) == 2
 
 
 async def test_what_the_queue_throws_out_rests_with_the_reason(here: World) -> None:

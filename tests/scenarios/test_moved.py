@@ -74,6 +74,38 @@ async def test_a_person_can_have_the_base_merged_and_nothing_in_conflict_still_r
     assert (here.file(task.branch), here.file(task.branch, "other.py")) == (b"fixed", b"other")
 
 
+async def test_a_pull_request_that_was_given_another_base_is_brought_up_to_date_with_that(here: World) -> None:
+    here.agent.habits[MOVED] = Edit(files={})
+    async with here.working():
+        task = await _proposed(here)
+        here.code.branches["next"] = here.code.branches["main"]
+        tip = here.somebody_commits("next", {"other.py": b"other"})
+        there = await here.pull_request(task)
+        await here.store.records.save_pull_request(task.repository.key, replace(there, base="next"))
+        await here.app.update(await here.person(), task)
+        task = await here.settled(task)
+        [merged] = [one.data for one in await here.log(task) if isinstance(one.data, BaseMerged)]
+    assert (merged.branch, merged.commit) == ("next", tip)
+    assert (task.state, here.file(task.branch, "other.py")) == (State.PROPOSED, b"other")
+
+
+async def test_what_a_person_writes_into_the_text_while_honk_pushes_stays(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+
+        async def written() -> None:
+            there = await here.pull_request(task)
+            changed = replace(there, title="In my own words", body=f"By hand.\n\n{there.body}")
+            await here.store.records.save_pull_request(task.repository.key, changed)
+
+        here.forge.meanwhile["publish"] = written
+        await here.app.reply(await here.person(), task, "make it friendlier")
+        task = await here.settled(task)
+        there = await here.pull_request(task)
+    assert (there.title, there.body.startswith("By hand.\n\n<!-- honk:")) == ("In my own words", True)
+    assert (task.turn, there.head) == (2, here.code.branches[task.branch])
+
+
 async def test_without_a_pull_request_there_is_nothing_to_bring_up_to_date(here: World) -> None:
     async with here.working():
         task = await here.settled(await here.ask("bump"))
