@@ -208,6 +208,8 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     except OSError as exc:
         raise HonkError(f"cannot listen on {host}:{port}: {exc.strerror}", "choose another --port") from exc
     with listener:
+        # Head and body of an answer are written apart: a kept connection would wait 40 ms for the second one.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.setblocking(False)
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         yield listener, f"http://{shown}:{listener.getsockname()[1]}"
