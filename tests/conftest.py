@@ -17,7 +17,7 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import postgres_server
-from partners import emulate_slack, local_slack
+from partners import emulate, local_slack
 
 #: seconds that a test may take before it fails with the stacks of every thread
 LIMIT = 20.0
@@ -47,7 +47,7 @@ def program(name: str) -> str | None:
 
 def _installed(name: str) -> bool:
     """Whether a partner is there: a program, or one of npm's in tests/partners."""
-    of_npm = {"local-slack": local_slack.installed, "emulate": emulate_slack.installed}
+    of_npm = {"local-slack": local_slack.installed, "emulate": emulate.installed}
     return of_npm[name]() if name in of_npm else program(name) is not None
 
 

@@ -75,9 +75,14 @@ class Linked:
     """The tokens of people, by login."""
 
     tokens: dict[str, Secret] = field(default_factory=dict)
+    #: of people who are known by a link alone
+    logins: dict[PersonId, str] = field(default_factory=dict)
 
     async def token(self, person: Person) -> Secret | None:
-        return self.tokens.get(person.identity(IdentityKind.GITHUB) or "")
+        return self.tokens.get(await self.login(person))
+
+    async def login(self, person: Person) -> str:
+        return person.identity(IdentityKind.GITHUB) or self.logins.get(person.id, "")
 
 
 class Clock:

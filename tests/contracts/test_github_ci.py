@@ -74,6 +74,16 @@ async def test_checks_of_apps_and_statuses_without_honks_own(there: People) -> N
     assert "2 broke" in await ci(there).log(there.repository, by["ci/jenkins"])
 
 
+@pytest.mark.parametrize("conclusion", ["cancelled", "stale", "skipped", "action_required"])
+async def test_a_run_on_the_base_that_showed_nothing_excuses_nothing(there: People, conclusion: str) -> None:
+    other = there.world.app("circle")
+    head, base = there.commit({"b.py": "1"}, branch="topic"), there.commit({"c.py": "1"})
+    there.hub.people.check(APP, base, "lint", conclusion, app=other)
+    there.hub.people.check(APP, head, "lint", "failure", app=other)
+    found = await ci(there).checks(there.repository, head, base=base)
+    assert [one.name for one in found.failed()] == ["lint"]
+
+
 async def test_nothing_reported_is_no_check(there: People) -> None:
     head = there.commit({"b.py": "1"}, branch="topic")
     assert (await ci(there).checks(there.repository, head, base=there.commit({"c.py": "1"}))).checks == ()

@@ -223,6 +223,30 @@ async def test_it_is_opened_as_the_person_who_asked(p: Placed) -> None:
     assert [one.login for one in p.issue.assignees] == ["ada"]
 
 
+async def test_who_is_known_by_a_link_alone_is_assigned_and_approves_once(p: Placed) -> None:
+    link(p, "bo")
+    linked = replace(BO, identities=())
+    p.users.logins[linked.id] = "bo"
+    there = await p.opened(by=BO)
+    p.issue.assignees.clear()
+    await p.forge.open(p.repository, there, by=linked)
+    assert [one.login for one in p.issue.assignees] == ["bo"]
+    p.issue.user = p.world.user("cy")
+    for _ in range(2):
+        await approve(p, linked)
+    assert reviews(p) == [("bo", "APPROVED", p.head)]
+
+
+async def test_a_number_that_is_somebody_elses_is_left_alone(p: Placed) -> None:
+    p.world.commit(p.repo, {"x": "1"}, branch="topic")
+    p.hub.people.pull("ada", p.repo, "topic", title="Theirs", body="Words")
+    other = p.issue
+    p.store.pull_requests[T1] = p.wanted(number=other.number, url="https://github.com/acme/app/pull/1")
+    assert await p.find() is None
+    made = await p.opened()
+    assert made.number != other.number and (other.title, other.body) == ("Theirs", "Words")
+
+
 async def test_who_linked_no_account_is_named(p: Placed) -> None:
     made = await p.opened(by=replace(ADA, name="Ada <b>@all"))
     assert p.issue.user.login == "honk[bot]"

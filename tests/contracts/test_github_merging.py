@@ -110,6 +110,13 @@ async def test_what_is_missing_is_named(p: Placed, how: str) -> None:
     assert isinstance(await p.merge(), Merged)
 
 
+async def test_of_a_check_and_a_status_with_one_name_the_worse_one_counts(p: Placed) -> None:
+    p.world.protect(p.repo, checks=["ci"])
+    p.hub.people.check(p.repo, p.head, "ci", "failure")
+    p.check("ci", "success")
+    await refused(p, "check ci failed")
+
+
 async def test_missing_reviews_are_named(p: Placed) -> None:
     p.world.ruleset(p.repo, reviews=1, pull_request=True)
     result = await refused(p, "1 approving review missing")

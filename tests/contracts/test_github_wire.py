@@ -194,6 +194,18 @@ async def test_what_did_not_change_comes_from_memory(world: World) -> None:
     assert (await api.get(APP)).json == {"n": 2}
 
 
+async def test_a_full_page_may_have_got_another_behind_it_and_is_not_remembered(world: World) -> None:
+    first, api = f"{APP}/issues", world.api(PERSON)
+    full = Says(body=[{"n": n} for n in range(2)], headers={"ETag": '"a"'})
+    world.server.says("GET", f"{first}?per_page=2", full)
+    assert len(await api.pages(first, params={"per_page": 2})) == 2
+    link = {"Link": f'<{world.server.url}{first}?per_page=2&page=2>; rel="next"', "ETag": '"a"'}
+    world.server.says("GET", f"{first}?per_page=2", Says(body=full.body, headers=link))
+    world.server.says("GET", f"{first}?per_page=2&page=2", Says(body=[{"n": 2}]))
+    assert len(await api.pages(first, params={"per_page": 2})) == 3
+    assert all("if-none-match" not in one.headers for one in world.server.seen)
+
+
 async def test_pages_are_followed_to_their_end(world: World) -> None:
     first = f"{APP}/issues"
     link = {"Link": f'<{world.server.url}{first}?page=2>; rel="next", <{world.server.url}{first}?page=2>; rel="last"'}

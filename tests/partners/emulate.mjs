@@ -1,6 +1,7 @@
-// Starts emulate's Slack on the port that it is given, says its address, and ends with its standard input.
+// Starts one of emulate's services on the port that it is given, says its address, and ends with its standard input.
 import { createEmulator } from "emulate";
 
-const slack = await createEmulator({ service: "slack", port: Number(process.argv[2]), seed: JSON.parse(process.argv[3]) });
-console.log(slack.url);
+const [service, port, seed, baseUrl] = process.argv.slice(2);
+const partner = await createEmulator({ service, port: Number(port), seed: JSON.parse(seed), baseUrl });
+console.log(partner.url);
 process.stdin.on("end", () => process.exit(0)).resume();

@@ -58,6 +58,11 @@ def _whole() -> dict[str, Any]:
     return found
 
 
+def paths() -> Iterable[str]:
+    """The paths that it has, with "{}" for each parameter."""
+    return tuple(_whole()["paths"])
+
+
 @cache
 def _validator(words: str) -> Draft202012Validator:
     return Draft202012Validator({**json.loads(words), "$defs": _whole()["$defs"]})

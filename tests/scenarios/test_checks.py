@@ -50,7 +50,7 @@ async def test_it_is_a_draft_until_what_the_forge_requires_has_passed(here: Worl
     assert (task.state, await _answer(here, task)) == (State.PROPOSED, Answer.PASS)
     assert (await here.pull_request(task)).state is PullRequestState.OPEN
     assert "| ios | pass |" in (await here.pull_request(task)).body
-    assert here.ci.reported[f"{task.id}/{head}"].pending == ("ios", "lint")
+    assert here.ci.reported[f"{task.id}/{head}"].answer is Answer.PASS
     last = [one.data for one in await here.log(task) if isinstance(one.data, TaskSettled)][-1]
     assert (last.state, last.outcome) == (State.PROPOSED, "pass")
 
@@ -250,3 +250,16 @@ async def test_an_artifact_that_is_no_archive_is_said_and_holds_nothing_up(tmp_p
             task = await _looked(there, task)
         assert task.state is State.PROPOSED
         assert len([one for one in await there.log(task) if isinstance(one.data, BuildFailed)]) == 1
+
+
+async def test_a_check_that_was_skipped_proves_nothing_until_it_runs(here: World) -> None:
+    async with here.working():
+        task = await _drafted(here)
+        head = (await here.pull_request(task)).head
+        here.ci.says(head, "ios", CheckState.SKIPPED)
+        task = await _looked(here, task)
+        assert (task.turn, task.state) == (1, State.PROPOSED)
+        here.ci.says(head, "ios", RED)
+        here.agent.habits[SENT_BACK] = Edit(files={APP: b"fixed for ios"})
+        task = await _looked(here, task)
+    assert task.turn == 2

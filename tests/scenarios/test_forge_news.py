@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from honk.domain.deployment import DeploymentState, RemoteState
-from honk.domain.event import DeploymentWaits, MergeDone, MergeQueued, MergeRefused, TaskNoted, TaskSettled
+from honk.domain.event import (
+    DeploymentStarted,
+    DeploymentWaits,
+    MergeDone,
+    MergeQueued,
+    MergeRefused,
+    TaskNoted,
+    TaskSettled,
+)
 from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
 from honk.testing.fake_work import APP
@@ -184,6 +192,22 @@ async def test_undo_has_the_workflow_deploy_the_commit_before(tmp_path: Path) ->
         states = [one.state for one in await here.store.records.deployments(second.repository.key, "production")]
     assert (second.state, "undone" in second.reason) == (State.MERGED, True)
     assert DeploymentState.UNDONE in states
+
+
+async def test_a_workflow_that_is_not_told_the_commit_cannot_go_back_and_is_not_asked_to(tmp_path: Path) -> None:
+    async with world(tmp_path, {".honk.toml": b'[deploy]\nworkflow = "deploy.yml"\n'}) as here, here.working():
+        first = await _at_the_forge(here)
+        here.deployer.says(next(iter(here.deployer.releases)), RemoteState.LIVE)
+        await _looked(here, first)
+        second = await _pressed(here, await here.settled(await here.ask("make it friendlier")))
+        here.deployer.says(list(here.deployer.releases)[1], RemoteState.LIVE)
+        second = await _looked(here, second)
+        await here.app.undo(await here.person(), second)
+        second = await here.settled(second)
+        started = [one.data for one in await here.log(second) if isinstance(one.data, DeploymentStarted)]
+    assert (second.state, len(here.deployer.releases)) == (State.DEPLOYED, 2)
+    assert 'no input of deploy.yml holds "{commit}"' in second.reason
+    assert [one.undo for one in started] == ["this environment cannot undo"]
 
 
 async def test_who_is_killed_between_asking_and_noting_asks_again_for_the_same(tmp_path: Path) -> None:

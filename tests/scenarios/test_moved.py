@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from honk.domain.event import BaseMerged, TaskNoted
+from honk.domain.pull_request import PullRequestState
 from honk.domain.task import State, Task
 from honk.domain.verdict import Answer
 from honk.errors import NotNow
@@ -178,3 +179,22 @@ async def test_what_a_person_pushes_while_the_agent_works_is_never_overwritten(h
         task = await here.settled(task)
     assert (task.state, here.file(task.branch)) == (State.PROPOSED, b"fixed, friendly")
     assert here.file(task.branch, "by_hand.py") == b"mine"
+
+
+async def test_a_pull_request_that_is_closed_while_the_agent_works_stays_closed(here: World) -> None:
+    until = anyio.Event()
+    here.agent.habits["friendlier"] = Edit(files={APP: b"fixed, friendly"}, until=until)
+    async with here.working():
+        task = await _proposed(here)
+        await here.app.reply(await here.person(), task, "make it friendlier")
+        await here.agent.busy.wait()
+        there = await here.pull_request(task)
+        closed = replace(there, state=PullRequestState.CLOSED)
+        await here.store.records.save_pull_request(task.repository.key, closed)
+        until.set()
+        await here.settled(task)
+        assert (await here.pull_request(task)).state is PullRequestState.CLOSED
+        here.agent.habits["bump"] = Edit(files={APP: b"fixed, bumped"})
+        await here.app.reply(await here.person(), task, "bump")
+        await here.settled(task)
+        assert (await here.pull_request(task)).state is PullRequestState.OPEN

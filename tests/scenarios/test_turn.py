@@ -402,3 +402,12 @@ async def test_submodules_are_said_not_to_be_there(tmp_path: Path) -> None:
         task = await there.settled(await there.ask())
         notes = [one.data.text for one in await there.log(task) if isinstance(one.data, TaskNoted)]
     assert [one for one in notes if "vendor/player" in one and "not fetched" in one]
+
+
+async def test_what_is_asked_closes_no_issue_by_its_words(here: World) -> None:
+    async with here.working():
+        task = await here.settled(await here.ask("fix the crash, closes #7"))
+        there = await here.pull_request(task)
+        made = here.code.commits[there.head].message
+    for text in (there.title, there.body, made):
+        assert "closes issue #7" in text and "closes #7" not in text

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from honk.checks import red_green, report
-from honk.domain.condense import condense
 from honk.checks.instruction import Instruction
 from honk.checks.judging import judge, named
 from honk.checks.plan import Verifier
 from honk.checks.running import Result
 from honk.checks.tally import UNREAD, Tally
 from honk.domain.attempt import Change
+from honk.domain.condense import condense
 from honk.domain.repository import FileChange, Sha
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Verdict
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from honk.domain.condense import condense
 from honk.checks.reading import plain, read_messages, read_tests, readable
 from honk.checks.tally import UNREAD
+from honk.domain.condense import condense
 
 JUNIT = b"""<?xml version="1.0" encoding="utf-8"?><testsuites>
 <testsuite name="pytest" errors="1" failures="1" skipped="1" tests="5">

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import pytest
 from checks_tree import changed, tree
 
+from honk.app.reverting import taking_back
 from honk.checks import definitions, paths, scope, weakened
 from honk.checks.instruction import Instruction
 from honk.checks.plan import Verifier
 from honk.checks.tally import Tally
+from honk.domain.repository import Sha
+from honk.domain.task import TaskId
 from honk.domain.verdict import Answer, Finding, Kind
 
 pytestmark = pytest.mark.anyio
@@ -149,6 +152,12 @@ def test_weaker_tests_block_unless_asked_for() -> None:
     assert answer("Make it fast").answer is Answer.FAIL  # type: ignore[union-attr]
     assert answer("Remove the old tests").answer is Answer.PASS  # type: ignore[union-attr]
     assert weakened.finding(weakened.Weakened(), [], Instruction("x")) is None
+
+
+def test_a_revert_takes_its_tests_back_and_reports_no_defect() -> None:
+    command = taking_back(TaskId("fix-the-crash-12ab34"), Sha("a" * 40))
+    assert answer(command).answer is Answer.UNSURE  # type: ignore[union-attr]
+    assert not Instruction(command).reports_defect
 
 
 @pytest.mark.parametrize(

@@ -104,10 +104,10 @@ def test_the_same_workflow_again_replaces_what_it_said_but_another_does_not() ->
     assert states(runs, [workflow(1, 7), workflow(2, 7, "pull_request")]) == [("test", ACTIONS, CheckState.FAILED)]
 
 
-def test_what_was_cancelled_counts_unless_a_later_run_stands_beside_it() -> None:
-    assert states([run(1, conclusion="cancelled")]) == [("test", "x", CheckState.FAILED)]
+def test_what_was_cancelled_shows_nothing_unless_a_later_run_stands_beside_it() -> None:
+    assert states([run(1, conclusion="cancelled")]) == [("test", "x", CheckState.SKIPPED)]
     assert states([run(1, conclusion="cancelled", suite=1), run(2, suite=2)]) == [("test", "x", CheckState.PASSED)]
-    assert states([run(1, suite=1), run(2, conclusion="cancelled", suite=2)]) == [("test", "x", CheckState.FAILED)]
+    assert states([run(1, suite=1), run(2, conclusion="cancelled", suite=2)]) == [("test", "x", CheckState.SKIPPED)]
 
 
 def test_nobody_waits_for_an_app_that_was_merely_installed() -> None:

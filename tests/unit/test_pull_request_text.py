@@ -3,6 +3,7 @@
 import pytest
 
 from honk.domain.pull_request_text import composed, readable, renewed, titled
+from honk.domain.text import closing_nothing
 
 PARTS = {"asked": "fix it", "done": "fixed", "proof": "pass", "try": "", "honk": "---\n\ncost"}
 TEMPLATE = """<!-- describe your change -->
@@ -71,3 +72,17 @@ CONVENTIONAL = tuple(f"fix(player): number {n}" for n in range(6))
 )
 def test_titles_begin_as_the_repositorys_commits_do(wanted: str, subjects: tuple[str, ...], title: str) -> None:
     assert titled(wanted, subjects) == title
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("Fixes #12, closes: acme/app#3", "Fixes issue #12, closes: issue acme/app#3"),
+        ("it resolved\nGH-7", "it resolved\nissue GH-7"),
+        ("close https://github.com/acme/app/issues/9", "close issue https://github.com/acme/app/issues/9"),
+        ("fixes issue #12 and see #13; a prefix #4", "fixes issue #12 and see #13; a prefix #4"),
+        ("fix the crash of 3 # 4", "fix the crash of 3 # 4"),
+    ],
+)
+def test_words_from_outside_close_no_issue(words: str, kept: str) -> None:
+    assert closing_nothing(words) == kept

@@ -163,7 +163,8 @@ class Watching(Approving):
         if not given or self.ports.clock() - given[-1] < _NEVER:
             return False
         never = "a workflow that is skipped for the paths of a change never reports"
-        text = f"no sign of {', '.join(names)} within an hour ({never}): honk merge {task.id} --accept-unsure goes without"
+        without = f"honk merge {task.id} --accept-unsure goes without"
+        text = f"no sign of {', '.join(names)} within an hour ({never}): {without}"
         await self._note(task, text, f"missed/{there.head}")
         return True
 

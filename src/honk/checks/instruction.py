@@ -5,6 +5,7 @@
 - It *asks for tests* when "add", "write", "cover" or the like stands in a clause with "test".
 - It *asks to weaken tests* when "remove", "skip", "rewrite", "update" or the like stands at most four
   words from "test", "spec", "assertion" or "snapshot", with no "do not", "never" or "without" before it.
+- It *reverts* when it is git's own command for that; then it reports no defect.
 - It *asks for a file* when it names the path, or the file's name, in a clause without such a "not".
 - It *asks for a kind of configuration* when it uses one of the kind's words in such a clause.
 
@@ -51,6 +52,7 @@ _WEAKENS = re.compile(
     rf"|{_TEST_WORD}\s+(is|are) (now )?(obsolete|outdated|redundant)",
     re.IGNORECASE,
 )
+_REVERTS = re.compile(r"\bgit revert --no-commit -m 1 [0-9a-f]{40,64} \|\| git revert --no-commit ")
 _FIXES_TESTS = re.compile(rf"\b(fix|repair|stabili[sz]e|correct|deflake)\w{{0,5}}\s+{_BETWEEN}{_TEST_WORD}", re.I)
 _DOCUMENTATION = re.compile(
     r"\b(typos?|spelling|grammar|wording|docs?|documentation|readme|changelog|comments?|docstrings?|links?|licen[cs]e)\b",
@@ -67,7 +69,7 @@ class Instruction:
 
     @property
     def reports_defect(self) -> bool:
-        return bool(_DEFECT.search(self._text))
+        return bool(_DEFECT.search(self._text)) and not self.reverts
 
     @property
     def asks_for_tests(self) -> bool:
@@ -85,6 +87,11 @@ class Instruction:
     @property
     def asks_to_weaken_tests(self) -> bool:
         return any(_WEAKENS.search(clause) for clause in self._allowed())
+
+    @property
+    def reverts(self) -> bool:
+        """Whether a change is taken back as a whole, and with it the tests that came with it."""
+        return bool(_REVERTS.search(self._text))
 
     def asks_for_file(self, path: str) -> bool:
         """Whether the file is named. A name without a dot or underscore, such as "test", names nothing."""

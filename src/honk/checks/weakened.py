@@ -1,8 +1,9 @@
 """Deleted, skipped or weakened tests are named, and block unless the instruction asked for them (promise 6).
 
-Two looks: at the files (here), and at what ran (`no_longer_run`), which also sees what a changed
-configuration or fixture leaves out. A snapshot that was only added to is fine; one whose lines were
-changed is unsure, because nobody can tell a new truth from a lost one; a deleted one blocks.
+A revert takes tests back with the change that they came with, and is unsure. Two looks: at the files
+(here), and at what ran (`no_longer_run`), which also sees what a changed configuration or fixture leaves
+out. A snapshot that was only added to is fine; one whose lines were changed is unsure, because nobody can
+tell a new truth from a lost one; a deleted one blocks.
 """
 
 import re
@@ -119,5 +120,8 @@ def finding(found: Weakened, missing: list[str], instruction: Instruction) -> Fi
     words = "; ".join([*blocking, *found.doubtful][:20])
     if instruction.asks_to_weaken_tests:
         return Finding(verifier=NAME, kind=Kind.RULE, answer=Answer.PASS, summary=f"as the instruction asks: {words}")
+    if instruction.reverts:
+        said = f"taken back with what they belong to: {words}"
+        return Finding(verifier=NAME, kind=Kind.RULE, answer=Answer.UNSURE, summary=said)
     answer = Answer.FAIL if blocking else Answer.UNSURE
     return Finding(verifier=NAME, kind=Kind.RULE, answer=answer, summary=words)

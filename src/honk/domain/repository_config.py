@@ -109,6 +109,12 @@ class DeployConfig(_Table):
     url: str | None = None
     timeout: Seconds = 900.0
 
+    @property
+    def undoes(self) -> bool:
+        """Whether it can go back. A workflow that is not told the commit would deploy the branch's newest again."""
+        told = self.workflow in {None, "deployment"} or any("{commit}" in one for one in self.inputs.values())
+        return told and self.undo != "none"
+
     @model_validator(mode="after")
     def _by_somebody(self) -> Self:
         if (self.command is None) == (self.workflow is None):

@@ -6,6 +6,12 @@ from typing import NoReturn
 
 #: Control characters, marks that turn the direction of text (bidi), lone surrogates: none is anybody's to send.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: What closes the issue that is named behind it, once it is merged.
+_CLOSES = re.compile(
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)"
+    r"(?=#\d|GH-\d|[\w.-]+/[\w.-]+#\d|https?://[^\s/]+/[\w.-]+/[\w.-]+/(?:-/)?issues/\d)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +61,14 @@ def shortened(text: str, limit: int) -> str:
     """One line of at most so many characters; what was cut off shows as an ellipsis."""
     line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def closing_nothing(text: str) -> str:
+    """The same words, of which none closes an issue: "fixes issue #12" refers to it alone.
+
+    https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue
+    """
+    return _CLOSES.sub(r"\1\2issue ", text)
 
 
 def plain(text: str) -> str:

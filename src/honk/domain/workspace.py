@@ -17,3 +17,5 @@ class Workspace:
     head: Sha | None = None
     #: where the pull request's branch was when the turn began, which the turn's commit contains
     over: Sha | None = None
+    #: the pull request was closed when the turn began, which opens it again
+    closed: bool = False

@@ -12,7 +12,7 @@ from honk.domain.event import AgentFinished, BaseChosen, ChecksSeen, VerdictGive
 from honk.domain.message import Message, MessageId
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.remote_check import CHECKS, NOT_SAID, CheckState, RemoteCheck, RemoteChecks
-from honk.domain.remote_verdict import answered, awaited, missing
+from honk.domain.remote_verdict import answered, missing
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
 from honk.domain.turn import Outcome
@@ -120,10 +120,15 @@ def failed(verdict: Verdict) -> tuple[Finding, ...]:
 
 def _decided(verdict: Verdict, remote: RemoteChecks) -> bool:
     """Red ones are waited for together, so that one turn mends them all; what is known already decides nothing."""
-    if awaited(verdict, remote) is None or (remote.failed() and remote.running()):
+    if remote.failed() and remote.running():
         return False
-    red = {one.name for one in remote.failed()}
-    return bool(verdict.pending) or red != {one.verifier for one in failed(verdict)}
+    made = answered(verdict, remote, {})
+    return made is not None and (bool(verdict.pending) or _said(made) != _said(verdict))
+
+
+def _said(verdict: Verdict) -> set[tuple[str, Answer, bool]]:
+    """What the checks say in it."""
+    return {(one.verifier, one.answer, one.counts) for one in verdict.findings if one.kind is Kind.CHECK}
 
 
 async def _remote(task: Task, pull_request: PullRequest, *, ports: Ports) -> RemoteChecks:

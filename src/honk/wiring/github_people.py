@@ -9,6 +9,7 @@ import anyio
 import structlog
 
 from honk.adapters.github.oauth import GithubOauth
+from honk.adapters.github.users import login_of
 from honk.adapters.sql.forge_tokens import Kept, SqlForgeTokens
 from honk.domain.access import Scope
 from honk.domain.grant import Grant
@@ -47,6 +48,11 @@ class GithubTokens:
             return kept.grant.access if kept is not None else None
         async with self._renewing.setdefault(person.id, anyio.Lock()):
             return await self._renewed(person)
+
+    async def login(self, person: Person) -> str:
+        """As whom Honk acts for them, else who they are by honk.toml; "" for nobody."""
+        kept = await self.of(person)
+        return login_of(person) if kept is None else kept.login
 
     async def of(self, person: Person) -> Kept | None:
         """What the person let Honk have, while that login is still that person: as honk.toml says, else a link."""

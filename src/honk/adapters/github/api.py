@@ -31,6 +31,8 @@ _JSON = "application/vnd.github+json"
 _REPOSITORY = re.compile(r"^/repos/([^/]+/[^/?]+)")
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*rel="?next"?')
 _PAGE = 100
+#: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+_USUAL_PAGE = 30
 #: How often a "not found" makes Honk look whether it still has access.
 _LOOK_AGAIN = timedelta(seconds=60)
 
@@ -94,7 +96,7 @@ class Api:
         answer = await self._asked(request, of, purpose("GET", path), as_user)
         if answer.status == HTTPStatus.NOT_MODIFIED and known is not None:
             return known
-        if as_user is None:
+        if as_user is None and not _full(request, answer):
             self._remembered.keep(key, answer)
         return answer
 
@@ -251,6 +253,16 @@ class Api:
 def _named(path: str) -> str:
     found = _REPOSITORY.match(path)
     return found[1] if found else ""
+
+
+def _full(request: Request, answer: Answer) -> bool:
+    """Whether a list ends with this page, which has no room left: one more item may change its links alone, which no
+    ETag of its body shows.
+    """
+    found = re.search(r"[?&]per_page=(\d+)", request.path)
+    room = int(found[1]) if found else int(request.params.get("per_page", _USUAL_PAGE))
+    ends = _NEXT.search(answer.headers.get("link", "")) is None
+    return ends and isinstance(answer.json, list) and len(answer.json) >= room
 
 
 def _beside(request: Request, of: str) -> str:

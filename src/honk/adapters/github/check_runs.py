@@ -19,6 +19,8 @@ _PASSED = frozenset({"success"})
 _SKIPPED = frozenset({"neutral", "skipped"})
 #: Ended by somebody or by the next run before it had answered: it shows nothing, unless a later one does.
 _CUT_OFF = frozenset({"cancelled", "stale"})
+#: So is one that waits for somebody's leave to begin.
+_SILENT = _CUT_OFF | {"action_required"}
 #: GitHub keeps a thousand of one context, and nobody has so many contexts.
 _STATUS_PAGES = 20
 _WORST_FIRST = (CheckState.FAILED, CheckState.RUNNING, CheckState.PASSED, CheckState.SKIPPED)
@@ -71,6 +73,11 @@ class CheckRun(Shape):
     @property
     def cut_off(self) -> bool:
         return self.status == "completed" and self.conclusion in _CUT_OFF
+
+    @property
+    def silent(self) -> bool:
+        """Whether it ended, and shows neither that something works nor that it does not."""
+        return self.status == "completed" and self.conclusion in _SILENT
 
 
 class Status(Shape):
@@ -212,8 +219,10 @@ def _deciding(group: list[CheckRun]) -> CheckRun:
 
 
 def _check(run: CheckRun) -> RemoteCheck:
-    state = ended(run.status, run.conclusion)
-    said = run.output.title or (f"ended as {run.conclusion}" if state is CheckState.FAILED else "")
+    # What somebody cancelled says nothing of the change: no agent can mend that.
+    state = CheckState.SKIPPED if run.cut_off else ended(run.status, run.conclusion)
+    ill = state is CheckState.FAILED or run.cut_off
+    said = run.output.title or (f"ended as {run.conclusion}" if ill else "")
     return RemoteCheck(
         name=run.name,
         state=state,

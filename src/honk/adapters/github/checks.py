@@ -56,7 +56,8 @@ class GithubCi:
         there = await self._at(of, head)
         if base is None or not any(one.state is CheckState.FAILED for one in there):
             return RemoteChecks(head=head, checks=tuple(there))
-        red = {one.name for one in await self._at(of, base) if one.state is CheckState.FAILED}
+        # A run that was called off on the base, as the next push does it, excuses nothing.
+        red = {one.name for one in await self._at(of, base, silent=False) if one.state is CheckState.FAILED}
         return RemoteChecks(head=head, checks=tuple(_compared(one, red) for one in there))
 
     async def log(self, repository: Repository, check: RemoteCheck) -> str:
@@ -94,7 +95,7 @@ class GithubCi:
             return []
         return [name for rule in every(Rule, rules, f"the rules for {branch}") for name in rule.names()]
 
-    async def _at(self, of: str, commit: Sha) -> list[RemoteCheck]:
+    async def _at(self, of: str, commit: Sha, *, silent: bool = True) -> list[RemoteCheck]:
         """Suites are read before their runs: a suite that fills meanwhile is not taken for an empty one."""
         at = f"/repos/{of}/commits/{commit}"
         suites = every(
@@ -105,6 +106,7 @@ class GithubCi:
         listed = await self._api.pages(f"{at}/check-runs", of=of, params={"filter": "latest"}, key="check_runs")
         slug = await self._own.slug() or None
         runs = [one for one in every(CheckRun, listed, f"the checks at {commit}") if one.by != slug]
+        runs = [one for one in runs if silent or not one.silent]
         suites = [one for one in suites if (one.app.slug if one.app else "") != slug]
         empty = {one.id for one in suites if not one.latest_check_runs_count} - {one.suite for one in runs}
         workflows = await self._workflows(of, commit) if empty or several_suites(runs) else []

@@ -35,7 +35,7 @@ class Dressing:
         if wanted.reviewers and pull.standing is PullRequestState.OPEN:
             await self._ask(site, pull, wanted.reviewers)
 
-    async def assign(self, site: Site, pull: Pull, login: str | None) -> None:
+    async def assign(self, site: Site, pull: Pull, login: str) -> None:
         """Whoever asked for it. GitHub passes over those who cannot be assigned there."""
         if not login or login.lower() in {one.login.lower() for one in pull.assignees or ()}:
             return

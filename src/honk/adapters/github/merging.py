@@ -3,6 +3,7 @@
 https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
 """
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -206,7 +207,7 @@ class Merging:
             return CLOSED
         if now.head.sha != wanted.record.head:
             return moved(wanted.record.branch, wanted.record.head, Sha(now.head.sha))
-        if error.status == 409 or "expected head" in words.lower():
+        if error.status == 409 or re.search("expected head|head sha", words, re.IGNORECASE):
             return Refused(
                 reason=f"the branch {wanted.record.branch} moved at this moment: {words}",
                 remedy="have it verified as it is now, by a reply to the task",

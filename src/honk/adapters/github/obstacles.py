@@ -23,6 +23,8 @@ _NEAREST = {
     MergeMethod.REBASE: (MergeMethod.REBASE, MergeMethod.SQUASH, MergeMethod.MERGE),
 }
 
+_BEST_FIRST = (CheckState.SKIPPED, CheckState.PASSED, CheckState.RUNNING, CheckState.FAILED)
+
 
 class _Review(Shape):
     user: Login | None = None
@@ -103,7 +105,9 @@ class Obstacles:
         required = await self.ci.required(repository, pull.base.ref)
         states: dict[str, CheckState] = {}
         if required:
-            states = {one.name: one.state for one in (await self.ci.checks(repository, Sha(pull.head.sha))).checks}
+            there = (await self.ci.checks(repository, Sha(pull.head.sha))).checks
+            # A check and a status may have one name: GitHub demands both.
+            states = {one.name: one.state for one in sorted(there, key=lambda one: _BEST_FIRST.index(one.state))}
         return Missing(
             failed=tuple(one for one in required if states.get(one) is CheckState.FAILED),
             pending=tuple(one for one in required if states.get(one) in {None, CheckState.RUNNING}),

@@ -15,7 +15,7 @@ from honk.adapters.github.reading import read
 from honk.adapters.github.site import Site, said
 from honk.adapters.github.texts import NO_DRAFT, footer, footer_in, same, with_footer
 from honk.adapters.github.trouble import Absent, GithubRefused
-from honk.adapters.github.users import UserTokens, login_of
+from honk.adapters.github.users import UserTokens
 from honk.domain.person import Person
 from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.repository import Repository, Sha
@@ -48,7 +48,7 @@ class Proposing:
         await self.pulls.save(repository, pull, wanted.task, wanted=wanted)
         if pull.standing in {PullRequestState.OPEN, PullRequestState.DRAFT}:
             await self.dressing.put(site, pull, wanted)
-            await self.dressing.assign(site, pull, login_of(by))
+            await self.dressing.assign(site, pull, await self.users.login(by) if by is not None else "")
         return await self.pulls.save(repository, pull, wanted.task, wanted=wanted)
 
     async def update(self, site: Site, repository: Repository, wanted: PullRequest) -> PullRequest:

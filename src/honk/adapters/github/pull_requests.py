@@ -118,7 +118,8 @@ class Pulls:
         # Without an address it is a number that the store gave, before the repository came to GitHub.
         if known is not None and known.number and known.url is not None:
             pull = await self.get(site, known.number)
-            if pull is not None:
+            # A repository that was made anew under this name gives the number to somebody else's.
+            if pull is not None and pull.head.ref == known.branch:
                 return pull
         return await self.by_branch(site, f"honk/{task}", task)
 

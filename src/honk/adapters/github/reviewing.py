@@ -14,7 +14,7 @@ from honk.adapters.github.reading import GHOST, Login, Shape, Text, every
 from honk.adapters.github.site import Site, said
 from honk.adapters.github.talk import bears, marked, same
 from honk.adapters.github.trouble import GithubRefused
-from honk.adapters.github.users import UserTokens, login_of
+from honk.adapters.github.users import UserTokens
 from honk.domain.person import Person
 from honk.domain.pull_request import Comment
 from honk.domain.repository import Sha
@@ -111,7 +111,7 @@ class Reviewing:
 
     async def _approved(self, site: Site, pull: Pull, approval: Approval) -> bool:
         """Whether it was said before: by Honk, or by the person themselves, also where Honk had no part in that."""
-        person = (login_of(approval.by) or "").lower()
+        person = (await self.users.login(approval.by)).lower()
         own = {(await self.own.login()).lower(), person}
         path = f"{site.path}/pulls/{pull.number}/reviews"
         reviews = every(_Said, await self.api.pages(path, of=site.full_name, limit=3000), "the reviews")

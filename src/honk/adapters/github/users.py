@@ -15,6 +15,9 @@ class UserTokens(Protocol):
     async def token(self, person: Person) -> Secret | None:
         """A token that is good now; None where the person has linked no account, or took the leave back."""
 
+    async def login(self, person: Person) -> str:
+        """Who the person is there, as far as it is known; "" where it is not."""
+
 
 class NoUsers:
     """Nobody has linked an account: Honk acts in its own name alone."""
@@ -22,7 +25,10 @@ class NoUsers:
     async def token(self, person: Person) -> Secret | None:
         return None
 
+    async def login(self, person: Person) -> str:
+        return login_of(person)
 
-def login_of(person: Person | None) -> str | None:
-    """The person's login at GitHub, as far as Honk knows it."""
-    return person.identity(IdentityKind.GITHUB) if person is not None else None
+
+def login_of(person: Person) -> str:
+    """The person's login, as honk.toml says it; "" where it does not."""
+    return person.identity(IdentityKind.GITHUB) or ""

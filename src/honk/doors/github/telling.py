@@ -23,6 +23,7 @@ from honk.domain.event import (
     QuestionAsked,
     SnapshotTaken,
     StepProgressed,
+    TaskSettled,
     VerifierFinished,
     VerifierStarted,
 )
@@ -65,6 +66,8 @@ class Telling:
         #: before when a place is not looked at again, and how often in a row it could not be told
         self._rests: dict[TaskId, float] = {}
         self._failed: dict[TaskId, int] = {}
+        #: those that settled since: a comment that shows how work goes on may rest, one that shows its end may not
+        self._ended: set[TaskId] = set()
         #: tasks with a pull request that has no place yet
         self._opened: list[TaskId] = []
         self._news = anyio.Event()
@@ -74,6 +77,8 @@ class Telling:
         """Is told each event that this process stored."""
         if isinstance(event.data, PullRequestOpened):
             self._opened.append(event.task)
+        if isinstance(event.data, TaskSettled):
+            self._ended.add(event.task)
         if not isinstance(event.data, _SILENT):
             self.added()
 
@@ -104,8 +109,8 @@ class Telling:
         except Exception as error:  # noqa: BLE001 - a store in trouble must not end the telling
             _log.warning("places that are behind could not be looked for", door=DOOR, error=str(error))
             return []
-        now = time.monotonic()
-        return [one for one in behind if one not in self._busy and self._rests.get(one, 0.0) <= now]
+        now, waits = time.monotonic(), self._ended - self._failed.keys()
+        return [one for one in behind if one not in self._busy and (one in waits or self._rests.get(one, 0.0) <= now)]
 
     # ── a second place ─────────────────────────────────────────────────────────────────────────
     async def _adopt_all(self) -> None:
@@ -135,6 +140,7 @@ class Telling:
     async def _tell(self, task: TaskId) -> None:
         """With whatever may go wrong there."""
         rest = 0.0
+        self._ended.discard(task)
         try:
             async with self._free:
                 rest = await self._bring_up(task)

@@ -1,5 +1,6 @@
 """The workspace's tree: as a commit in the mirror, or put back."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from honk.domain.attempt import Change
 from honk.domain.event import AgentStarted, ChangeRefused, ChangeTaken
 from honk.domain.plan import is_go
 from honk.domain.repository import Sha
-from honk.domain.text import one_line
+from honk.domain.text import closing_nothing, one_line
 from honk.errors import HandBackRefused, SandboxDied
 from honk.ports import Box
 from honk.ports.slow import progress, slow
@@ -45,7 +46,8 @@ async def _message(work: Work) -> str:
     trailers = [f"Honk-Task: {work.task.id}", f"Requested-by: {one_line(person.name)}"]
     if started and started[-1].agent == "claude":
         trailers.append(f"Assisted-by: Claude Code {one_line(started[-1].model)}".rstrip())
-    return one_line(title) + "\n\n" + "\n".join(trailers) + "\n"
+    # Forges tell whoever is named in a commit.
+    return closing_nothing(re.sub(r"@(?=\w)", "", one_line(title))) + "\n\n" + "\n".join(trailers) + "\n"
 
 
 async def put_as_before(work: Work) -> None:

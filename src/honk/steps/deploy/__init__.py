@@ -116,7 +116,7 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports
         return await undone(task, done, history, ports=ports)
     live = next((one for one in history if one.state is DeploymentState.LIVE), None)
     before = next((one for one in history if live and one.id == live.previous), None)
-    if live is None or live.task != task.id or before is None or config.undo == "none":
+    if live is None or live.task != task.id or before is None or not config.undoes:
         raise NeedsHuman(*_cannot_undo(live, before, task, config))
     await ports.tasks.move(task.id, State.DEPLOYING, "undo", actor=person.id)
     # It stays the version of the task that made it, which can be undone in its turn.
@@ -147,7 +147,8 @@ def _cannot_undo(
         return f"{config.environment} is at another task's version now ({live.task})", f"honk undo {live.task}"
     if before is None:
         return f"there was no version before this one in {config.environment}", "merge a revert instead"
-    return f'{config.environment} cannot undo (undo = "none" in {CONFIG_PATH})', "merge a revert instead"
+    why = 'undo = "none"' if config.undo == "none" else f'no input of {config.workflow} holds "{{commit}}"'
+    return f"{config.environment} cannot undo ({why} in {CONFIG_PATH})", "merge a revert instead"
 
 
 async def _may_undo(task: Task, person: Person, *, ports: Ports) -> None:

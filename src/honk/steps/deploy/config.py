@@ -11,7 +11,7 @@ from honk.ports.configuration import configuration
 
 def undo_sentence(config: DeployConfig, *, previous: bool) -> str:
     """What undoing will do, where there is a `previous` version or not; said before the merge."""
-    if config.undo == "none":
+    if not config.undoes:
         return "this environment cannot undo"
     if not previous:
         return "nothing older to go back to"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from honk.domain.event import BaseChosen, ChangeTaken, TaskNoted, WorkResumed, WorkspaceReady
+from honk.domain.pull_request import PullRequestState
 from honk.domain.repository import Base, Sha
 from honk.domain.task import State, Task
 from honk.domain.text import shortened
@@ -58,7 +59,8 @@ async def prepare(task: Task, turn: Turn, *, ports: Ports) -> Workspace:
         await _note_uncommitted(task, turn, ports=ports)
         await _note_submodules(task, turn, base, ports=ports)
     over = pull_request.head if pull_request else None
-    return replace(workspace, head=merged or anew, over=over)
+    closed = pull_request is not None and pull_request.state is PullRequestState.CLOSED
+    return replace(workspace, head=merged or anew, over=over, closed=closed)
 
 
 def _place(task: Task, base: Base) -> Workspace:

@@ -13,7 +13,7 @@ from honk.domain.pull_request import PullRequest, PullRequestState
 from honk.domain.pull_request_text import TEMPLATES, composed, renewed, titled
 from honk.domain.repository import Base, Sha
 from honk.domain.task import Task
-from honk.domain.text import one_line, visible
+from honk.domain.text import closing_nothing, one_line, visible
 from honk.domain.turn import Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
@@ -50,6 +50,8 @@ async def propose(
         wanted = replace(wanted, head=head, state=state)
         pull_request = await ports.forge.open(task.repository, wanted, by=by)
     else:
+        if before.state is PullRequestState.CLOSED and not workspace.closed:
+            state = before.state  # somebody closed it while the agent worked
         changed = replace(before, head=head, body=renewed(before.body, texts), state=state)
         pull_request = await ports.forge.update(task.repository, changed)
     await _tell(task, turn, pull_request, ports=ports)
@@ -186,5 +188,5 @@ def _state(verdict: Verdict | None, work: Work) -> PullRequestState:
 
 def _title(task: Task) -> str:
     asked = task.options.title or task.instruction
-    first = one_line(asked.strip().splitlines()[0]) if asked.strip() else "Change"
+    first = closing_nothing(one_line(asked.strip().splitlines()[0])) if asked.strip() else "Change"
     return first if len(first) <= 100 else first[:97].rstrip() + "..."

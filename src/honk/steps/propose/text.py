@@ -13,7 +13,7 @@ from honk.domain.pull_request_text import REST
 from honk.domain.remote_check import NOT_SAID
 from honk.domain.repository import Repository
 from honk.domain.task import Task
-from honk.domain.text import one_line, plain
+from honk.domain.text import closing_nothing, one_line, plain
 from honk.domain.turn import Turn
 from honk.domain.verdict import Answer, Finding, Verdict
 from honk.ports import Ports
@@ -82,8 +82,8 @@ async def parts(
         *_where(task, plain(person.name)),
     ]
     done = [
-        plain(work.summary) or "(the agent left no summary)",
-        *([f"Ended early ({work.cut_short}): {plain(work.reason)}"] if work.cut_short else []),
+        _foreign(work.summary) or "(the agent left no summary)",
+        *([f"Ended early ({work.cut_short}): {_foreign(work.reason)}"] if work.cut_short else []),
     ]
     footer = (
         f"Made by {by} for {plain(person.name)}, Honk task {named}, turn {turn.number}. "
@@ -142,7 +142,7 @@ def _verdict(verdict: Verdict | None) -> list[str]:
         tests = ", ".join(f"`{plain(test)}`" for test in verdict.proof.tests)
         said.append(f"Red without the change, green with it: {tests}")
     said.append("### Not proven")
-    said.append("\n".join(f"- {plain(line)}" for line in verdict.not_proven) or "Nothing known.")
+    said.append("\n".join(f"- {_foreign(line)}" for line in verdict.not_proven) or "Nothing known.")
     return said
 
 
@@ -152,9 +152,14 @@ def _row(finding: Finding) -> str:
 
 
 def _cell(text: str) -> str:
-    return plain(one_line(text)).replace("|", "\\|")
+    return _foreign(one_line(text)).replace("|", "\\|")
 
 
 def _quote(text: str) -> str:
     cut = text if len(text) <= 4000 else text[:4000] + "\n[…]"
-    return "\n".join(f"> {plain(line)}" for line in cut.splitlines())
+    return "\n".join(f"> {line}" for line in _foreign("\n".join(cut.splitlines())).split("\n"))
+
+
+def _foreign(text: str) -> str:
+    """Somebody else's words: they mention nobody, and close no issue."""
+    return closing_nothing(plain(text))

@@ -70,6 +70,13 @@ def ref(repo: Repo, name: str) -> Typed | None:
     return Typed("Ref", (repo, full, sha)) if sha else None
 
 
+def _rule(repo: Repo, full: str) -> Typed | None:
+    """What the older protection of a branch asks for, as whoever is no administrator sees it."""
+    name = full.removeprefix("refs/heads/")
+    found = repo.protections.get(name)
+    return Typed("RefUpdateRule", (name, found)) if found else None
+
+
 def _object(call: Call, repo: Repo, given: Json) -> Typed | None:
     sha = repo.bare.resolve(str(given.get("oid") or given.get("expression") or ""))
     return Typed("Commit", (repo, sha)) if sha else None
@@ -300,6 +307,14 @@ TYPES: dict[str, dict[str, Field]] = {
         "name": scalar(lambda one: one[1].removeprefix("refs/heads/")),
         "prefix": scalar(lambda one: "refs/heads/"),
         "target": object_field("Commit", lambda call, one: Typed("Commit", (one[0], one[2]))),
+        "refUpdateRule": object_field("RefUpdateRule", lambda call, one: _rule(one[0], one[1])),
+    },
+    "RefUpdateRule": {
+        "pattern": scalar(lambda one: one[0]),
+        "requiresSignatures": scalar(lambda one: one[1].signatures),
+        "requiresLinearHistory": scalar(lambda one: one[1].linear),
+        "requiredStatusCheckContexts": scalar(lambda one: one[1].checks),
+        "requiredApprovingReviewCount": scalar(lambda one: one[1].reviews or None),
     },
     "MergeQueue": _QUEUE,
     "MergeQueueEntry": _ENTRY,

@@ -106,6 +106,8 @@ class FakeGitHub:
         for method, path, handler in web_flows.ROUTES:
             routes.router.add_route(method, path, self._flow(handler))
         routes.router.add_route("*", "/{owner}/{repo:[^/]+?}.git/{rest:.+}", self._git)
+        for rest in ("info/refs", "git-upload-pack", "git-receive-pack"):  # git may leave ".git" out, too
+            routes.router.add_route("*", f"/{{owner}}/{{repo}}/{{rest:{rest}}}", self._git)
         routes.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(routes, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
