@@ -6,7 +6,7 @@ GitHub is honk.testing.fake_github on loopback, written from GitHub's public doc
 `campaign`: pull requests by the hundred at Honk's pace, beside GitHub's documented limits and beside no pace;
 `git`: `ls-remote` and a fetch with lent credentials, beside the same with the token in a variable of git.
 Times in ms or s, from this process's clock; minutes of `campaign` are of a clock that only waiting moves.
-`ack` needs `npm ci` in tests/partners, where GitHub's own example payloads come from. All rows take four to five minutes.
+`ack` needs `npm ci` in tests/partners, where GitHub's own example payloads come from. All rows take about five minutes.
 """
 
 import argparse

@@ -32,7 +32,7 @@ ACTING = [
     [
         *("edit T nope x", "withdraw T nope --json", "retry T --from nowhere", "undo T", "stop T", "stop T --json"),
         *("hand-over T", "hand-over T --agent nobody", "reply T WORDS --image /nowhere.png", "forget T"),
-        "go T",
+        *("go T", "revert T", "revert T --json"),
         *("approve T --head 1234567", "approve T --comment WORDS", "approve T --json", "merge T --head 1234567"),
         *("token revoke nope", "merge T", "undo T --json", "merge T --json", "reply T WORDS", "forget T --yes --json"),
     ],
@@ -43,13 +43,14 @@ ACTING = [
         "retry T --from build --json",
         "forget T --yes",
     ],
+    ["update T --json", "update nope"],
     ["hand-over T WORDS --agent command --json", "retry T --from merge --json"],
     ["token create --name x --scope read", "token create --name x --scope read --days 1 --json"],
 ]
 #: files of the server's machine, and the demo, which brings its own Honk
 ONLY_THERE = [
     *("serve", "gc", "init", "init x.toml --force", "backup x", "restore x", "policy check", "demo"),
-    *("links", "unlink slack:U1", "slack setup", "slack check"),
+    *("links", "unlink slack:U1", "slack setup", "slack check", "github setup", "github check"),
 ]
 
 
@@ -156,7 +157,7 @@ async def test_what_needs_the_machine_says_so(home: Honk) -> None:
 
 def test_no_command_is_missing_here() -> None:
     # what the package has in it needs neither
-    known = {"run", "slack manifest"}
+    known = {"run", "slack manifest", "github manifest"}
     for line in (*LOOKING, *chain(*ACTING), *ONLY_THERE):
         words = line.split()
         known |= {words[0], " ".join(words[:2])}

@@ -41,6 +41,8 @@ async def test_it_is_a_draft_until_what_the_forge_requires_has_passed(here: Worl
         head = (await here.pull_request(task)).head
         assert (task.state, (await here.pull_request(task)).state) == (State.DRAFT, PullRequestState.DRAFT)
         assert "waits for the repository's own checks: ios, lint" in task.reason
+        shown = f"{task.id}/{head}"
+        assert here.ci.reported[shown].pending == ("ios", "lint")
         here.ci.says(head, "ios", GREEN)
         here.ci.says(head, "lint", RUNS)
         task = await _looked(here, task)

@@ -21,6 +21,7 @@ from honk.doors.github.hearing import Hearing
 from honk.doors.github.inside import Inside
 from honk.doors.github.names import lane_of, packed
 from honk.doors.github.noticing import Noticing
+from honk.doors.github.noting import Noting
 from honk.doors.github.people import People
 from honk.doors.github.places import Places
 from honk.doors.github.plain_words import said_of
@@ -74,7 +75,8 @@ class GithubDoor:
             HintKind.REPOSITORY: noticing.repository,
         }
         self._intake = Intake(self._ways(handlers))
-        self._polling = Polling(backstage, discussions, places, self._keep)
+        self._noting = Noting(backstage)
+        self._polling = Polling(backstage, discussions, places, self._keep, self._noting)
         self._webhooks = Webhooks(webhook_secret, self._keep)
         #: true from the moment at which deliveries are taken
         self.open_ = False
@@ -114,6 +116,7 @@ class GithubDoor:
         if not self._listening:
             self._stage.listen(self._heard)
             self._listening = True
+        await self._noting.trouble("")
         while True:
             try:
                 async with anyio.create_task_group() as group:
@@ -123,6 +126,9 @@ class GithubDoor:
                     self.open_ = True
             except Exception as error:  # noqa: BLE001 - the boundary of a door: the server goes on
                 _log.exception("the door at GitHub broke down", error=repr(first(error)))
+                await self._noting.trouble(
+                    "the door at GitHub broke down: see the server's output"
+                )
             finally:
                 self.open_ = False
             await anyio.sleep(self._stage.waits.again)

@@ -8,6 +8,7 @@ import structlog
 from honk.domain.repository import Repository
 from honk.doors.github.backstage import DOOR, Backstage
 from honk.doors.github.inside import Keep
+from honk.doors.github.noting import Noting
 from honk.doors.github.places import Places
 from honk.errors import HonkError
 from honk.ports import Discussions
@@ -18,11 +19,14 @@ _log = structlog.get_logger()
 class Polling:
     """Goes round the repositories that are used or listed."""
 
-    def __init__(self, backstage: Backstage, discussions: Discussions, places: Places, keep: Keep) -> None:
+    def __init__(
+        self, backstage: Backstage, discussions: Discussions, places: Places, keep: Keep, noting: Noting
+    ) -> None:
         self._stage = backstage
         self._discussions = discussions
         self._places = places
         self._keep = keep
+        self._noting = noting
 
     async def keep(self) -> None:
         """Goes on until it is cancelled."""
@@ -39,6 +43,7 @@ class Polling:
             _log.warning("repositories could not be looked for", reason=str(error))
             return
         seen: set[str] = set()
+        trouble = ""
         for one in known:
             try:
                 name = (await self._places.name(one)).lower()
@@ -47,6 +52,8 @@ class Polling:
                     await self._news(one)
             except HonkError as error:
                 _log.warning("GitHub could not be asked for news", repository=one.name, reason=str(error))
+                trouble = f"news of {one.name} cannot be had: {error.message}"
+        await self._noting.trouble(trouble)
 
     async def _news(self, repository: Repository) -> None:
         """From the first look on: what was before is nobody's hint."""

@@ -1,0 +1,100 @@
+"""checks → build: what the forge's CI made of the head, where no sandbox here can make it (an app for a phone).
+
+The archive is as hostile as everything that an agent could write, so it is unpacked inside a sandbox.
+"""
+
+import hashlib
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from honk.domain.build import Build
+from honk.domain.event import BuildFailed, StepProgressed
+from honk.domain.repository import Base, Sha
+from honk.domain.repository_config import BuildConfig
+from honk.domain.task import Task
+from honk.errors import ForgeRefused
+from honk.ports import Box, Mount, Ports
+from honk.ports.configuration import configuration
+from honk.ports.slow import progress, slow
+
+#: bytes of the archive, and of what is in it
+LIMIT = 2 << 30
+_SECONDS = 600.0
+_INSIDE = "/honk/artifact.zip"
+#: Sorted names and fixed owners and dates: the same files give the same digest.
+_PACK = (
+    *("tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"),
+    *("-C", "unpacked", "-cf", "-"),
+)
+
+
+async def wants_artifact(task: Task, base: Base, head: Sha, *, ports: Ports) -> bool:
+    """Whether the repository's builds come from the forge's CI, and that of this head is not here yet."""
+    config = (await configuration(ports.repositories, task.repository, base.commit)).build
+    if config is None or config.artifact is None or not task.options.builds:
+        return False
+    made = await ports.records.build(task.id)
+    return made is None or made.commit != head
+
+
+async def fetch(task: Task, base: Base, head: Sha, *, ports: Ports) -> Build | None:
+    """The build of exactly that commit. None where the CI kept none of that name, or it cannot be used (an event)."""
+    if not await wants_artifact(task, base, head, ports=ports):
+        return None
+    config = (await configuration(ports.repositories, task.repository, base.commit)).build
+    assert config is not None and config.artifact is not None
+    tell = partial(ports.events.record, task.id, task.turn)
+    kept = await ports.ci.artifacts(task.repository, head)
+    artifact = next((one for one in kept if one.name == config.artifact), None)
+    if artifact is None:
+        return None
+    await tell(StepProgressed(step="build", detail=f"fetching {artifact.name} ({artifact.size:,} bytes)"))
+    root = ports.home / "checkouts"
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix="artifact-", ignore_cleanup_errors=True) as name:
+        archive = Path(name) / "artifact.zip"
+        try:
+            async with slow(tell, progress("build", f"fetching {artifact.name}")):
+                await ports.ci.download(task.repository, artifact, archive, limit=LIMIT)
+            packed = await _unpacked(archive, Path(name), config, ports=ports)
+        except ForgeRefused as error:
+            await tell(BuildFailed(reason=error.message, output=""), key=f"artifact/{artifact.id}")
+            return None
+        size = packed.stat().st_size
+        digest = await ports.artifacts.put(packed, move=True)
+    made = Build(
+        id=hashlib.sha256(f"{task.id} {head} {config.kind}".encode()).hexdigest()[:16],
+        task=task.id,
+        commit=head,
+        kind=config.kind,
+        digest=digest,
+        size=size,
+        name=artifact.name,
+        version=head[:7],
+    )
+    await ports.records.save_build(made)
+    return made
+
+
+async def _unpacked(archive: Path, room: Path, config: BuildConfig, *, ports: Ports) -> Path:
+    """The archive's files as a tar archive beside it. Raises ForgeRefused for one that cannot be unpacked."""
+    place = room / "place"
+    place.mkdir()
+    archive.chmod(0o644)
+    room.chmod(0o711)
+    ports.sandboxes.own(place)
+    python = str(await anyio.to_thread.run_sync(ports.sandboxes.runtime, "python"))
+    into = room / "build.tar"
+    box = Box(workspace=place, mounts=(Mount(source=archive, target=_INSIDE),))
+    async with ports.sandboxes.open(box) as sandbox:
+        unpack = (python, "-I", "-m", "zipfile", "-e", _INSIDE, "unpacked")
+        ran = await sandbox.run(unpack, seconds=_SECONDS)
+        if ran.exit_code != 0:
+            raise ForgeRefused("what the CI kept is no archive that can be unpacked")
+        packed = await sandbox.run((*_PACK, config.output), seconds=_SECONDS, stdout_to=into, output_limit=LIMIT)
+        if packed.exit_code != 0 or packed.cut:
+            raise ForgeRefused(f"what the CI kept has no {config.output}, or is larger than {LIMIT >> 30} GiB")
+    return into
