@@ -1,6 +1,7 @@
 """Without webhooks the same is heard by asking; with both it is done once. And what becomes of changes is looked at."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import anyio
@@ -9,8 +10,9 @@ from github_world import NAME, SILENT, GithubWorld, door_of, github_world, until
 
 from honk.domain.discussion import Hint, HintKind, ReviewState
 from honk.domain.event import TaskNoted
-from honk.domain.repository import Named, Sha
+from honk.domain.repository import Named, Repository, Sha
 from honk.domain.task import State
+from honk.errors import Unreachable
 from honk.testing.fake_work import APP, Edit
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +33,25 @@ async def test_what_is_asked_after_the_first_look_is_heard_without_a_webhook(tmp
             task = await here.rests()
             assert task.instruction.startswith("new")
             await here.status(number, "Ready to merge")
+
+
+async def test_trouble_with_asking_is_noted_for_doctor_until_it_is_over(tmp_path: Path) -> None:
+    async with github_world(tmp_path, choices=POLLS, opened=False) as here:
+        here.listed.append(Named(name="player", address=ADDRESS))
+        preferences, asks, answers = here.world.store.chats.preferences, here.github.news, False
+
+        async def news(repository: Repository, since: datetime) -> tuple[tuple[Hint, ...], datetime]:
+            if not answers:
+                raise Unreachable("GitHub does not answer")
+            return await asks(repository, since)
+
+        here.github.news = news  # type: ignore[method-assign]
+        async with here.door.opened():
+            while "GitHub does not answer" not in (await preferences.read("github/door")).get("trouble", ""):
+                await anyio.sleep(0.01)
+            answers = True
+            while (await preferences.read("github/door")).get("trouble"):
+                await anyio.sleep(0.01)
 
 
 async def test_by_webhook_and_by_asking_it_is_done_once(tmp_path: Path) -> None:

@@ -126,9 +126,7 @@ class GithubDoor:
                     self.open_ = True
             except Exception as error:  # noqa: BLE001 - the boundary of a door: the server goes on
                 _log.exception("the door at GitHub broke down", error=repr(first(error)))
-                await self._noting.trouble(
-                    "the door at GitHub broke down: see the server's output"
-                )
+                await self._noting.trouble("the door at GitHub broke down: see the server's output")
             finally:
                 self.open_ = False
             await anyio.sleep(self._stage.waits.again)

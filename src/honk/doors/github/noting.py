@@ -19,9 +19,9 @@ class Noting:
         """What is wrong now; "" for nothing."""
         if words == self._said:
             return
-        preferences, now = self._stage.chats.preferences, self._stage.ports.clock()
+        since = self._stage.ports.clock().isoformat() if words else ""
         try:
-            await preferences.write(f"{DOOR}/door", {"trouble": words, "since": f"{now:%Y-%m-%d %H:%M} UTC"})
+            await self._stage.chats.preferences.write(f"{DOOR}/door", {"trouble": words, "since": since})
             self._said = words
         except HonkError as error:
             _log.warning("the trouble at GitHub could not be noted", reason=error.message)
