@@ -115,7 +115,9 @@ def film(folder: Path, name: str, *more: str) -> bytes:
 
 
 @pytest.mark.partner("ffmpeg")
-@pytest.mark.parametrize("name", ["screen.mp4", "screen.mov", "screen.webm"])
+@pytest.mark.parametrize(
+    "name", ["screen.mp4", *(pytest.param(one, marks=pytest.mark.slow) for one in ("screen.mov", "screen.webm"))]
+)
 async def test_frames_of_a_recording_go_along_as_pictures(closed: Place, name: str) -> None:
     mine = desk(closed, "mine")
     piped = ("-f", "webm", "-live", "1") if name.endswith("webm") else ()  # as browsers record: without a length

@@ -33,6 +33,7 @@ def test_first(tracks):
 """
 
 
+@pytest.mark.slow
 async def test_pytest_from_an_index_and_a_proof_by_its_report(short_tmp: Path) -> None:
     world = GateWorld(short_tmp, registries=discover(os.environ, home=Path.home()))
     world.commit(

@@ -85,6 +85,7 @@ async def test_what_is_too_old_goes_and_the_rest_stays(honk: Honk) -> None:
     assert replied.code == 0, replied.words
 
 
+@pytest.mark.slow
 async def test_for_ever_is_for_ever(honk: Honk) -> None:
     honk.home.mkdir()
     (honk.home / "honk.toml").write_text(

@@ -21,6 +21,7 @@ def honk() -> Iterator[Honk]:
         yield made
 
 
+@pytest.mark.slow
 async def test_the_agent_mends_in_one_attempt_what_was_refused_as_it_ended(honk: Honk) -> None:
     async with ScriptedModel(SCENARIOS, key=KEY, strict=False) as model:
         music = honk.repository()

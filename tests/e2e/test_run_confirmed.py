@@ -37,6 +37,7 @@ def another(honk: Honk) -> Honk:
     return Honk(root=honk.root, environment={**honk.environment, "GIT_AUTHOR_NAME": "Bo"})
 
 
+@pytest.mark.slow
 @pytest.mark.seconds(120)
 async def test_two_people_merge(honk: Honk) -> None:
     task, bare = await proposed(honk, "second_person")

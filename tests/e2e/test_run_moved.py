@@ -50,6 +50,7 @@ async def test_a_merged_change_is_reverted_by_a_pull_request_of_its_own(honk: Ho
     assert honk.git(bare, "show", "main:song.txt") == before
 
 
+@pytest.mark.slow
 @pytest.mark.seconds(120)
 async def test_a_base_that_moved_is_merged_into_the_branch(honk: Honk) -> None:
     bare = bare_of(honk)

@@ -48,7 +48,8 @@ def _heard(model: ScriptedModel, words: str) -> int:
     return str(model.calls[-1].messages).count(words)
 
 
-@pytest.mark.parametrize("moment", ["cut off", pytest.param("heard", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["cut off", "heard"])
 async def test_killed_with_a_message_on_its_way_it_is_said_exactly_once(
     home: Honk, model: ScriptedModel, moment: str
 ) -> None:

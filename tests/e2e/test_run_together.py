@@ -48,8 +48,7 @@ def _matches(where: str, event: Event) -> bool:
     "where",
     [
         "at work",
-        "verifying",
-        *(pytest.param(w, marks=pytest.mark.slow) for w in ("setting up", "on the base", "building")),
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("verifying", "setting up", "on the base", "building")),
     ],
 )
 async def test_stop_from_another_process(home: Honk, where: str) -> None:

@@ -29,6 +29,7 @@ def bare(home: Honk, repository: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 async def test_the_whole_journey_from_far_away(home: Honk) -> None:
     music = bare(home, home.repository(RELEASED))
     async with server(home) as served:

@@ -80,6 +80,7 @@ async def test_one_trace_from_the_message_to_the_deployment(honk: Honk, collecto
     assert collector.above(verifier)[-3:] == ["code/1", "turn 1", "task"]
 
 
+@pytest.mark.slow
 async def test_the_agents_own_spans_hang_below_its_attempt(honk: Honk, collector: Collector) -> None:
     done = await honk.run(honk.repository(), "[[sing]]")
     assert done.code == 0, done.words

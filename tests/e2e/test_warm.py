@@ -157,6 +157,7 @@ async def test_an_agent_that_died_while_it_waited_is_no_loss(honk: Serving) -> N
     assert task.state is State.PROPOSED
 
 
+@pytest.mark.slow
 async def test_a_stop_reaches_the_agent_that_waited(honk: Serving) -> None:
     repository = honk.honk.repository(QUICK)
     await honk.ended(await honk.asks(repository, "[[loud]] once"))
