@@ -13,7 +13,9 @@ Here is only the order of the steps. Where the rest comes in:
 - spares and agents that wait: `prepare` and `code` take them from `ports.pool`
 - pause when the machine is in trouble, tries again, places in line: `worker.py` wraps `once` before it comes here
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
-- who asks, and who is told: the doors, by way of `service/`; Slack's map is `doors/slack/__init__.py`
+- what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
+- a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
+- who asks, and who is told: the doors, by way of `service/`; their maps are `doors/slack/__init__.py` and `doors/github/`
 """
 
 from collections.abc import Awaitable, Callable

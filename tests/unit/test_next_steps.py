@@ -12,7 +12,7 @@ from honk.domain.repository import Repository
 from honk.domain.task import BUSY, State, Task, TaskId
 from honk.views import Card, next_steps
 
-COMMANDS = {"diff", "merge", "reply", "retry", "log", "undo", "follow", "stop"}
+COMMANDS = {"diff", "merge", "reply", "retry", "log", "undo", "follow", "stop", "revert"}
 
 
 def card(state: State) -> Card:

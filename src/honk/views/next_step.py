@@ -24,6 +24,7 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
     diff = NextStep(what="read the change", command=f"honk diff {id}")
     retry = NextStep(what="have it done again", command=f"honk retry {id}")
     follow = NextStep(what="watch it", command=f"honk follow {id}")
+    revert = NextStep(what="take the change back, by a pull request", command=f"honk revert {id}")
     if card.plan is not None:
         go = NextStep(what="have the plan carried out", command=f"honk go {id}")
         return go, reply, NextStep(what="cancel it", command=f"honk stop {id}")
@@ -39,9 +40,9 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
             changed = (diff,) if card.pull_request else ()
             return (*changed, reply, retry, *((*_approve(card), accept) if unsure and card.pull_request else ()))
         case State.MERGED:
-            return diff, NextStep(what="read what happened", command=f"honk log {id}")
+            return diff, NextStep(what="read what happened", command=f"honk log {id}"), revert
         case State.DEPLOYED:
-            return (NextStep(what="put the version before back", command=f"honk undo {id}"),)
+            return NextStep(what="put the version before back", command=f"honk undo {id}"), revert
         case State.STOPPED | State.FAILED:
             return retry, NextStep(what="read what happened", command=f"honk log {id}")
         case State.MERGING | State.DEPLOYING:
