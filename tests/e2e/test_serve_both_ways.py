@@ -92,6 +92,7 @@ def told(done: Done, task: str) -> tuple[int, list[str], list[str]]:
             "HEX",
             text,
         )
+        text = re.sub(r'"app_version": "[^"]*"', '"app_version": "V"', text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(\+00:00|Z)?|\d\d:\d\d:\d\d", "TIME", text)
         text = re.sub(r'("(seconds|seconds_verifying|cost_usd|size|number|exit_code)": )[\d.]+|#\d+', r"\1N", text)
         text = re.sub(r"[\d.]+ (s|GB|min)\b|\d+ s,|\b[\d,.]+ bytes", "N", text)
