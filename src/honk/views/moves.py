@@ -60,10 +60,11 @@ def moves(card: Card) -> tuple[Move, ...]:
         found.append(Move.ANSWER)
     if proposed(card):
         found += [Move.MERGE, Move.REVIEW] if mergeable(card) else [Move.REVIEW]
-        found.append(Move.APPROVE)
+        # What conflicts with its base is another commit before anybody can merge it.
+        found.append(Move.UPDATE if _conflicts(card) else Move.APPROVE)
     if state in _RESTS:
         found += [Move.RETRY] if state is not State.PROPOSED else []
-        found += [Move.HAND_OVER, *([Move.BRANCH, Move.UPDATE] if proposed(card) else [])]
+        found += [Move.HAND_OVER, *([Move.BRANCH] if proposed(card) else [])]
     return tuple(found)
 
 
@@ -76,6 +77,10 @@ def proposed(card: Card) -> bool:
     """Whether there is an open pull request, draft or not."""
     pull_request = card.pull_request
     return pull_request is not None and pull_request.state in {PullRequestState.OPEN, PullRequestState.DRAFT}
+
+
+def _conflicts(card: Card) -> bool:
+    return card.pull_request is not None and card.pull_request.conflicts
 
 
 def mergeable(card: Card) -> bool:
