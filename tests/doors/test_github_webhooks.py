@@ -111,13 +111,19 @@ def test_of_many_repositories_all_are_meant() -> None:
     assert [one.repository for one in hints_of("repository", renamed)] == ["acme/b", "acme/a"]
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container in it, with each of its keys."""
-    if isinstance(value, dict):
-        return [(value, key) for key in value] + [pair for each in value.values() for pair in _places(each)]
-    if isinstance(value, list):
-        return [(value, at) for at in range(len(value))] + [pair for each in value for pair in _places(each)]
-    return []
+def _places(value: Any, deep: int = 20) -> list[tuple[Any, Any]]:
+    """Every container in it, with each of its keys; not what lies below what is nested without end."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    below = [pair for each in inner for pair in _places(each, deep - 1)] if deep else []
+    return [(value, key) for key in keys] + below
+
+
+def _copied(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except RecursionError:
+        return None
 
 
 def mutated(payload: Any, choice: random.Random) -> Any:
@@ -130,7 +136,7 @@ def mutated(payload: Any, choice: random.Random) -> Any:
         if how < 0.3 and isinstance(container, dict) and container is not changed:
             del container[key]
         elif how < 0.4:
-            container[key] = copy.deepcopy(choice.choice(places[-20:])[0])
+            container[key] = _copied(choice.choice(places[-20:])[0])
         elif how < 0.45:
             container[key] = _NESTED
         else:
