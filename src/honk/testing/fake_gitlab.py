@@ -1,5 +1,5 @@
-"""A GitLab on loopback, written from docs.gitlab.com/api: one project, of which the branches are those of a real bare
-repository. A merge request's `sha` follows its branch, and a merge makes commits.
+"""A GitLab on loopback, after docs.gitlab.com/api (in parts from memory): one project, of which the branches are those
+of a real bare repository. A merge request's `sha` follows its branch, and a merge makes commits.
 
 What was asked of it is in `asked`, for a comparison with GitLab's published description.
 """
