@@ -15,7 +15,7 @@ demo: setup ## The whole journey on the example repository, live in the terminal
 	@.venv/bin/honk demo $(ARGS)
 
 test: develop check ## Everything that CI runs: checks and the default test suite
-	@$(PY) -m pytest -n 3 --dist loadgroup -m "not slow" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 check: develop ## Format, lint, types, import rules
 	@$(PY) -m ruff format --check -q .

@@ -20,14 +20,19 @@ POLLS = replace(SILENT, poll=0.02)
 ADDRESS = f"https://github.test/{NAME}.git"
 
 
+async def first_look(here: GithubWorld) -> None:
+    """The first look was taken."""
+    subject = f"github/poll/{(await here.github.repository(NAME)).key}"
+    while not await here.world.store.chats.preferences.read(subject):
+        await anyio.sleep(0.01)
+
+
 async def test_what_is_asked_after_the_first_look_is_heard_without_a_webhook(tmp_path: Path) -> None:
     async with github_world(tmp_path, choices=POLLS, opened=False) as here:
         here.listed += [Named(name="player", address=ADDRESS), Named(name="elsewhere", address="/somewhere/else")]
         here.place.open_issue("ada", "old", "@honk fix the crash")
         async with here.door.opened():
-            subject = f"github/poll/{(await here.github.repository(NAME)).key}"
-            while not await here.world.store.chats.preferences.read(subject):
-                await anyio.sleep(0.01)
+            await first_look(here)
             assert await here.world.latest() is None, "what was before the first look is nobody's hint"
             number = here.place.open_issue("ada", "new", "@honk fix the crash")
             task = await here.rests()
@@ -58,7 +63,7 @@ async def test_by_webhook_and_by_asking_it_is_done_once(tmp_path: Path) -> None:
     async with github_world(tmp_path, choices=POLLS) as here:
         here.world.agent.habits["has remarks"] = Edit(files={APP: b"fixed, kindly"}, summary="c1: done")
         here.listed.append(Named(name="player", address=ADDRESS))
-        await anyio.sleep(0.1)
+        await first_look(here)
         number = await here.ask()
         task, there = await here.proposed()
         here.place.comment("ada", number, "@honk friendlier")
@@ -83,7 +88,7 @@ async def test_trouble_with_one_repository_is_none_of_the_others(tmp_path: Path)
             Named(name="player", address=ADDRESS),
         ]
         async with here.door.opened():
-            await anyio.sleep(0.1)
+            await first_look(here)
             here.place.open_issue("ada", "new", "@honk fix the crash")
             await here.rests()
 

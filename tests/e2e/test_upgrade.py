@@ -36,7 +36,8 @@ def moved(database: Path, before: str, now: str) -> None:
 def left_by(honk: Honk, release: str) -> Path:
     """Unpacks what that release left; returns the target repository."""
     with tarfile.open(HOMES / f"{release}.tar.xz") as archive:
-        archive.extractall(honk.root, filter="tar")
+        # Debian 12's Python has no filters yet
+        archive.extractall(honk.root, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
     for name in ("honk.db", "journal.db"):
         moved(honk.home / name, WAS, str(honk.root))
     return honk.root / "music"

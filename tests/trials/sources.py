@@ -102,7 +102,8 @@ def _unpacked(trial: Trial, release: Release, folder: Path, archives: Path) -> P
     archive = _fetched(trial, release, archives)
     raw = folder / f"raw-{release.version}"
     with tarfile.open(archive) as packed:
-        packed.extractall(raw, filter="data")
+        # Debian 12's Python has no filters yet
+        packed.extractall(raw, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (top,) = raw.iterdir()
     return top
 
