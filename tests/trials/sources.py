@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +100,9 @@ def _unpacked(trial: Trial, release: Release, folder: Path, archives: Path) -> P
     """The archive's tree without its top folder."""
     archive = _fetched(trial, release, archives)
     raw = folder / f"raw-{release.version}"
-    with tarfile.open(archive) as packed:
-        # Debian 12's Python has no filters yet
-        packed.extractall(raw, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    raw.mkdir()
+    # Debian 12's tarfile has no filters, and gives root the archive's owners, with whom git will not work.
+    _run("tar", "--extract", "--no-same-owner", "--no-same-permissions", "--directory", str(raw), "--file", str(archive))
     (top,) = raw.iterdir()
     return top
 
