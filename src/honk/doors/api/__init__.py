@@ -28,11 +28,10 @@ def api(backstage: Backstage) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         servers=[{"url": PREFIX}],
+        # As they are: `include_router` would make every route a second time, within the first request.
+        routes=[*looking.router.routes, *acting.router.routes, *governing.router.routes],
     )
     app.state.backstage = backstage
-    app.include_router(looking.router)
-    app.include_router(acting.router)
-    app.include_router(governing.router)
     say_problems(app)
 
     app.add_middleware(Admitted, tokens=backstage.tokens)
