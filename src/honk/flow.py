@@ -43,7 +43,7 @@ from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, fetch, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
-from honk.steps.deploy import deploy, halted, ship, undo
+from honk.steps.deploy import deploy, deploys, halted, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
@@ -174,7 +174,8 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
 
 async def _released(task: Task, deploying: Deploying, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
     base = await chosen_base(task, ports=ports)
-    wanted = await once("release", maybe(Release), partial(release, task, base, merged, ports=ports))
+    its_way = partial(deploys, task, base, ports=ports)
+    wanted = await once("release", maybe(Release), partial(release, task, base, merged, its_way, ports=ports))
     if wanted is None:
         return Outcome.PASS
     made = await once("deploy", maybe(Deployment), partial(deploying, wanted))

@@ -117,12 +117,50 @@ async def test_on_a_persons_pull_request_the_change_is_proposed_against_its_bran
     await here.status(number, "Ready to merge")
 
 
-async def test_honk_does_not_push_to_a_persons_branch_and_says_so(here: GithubWorld) -> None:
+async def test_asked_to_push_what_was_proven_goes_onto_the_persons_branch_and_is_not_deployed(
+    here: GithubWorld,
+) -> None:
+    here.world.code.branches["topic"] = here.world.code.branches["main"]
     number = here.place.open_pull_request("ada", "A new list")
     here.place.comment("ada", number, "@honk fix the crash and push it to my branch")
     await here.deliver()
-    said = await here.said(number, "push to no branch but my own")
-    assert "propose the change against your branch" in said.text and await tasks(here) == 0
+    task = await here.rests(State.MERGED)
+    await here.settled()
+    assert (task.instruction, task.options.base) == ("fix the crash", "topic")
+    assert (here.world.file("topic"), here.world.file("main"), here.world.production()) == (b"fixed", b"crash", None)
+    notes = [one.data.text for one in await here.world.log(task) if isinstance(one.data, TaskNoted)]
+    assert notes[0] == "goes onto topic by itself once it is proven"
+    assert notes[1].startswith("not deployed: ") and notes[1].endswith("this went into topic")
+
+
+async def test_what_was_not_proven_does_not_go_onto_the_persons_branch(here: GithubWorld) -> None:
+    here.world.agent.habits["try something"] = Edit(files={APP: b"maybe"})
+    here.world.code.branches["topic"] = here.world.code.branches["main"]
+    number = here.place.open_pull_request("ada", "A new list")
+    here.place.comment("ada", number, "@honk push to this branch: try something")
+    await here.deliver()
+    await here.rests(State.DRAFT)
+    await here.settled()
+    assert here.world.file("topic") == b"crash"
+
+
+async def test_who_may_not_write_has_nothing_pushed(here: GithubWorld) -> None:
+    here.world.code.branches["topic"] = here.world.code.branches["main"]
+    number = here.place.open_pull_request("ada", "A new list")
+    here.place.comment("eve", number, "@honk fix the crash and push it to this branch")
+    await here.deliver()
+    await here.said(number, "takes the permission “write”")
+    assert await tasks(here) == 0
+
+
+async def test_told_not_to_push_it_only_proposes(here: GithubWorld) -> None:
+    here.world.code.branches["topic"] = here.world.code.branches["main"]
+    number = here.place.open_pull_request("ada", "A new list")
+    here.place.comment("ada", number, "@honk fix the crash, but do not push it to my branch")
+    await here.deliver()
+    task = await here.rests()
+    await here.settled()
+    assert not task.options.merge and here.world.file("topic") == b"crash"
 
 
 async def test_a_forks_pull_request_gets_a_sentence(here: GithubWorld) -> None:

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from honk.domain.deployment import DeploymentState
-from honk.domain.event import MergeRefused, TaskSettled
+from honk.domain.event import MergeRefused, TaskNoted, TaskSettled
 from honk.domain.landing import Consent
 from honk.domain.person import Person
 from honk.domain.policy import Act
@@ -67,6 +67,31 @@ async def test_a_branch_that_moved_is_not_merged(here: World) -> None:
     assert "not at the verified" in task.reason
     assert (here.file("main"), here.production()) == (b"crash", None)
     assert (await _last(here, task)).outcome == Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("branches", "branch", "deploys"),
+    [
+        ("", "topic", False),
+        ("", "main", True),
+        ('branches = ["release/*"]', "release/8", True),
+        ('branches = ["release/*"]', "main", False),
+    ],
+)
+async def test_only_merges_into_the_branches_that_are_deployed_are(
+    here: World, branches: str, branch: str, deploys: bool
+) -> None:
+    here.somebody_commits("main", {".honk.toml": CONFIG + branches.encode()})
+    here.code.branches[branch] = here.code.branches["main"]
+    async with here.working():
+        task = await here.settled(await here.ask(base=branch))
+        task = await _merged(here, task)
+        assert task.state is (State.DEPLOYED if deploys else State.MERGED)
+        again = await _merged(here, task)
+    assert again.state is task.state and here.file(branch) == b"fixed"
+    assert here.production() == (b"fixed" if deploys else None)
+    notes = [one.data.text for one in await here.log(task) if isinstance(one.data, TaskNoted)]
+    assert [one.partition(":")[0] for one in notes] == ([] if deploys else ["not deployed"])
 
 
 async def test_what_the_base_has_meanwhile_is_built_and_deployed_with_it(here: World) -> None:

@@ -102,7 +102,7 @@ def _unpacked(trial: Trial, release: Release, folder: Path, archives: Path) -> P
     raw = folder / f"raw-{release.version}"
     raw.mkdir()
     # Debian 12's tarfile has no filters, and gives root the archive's owners, with whom git will not work.
-    _run("tar", "--extract", "--no-same-owner", "--no-same-permissions", "--directory", str(raw), "--file", str(archive))
+    _run("tar", "-x", "--no-same-owner", "-C", str(raw), "-f", str(archive))
     (top,) = raw.iterdir()
     return top
 

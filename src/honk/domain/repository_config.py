@@ -100,6 +100,8 @@ class DeployConfig(_Table):
     #: what the workflow is given; "{commit}", "{environment}" and "{deployment}" are filled in
     inputs: dict[str, str] = Field(default_factory=dict, max_length=20)
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
+    #: branches (as `*` and `?` have it) into which a merge is deployed; None: the repository's default branch alone
+    branches: tuple[Annotated[str, Field(min_length=1, max_length=250)], ...] | None = None
     #: "redeploy": the command again with the previous build (the workflow, with its commit); "none": cannot be
     #: undone; else a command
     undo: Command = "redeploy"

@@ -11,7 +11,7 @@ from honk.domain.text import one_line
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError
 from honk.ports import Ports
-from honk.steps.deploy import deploy_config, live_deployment, undo_sentence
+from honk.steps.deploy import deployed_from, live_deployment, undo_sentence
 from honk.steps.merge import PRESSABLE, approvers, deleted_build, lacks_second, objection
 from honk.steps.prepare import chosen_base
 from honk.views.risk import ChangedFile, files_by_risk
@@ -148,7 +148,7 @@ async def _deploying(task: Task, *, ports: Ports) -> Deploying:
 
 async def _as_declared(task: Task, base: Base, *, ports: Ports) -> Deploying:
     """As the base commit's own words have it, which is what deployment goes by."""
-    config = await deploy_config(task, base.commit, ports=ports)
+    config = await deployed_from(task, base, ports=ports)
     if config is None:
         return Deploying()
     live = await live_deployment(task, config, ports=ports)

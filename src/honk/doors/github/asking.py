@@ -92,13 +92,22 @@ class Asking:
 
     async def _wished(self, asked: Asked) -> Wishes:
         """What is wanted, and how."""
-        said = wishes(asked.words)
-        if wants_push(asked.words) and asked.issue.pull_request:
-            reason = "I push to no branch but my own"
-            raise NotNow(reason, "ask without that, and I propose the change against your branch")
+        rest = wants_push(asked.words) if asked.issue.pull_request else None
+        said = wishes(asked.words) if rest is None else self._pushed(asked, wishes(rest))
         if said.instruction.strip():
             return said
         return await self._as_the_issue_says(asked, said)
+
+    def _pushed(self, asked: Asked, said: Wishes) -> Wishes:
+        """Onto a person's branch goes what was proven, by merging the pull request that is proposed against it."""
+        branch = self._base(asked)
+        if branch is None or said.base not in {None, branch}:
+            raise NotNow(
+                "I push onto the branch of an open pull request of a person's, and nowhere else",
+                "ask without that, and I propose the change",
+            )
+        understood = f"goes onto {shortened(branch, 80)} by itself once it is proven"
+        return replace(said, base=branch, merge=True, understood=(understood, *said.understood))
 
     async def _as_the_issue_says(self, asked: Asked, said: Wishes) -> Wishes:
         """Title and text where whoever wrote them may ask; words of others only name the task, and are context."""

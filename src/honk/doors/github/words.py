@@ -15,11 +15,16 @@ _VERBS = re.compile(
     re.IGNORECASE,
 )
 _FILLER = re.compile(r"^(?:please,? )|(?:,? please)$", re.IGNORECASE)
-_PUSH = re.compile(
-    r"\bpush(?:ed|es|ing)?\b[^.\n]{0,60}\b(?:to|onto|on|into)\s+(?:this|my|the|our)\s+(?:branch|pr|pull request)\b",
-    re.IGNORECASE,
+#: That Honk may push, as a clause of its own at either end: within a sentence it may mean the contrary.
+_PUSH = (
+    r"(?:please )?push(?: (?:it|this|that|them|the (?:fix|change|changes|result)))?(?: (?:directly|straight|right))?"
+    r" (?:to|onto|on|into) (?:this|my|the|our) (?:branch|pr|pull request)(?: itself)?"
+    r"(?: (?:when|once|if) (?:it(?:'s| is) )?(?:green|it passes|proven|ready|done))?(?:,? please)?"
 )
-
+_PUSH_FIRST = re.compile(rf"^{_PUSH}(?:\s*(?:[:,;.!\n]|\band\b|$))\s*", re.IGNORECASE)
+_PUSH_LAST = re.compile(
+    rf"(?:[,;.!\n]\s*(?:(?:and|then)\s+){{0,2}}|\s+(?:and|then)\s+(?:then\s+)?){_PUSH}[\s.!]*$", re.IGNORECASE
+)
 
 #: What a remark suggests in place of its lines: https://docs.github.com/en/pull-requests/collaborating-with-pull-requests
 SUGGESTION = re.compile(
@@ -72,9 +77,14 @@ def command_of(words: str) -> Command | None:
     return Command(verb=verb, head=(match["head"] or "").lower(), anyway=bool(match["anyway"]))
 
 
-def wants_push(words: str) -> bool:
-    """Whether they ask that a branch of a person's be pushed to."""
-    return _PUSH.search(words) is not None
+def wants_push(words: str) -> str | None:
+    """The words without the clause that asks to push to a person's branch; None where there is no such clause."""
+    words = words.strip()
+    for pattern in (_PUSH_FIRST, _PUSH_LAST):
+        rest = pattern.sub("", words)
+        if rest != words:
+            return rest.strip()
+    return None
 
 
 def _name(names: Iterable[str]) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ refuse gets a build: until then nothing of it is recorded or shown.
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from honk.domain.build import Build
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
-from honk.domain.repository_config import BuildConfig
+from honk.domain.repository_config import BuildConfig, DeployConfig
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
@@ -151,14 +151,18 @@ async def of_base(exam: Exam, *, ports: Ports) -> str:
     return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
 
 
-async def release(task: Task, base: Base, merged: Sha, *, ports: Ports) -> Release | None:
+async def release(
+    task: Task, base: Base, merged: Sha, deploying: Callable[[], Awaitable[DeployConfig | None]], *, ports: Ports
+) -> Release | None:
     """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved.
 
     Where the forge deploys the commit itself, no build is needed. None where there is nothing to deploy.
     """
     made, repository = await ports.records.build(task.id), task.repository
-    config = await configuration(ports.repositories, repository, base.commit)
-    if config.deploy is not None and config.deploy.workflow is not None:
+    config = await deploying()
+    if config is None:
+        return None
+    if config.workflow is not None:
         return Release(base=base, commit=merged, digest=made.digest if made is not None else "")
     same = made is not None and await ports.repositories.tree(repository, merged) == (
         await ports.repositories.tree(repository, made.commit)

@@ -20,12 +20,14 @@ from honk.domain.task import State, Task
 from honk.errors import NeedsHuman, NotAllowed
 from honk.ports import Ports
 from honk.steps.deploy.carrying_out import carry_out, tell_finished, went_live
-from honk.steps.deploy.config import deploy_config, live_deployment, undo_sentence
+from honk.steps.deploy.config import deploy_config, deployed_from, deploys, live_deployment, undo_sentence
 from honk.steps.deploy.remote import hand_over, ship, under_way, undone
 
 __all__ = [
     "deploy",
     "deploy_config",
+    "deployed_from",
+    "deploys",
     "halted",
     "live_deployment",
     "ship",

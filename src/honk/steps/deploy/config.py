@@ -1,7 +1,10 @@
 """How a repository is deployed, and what is live."""
 
+from fnmatch import fnmatchcase
+
 from honk.domain.deployment import Deployment, DeploymentState
-from honk.domain.repository import Sha
+from honk.domain.event import BaseChosen, TaskNoted
+from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
 from honk.domain.task import Task
 from honk.domain.text import one_line
@@ -23,6 +26,35 @@ def undo_sentence(config: DeployConfig, *, previous: bool) -> str:
 async def deploy_config(task: Task, commit: Sha, *, ports: Ports) -> DeployConfig | None:
     """How that commit of the repository is deployed; None where it is not. Raises SettingsWrong."""
     return (await configuration(ports.repositories, task.repository, commit)).deploy
+
+
+async def deployed_from(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
+    """How a merge into that base is deployed; None where none is. Raises SettingsWrong, RepositoryUnusable."""
+    config = await deploy_config(task, base.commit, ports=ports)
+    if config is None:
+        return None
+    if config.branches is not None:
+        return config if any(fnmatchcase(base.branch, one) for one in config.branches) else None
+    return config if base.branch == await _default(task, ports=ports) else None
+
+
+async def deploys(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
+    """The same; that a merge is not deployed although the repository has a way is told."""
+    config = await deployed_from(task, base, ports=ports)
+    if config is None and await deploy_config(task, base.commit, ports=ports) is not None:
+        branches = "the default branch, or into those that `branches` below [deploy] in .honk.toml names"
+        note = f"not deployed: that is done for merges into {branches}, and this went into {base.branch}"
+        await ports.events.record(task.id, task.turn, TaskNoted(text=note), key=f"undeployed/{base.branch}")
+    return config
+
+
+async def _default(task: Task, *, ports: Ports) -> str:
+    """The default branch; of who named none, the one from which the work began, whatever is checked out by now."""
+    if task.options.base is None:
+        for event in await ports.events.read(task.id):
+            if isinstance(event.data, BaseChosen):
+                return event.data.branch
+    return (await ports.repositories.base(task.repository, None)).branch
 
 
 async def live_deployment(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:
