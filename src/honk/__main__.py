@@ -1,131 +1,18 @@
 """The `honk` command."""
 
-import logging
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-
-import structlog
-
-from honk.demo import add_demo
-from honk.doors.cli import command_line
-from honk.doors.cli.github import GithubSetup, add_github_commands
-from honk.doors.cli.house import Diagnosis, House, only_there
-from honk.doors.cli.keeping import Tell, add_forgetting, add_keeping_commands
-from honk.doors.cli.slack import Standing, add_slack_commands
-from honk.settings import Settings
-from honk.settings.live import checked
-from honk.settings.server import Server
-
-
-def _here() -> None:
-    """Raises Usage where a server does the work: its files are on its machine."""
-    if (server := Server.chosen()) is not None:
-        raise only_there(server.url)
-
-
-class _Doctor:
-    """The doctor, called when needed: `honk --help` should not wait for a database and an agent's SDK to load."""
-
-    async def diagnose(self) -> tuple[Diagnosis, ...]:
-        if (server := Server.chosen()) is not None:
-            from honk.doors.cli.remote import open_remote
-
-            async with open_remote(server.url, server.token) as house:
-                return await house.service.diagnose()
-        from honk.wiring import Doctor
-
-        return await Doctor().diagnose()
-
-    def here(self) -> None:
-        _here()
-
-    def settings_path(self) -> Path:
-        return Settings.locate()
-
-    def check_policy(self, file: Path | None) -> str:
-        return checked(file or Settings.locate())
-
-
-class _Keeper:
-    """Backup and restore, loaded when needed."""
-
-    async def back_up(self, path: Path, tell: Tell) -> int:
-        _here()
-        from honk.wiring.keeping import Keeper
-
-        return await Keeper().back_up(path, tell)
-
-    async def restore(self, path: Path, tell: Tell) -> Mapping[str, object]:
-        _here()
-        from honk.wiring.keeping import Keeper
-
-        return await Keeper().restore(path, tell)
-
-
-class _SlackSetup:
-    """What sets Slack up, loaded when needed."""
-
-    def manifest(self, address: str) -> str:
-        from honk.wiring.slack_setup import SlackSetup
-
-        return SlackSetup.manifest(address)
-
-    def standing(self, given: Mapping[str, str]) -> Standing:
-        _here()
-        from honk.wiring.slack_setup import SlackSetup
-
-        return SlackSetup(Settings.load()).standing(given)
-
-    def check(self, user: str, given: Mapping[str, str]) -> AsyncIterator[Diagnosis]:
-        from honk.wiring.slack_setup import SlackSetup
-
-        return SlackSetup(Settings.load()).check(user, given)
-
-
-def _github_setup() -> GithubSetup:
-    _here()
-    from honk.wiring.github_setup import GithubSetup as Setup
-
-    return Setup(Settings.load())
+from honk.demo import DEMO
+from honk.doors.cli import Behind, command_line
 
 
 def main() -> None:
-    """Reads the settings when a command needs them, and runs the command line."""
-
-    def open_house(*, here: bool = False) -> AbstractAsyncContextManager[House]:
-        if here:
-            _here()
-        if (server := Server.chosen()) is not None:
-            from honk.doors.cli.remote import open_remote
-
-            return open_remote(server.url, server.token)
-        from honk.wiring import open_honk
-
-        return open_honk(Settings.load())
-
-    _quiet_log()
-    cli = command_line(open_house, _Doctor())
-    add_keeping_commands(cli, _Keeper())
-    add_forgetting(cli, open_house)
-    add_slack_commands(cli, _SlackSetup())
-    add_github_commands(cli, _github_setup)
-    add_demo(cli)
-    cli()
+    """Runs the command line."""
+    command_line(_behind, [DEMO])()
 
 
-def _quiet_log() -> None:
-    """Operators' warnings go to stderr, with tracebacks that show no values: one could be a secret."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+def _behind() -> Behind:
+    from honk.opening import behind  # `honk --help` waits for nothing that only a command needs
+
+    return behind()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,8 @@ from typing import Any
 
 import typer
 
-from honk.demo import add_demo
-from honk.doors.cli import command_line
-from honk.doors.cli.github import add_github_commands
-from honk.doors.cli.keeping import add_forgetting, add_keeping_commands
-from honk.doors.cli.slack import add_slack_commands
+from honk.demo import DEMO
+from honk.doors.cli import Behind, command_line
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
 _HEAD = """# Commands
@@ -30,17 +27,19 @@ works on this `HONK_HOME` already; then it submits the work there and follows it
 
 def commands() -> dict[str, Any]:
     """Every command of the command line by its name."""
-    cli = command_line(None, None)  # type: ignore[arg-type]  # opened by commands, and none is run here
-    add_keeping_commands(cli, None)  # type: ignore[arg-type]
-    add_forgetting(cli, None)  # type: ignore[arg-type]
-    add_slack_commands(cli, None)  # type: ignore[arg-type]
-    add_github_commands(cli, None)  # type: ignore[arg-type]
-    add_demo(cli)
-    return dict(_flat(typer.main.get_command(cli)))
+    return dict(_flat(group()))
+
+
+def group() -> Any:
+    """The command line itself."""
+    nothing: Any = None  # opened by commands, and none is run here
+    behind = Behind(open_house=nothing, caretaker=nothing, keeper=nothing, slack=nothing, github=nothing)
+    return typer.main.get_command(command_line(lambda: behind, [DEMO]))
 
 
 def _flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+    for name in group.commands:
+        _, command, _ = group.resolve_command(None, [name])
         if hasattr(command, "commands"):
             yield from _flat(command, f"{before}{name} ")
         else:

@@ -88,6 +88,13 @@ def test_the_commands_of_the_journey_are_there() -> None:
     assert wanted | {"merge", "undo", "gc"} <= set(command_reference.commands())
 
 
+def test_what_the_list_of_commands_says_is_what_each_says_of_itself() -> None:
+    group = command_reference.group()
+    for name, listed in group.commands.items():
+        _, command, _ = group.resolve_command(None, [name])
+        assert command.get_short_help_str(1000) == listed.help, name
+
+
 def test_every_state_and_outcome_is_explained() -> None:
     page = (REFERENCE / "states-and-exits.md").read_text(encoding="utf-8")
     states = re.findall(r"^\| `(\w+)` \|", page.split("## Outcomes")[0], re.MULTILINE)

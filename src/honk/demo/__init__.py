@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from honk.doors.cli.house import only_there
-from honk.doors.cli.session import guarded
+from honk.doors.cli import Part
 
 _KEPT = "nothing is left running; the same command begins anew"
 
 
-def add_demo(cli: typer.Typer) -> None:
-    """Adds the command to the command line."""
+def _add_demo(cli: typer.Typer) -> None:
 
     @cli.command(epilog="Example: honk demo --lan")
     def demo(
@@ -29,6 +27,8 @@ def add_demo(cli: typer.Typer) -> None:
         """
         from honk.demo.journey import journey
         from honk.demo.telling import Telling
+        from honk.doors.cli.house import only_there
+        from honk.doors.cli.session import guarded
         from honk.settings import Settings
         from honk.settings.server import Server
 
@@ -40,3 +40,9 @@ def add_demo(cli: typer.Typer) -> None:
             return await journey(Settings.load(), out, lan=lan)
 
         raise typer.Exit(guarded(go, out, kept=lambda: _KEPT))
+
+
+DEMO = Part(
+    lambda cli, _: _add_demo(cli),
+    {"demo": "Run the whole journey on the example repository: instruction, fix, proof, merge, deployment."},
+)

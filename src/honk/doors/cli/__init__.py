@@ -1,27 +1,34 @@
 """The door for a terminal: `honk …`, in the conventions of gh, uv and docker."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from honk import __version__
-from honk.doors.cli.care import add_care_commands
-from honk.doors.cli.house import Caretaker, Open
-from honk.doors.cli.linking import add_linking_commands
-from honk.doors.cli.look import add_looking_commands
-from honk.doors.cli.mending import add_mending_commands
-from honk.doors.cli.money import add_money_commands
-from honk.doors.cli.people import add_people_commands
-from honk.doors.cli.reviewing import add_reviewing_commands
-from honk.doors.cli.serving import add_serving_commands
-from honk.doors.cli.steering import add_steering_commands
-from honk.doors.cli.work import add_work_commands
+from honk.doors.cli.catalogue import COMMANDS, GROUPS, Behind, Part
+
+__all__ = ["Behind", "Part", "command_line"]
 
 
-def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
-    """The whole command line; `open_house` is called by the commands that need an opened Honk."""
+def command_line(opened: Callable[[], Behind], more: Sequence[Part] = ()) -> typer.Typer:
+    """The whole command line, and what else there is; `opened` is called by the first command that is loaded."""
+    parts = {name: part for part in (*COMMANDS, *more, *GROUPS) for name in part.commands}
+
+    class Loading(TyperGroup):
+        """Knows the names; `honk --help` and a completed name should not wait until everything is loaded."""
+
+        # the types are of a click that typer keeps to itself
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            name, listed, rest = super().resolve_command(ctx, args)
+            if name is None or listed is None:  # while a name is being completed
+                return name, listed, rest
+            return name, _loaded(parts[name], opened()).commands[name], rest
+
     cli = typer.Typer(
         name="honk",
+        cls=Loading,
         no_args_is_help=True,
         add_completion=True,
         rich_markup_mode=None,
@@ -37,20 +44,27 @@ def command_line(open_house: Open, caretaker: Caretaker) -> typer.Typer:
     @cli.callback(invoke_without_command=True)
     def main(
         context: typer.Context,
-        version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-    ) -> None:
-        if version:
-            typer.echo(f"honk {__version__}")
-            raise typer.Exit
+        version: Annotated[
+            bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        ] = False,
+    ) -> None: ...
 
-    add_work_commands(cli, open_house)
-    add_mending_commands(cli, open_house)
-    add_steering_commands(cli, open_house)
-    add_serving_commands(cli, open_house)
-    add_looking_commands(cli, open_house)
-    add_reviewing_commands(cli, open_house)
-    add_people_commands(cli, open_house, caretaker)
-    add_linking_commands(cli, open_house)
-    add_money_commands(cli, open_house)
-    add_care_commands(cli, open_house, caretaker)
+    for name, part in parts.items():
+        cli.command(name, help=part.commands[name])(_listed)
     return cli
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"honk {__version__}")
+        raise typer.Exit
+
+
+def _loaded(part: Part, behind: Behind) -> TyperGroup:
+    cli = typer.Typer(rich_markup_mode=None)
+    part.add(cli, behind)
+    return typer.main.get_group(cli)
+
+
+def _listed() -> None:
+    """Stands for a command until that is loaded."""
