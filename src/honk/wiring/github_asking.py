@@ -1,6 +1,5 @@
 """Single questions to GitHub for who sets Honk up: the answer with all that it says, without a second try."""
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-import jwt
 
+from honk.adapters.github.app_key import signed
 from honk.domain.text import Secret, shortened, visible
-from honk.errors import SettingsWrong, Unreachable
+from honk.errors import Unreachable
 from honk.settings import Settings
 
 _PATIENCE = 15.0
@@ -83,16 +82,7 @@ class Asking:
         return await self.ask(method, path, token=self._signed(), body=body, **params)
 
     def _signed(self) -> Secret:
-        """https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app"""
-        now = int(time.time())
-        claims = {"iat": now - 60, "exp": now + 540, "iss": self._access.app_id}
-        try:
-            return Secret(jwt.encode(claims, self._access.private_key.reveal(), algorithm="RS256"))
-        except (ValueError, TypeError, jwt.PyJWTError):
-            raise SettingsWrong(
-                "the private key of the GitHub App is no RSA key in PEM form",
-                "generate another one on the app's page (Private keys)",
-            ) from None
+        return signed(self._access.app_id, self._access.private_key, datetime.now(UTC))
 
 
 @asynccontextmanager

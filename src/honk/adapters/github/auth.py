@@ -8,16 +8,16 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import anyio
-import jwt
 import structlog
 
+from honk.adapters.github.app_key import signed
 from honk.adapters.github.calling import Calls, Moved
 from honk.adapters.github.pacing import skew
 from honk.adapters.github.permissions import Purpose
 from honk.adapters.github.trouble import GithubRefused, NotGranted, refused, words
 from honk.adapters.github.wire import Answer, Request
 from honk.domain.text import Secret
-from honk.errors import HonkError, RepositoryUnusable, SettingsWrong
+from honk.errors import HonkError, RepositoryUnusable
 
 _log = structlog.get_logger()
 
@@ -250,15 +250,7 @@ class AppTokens:
         return answer
 
     def _signed(self) -> Secret:
-        """https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app"""
-        now = int((self._calls.clock() + self._known.ahead).timestamp())
-        claims = {"iat": now - 60, "exp": now + 540, "iss": self._auth.app_id}
-        try:
-            return Secret(jwt.encode(claims, self._auth.private_key.reveal(), algorithm="RS256"))
-        except (ValueError, TypeError, jwt.PyJWTError):
-            raise SettingsWrong(
-                "the private key of the GitHub App is no RSA key in PEM form", "give the file that GitHub made for it"
-            ) from None
+        return signed(self._auth.app_id, self._auth.private_key, self._calls.clock() + self._known.ahead)
 
     async def _not_installed(self, full_name: str) -> RepositoryUnusable:
         if not self._known.slug:
