@@ -218,6 +218,38 @@ async def test_webhooks_of_pull_requests(hub: Hub, taken: Taken) -> None:
     assert [one[0] for one in taken[5:]] == ["ping", "installation"]
 
 
+async def test_webhooks_of_merge_groups(hub: Hub, taken: Taken) -> None:
+    world, people = hub.fake.world, hub.fake.people
+    for number, branch in ((1, "honk/x"), (2, "honk/y")):
+        await hub.pull(branch, {f"{number}.txt": "x"})
+    world.protect(hub.repo, queue="merge")
+    for number in (1, 2):
+        people.enqueue("ada", hub.repo, number)
+    first, second = hub.repo.groups[1], hub.repo.groups[2]
+    assert second.base_sha == first.head_sha and hub.repo.bare.ref(second.head_ref) == second.head_sha
+    people.push("ada", hub.repo, "honk/x", {"b": "2"})
+    people.advance_queue(hub.repo)
+    await world.hooks.settled()
+    told = [one[2] for one in taken if one[0] == "merge_group"]
+    assert [(one["action"], one["merge_group"]["head_sha"], one.get("reason")) for one in told[:4]] == [
+        ("checks_requested", first.head_sha, None),
+        ("checks_requested", second.head_sha, None),
+        ("destroyed", first.head_sha, "dequeued"),
+        ("destroyed", second.head_sha, "invalidated"),
+    ]
+    assert [(one["action"], one.get("reason")) for one in told[4:]] == [
+        ("checks_requested", None),
+        ("destroyed", "merged"),
+    ]
+    group = told[4]["merge_group"]
+    assert group["head_sha"] == group["head_commit"]["id"] == hub.repo.bare.branch("main")
+    assert (group["base_ref"], group["head_ref"]) == (
+        "refs/heads/main",
+        f"refs/heads/gh-readonly-queue/main/pr-2-{group['base_sha']}",
+    )
+    assert hub.repo.groups == {}
+
+
 async def test_webhooks_of_an_installation(hub: Hub, taken: Taken) -> None:
     world = hub.fake.world
     other = world.repository("acme/other")
@@ -333,7 +365,7 @@ async def test_draft_auto_merge_and_queue(hub: Hub) -> None:
         mergeQueueEntry { id position state } } }"""
     dequeue = "mutation($p: ID!) { dequeuePullRequest(input: {id: $p}) { clientMutationId } }"
     entry = (await hub.graphql(enqueue, p=second["node_id"]))["data"]["enqueuePullRequest"]["mergeQueueEntry"]
-    assert (entry["position"], entry["state"]) == (1, "QUEUED")
+    assert (entry["position"], entry["state"]) == (1, "AWAITING_CHECKS")
     found = (await hub.graphql(queue))["data"]["repository"]
     assert found["mergeQueue"]["entries"]["totalCount"] == 1 and found["pullRequest"]["isInMergeQueue"]
     assert "errors" not in await hub.graphql(dequeue, p=second["node_id"])
@@ -353,6 +385,8 @@ async def test_auto_merge_goes_through_the_queue(hub: Hub) -> None:
     assert people.advance_queue(hub.repo) is None
     people.conclude(hub.repo, running, "success")
     assert (await hub.get(f"{P}/pulls/1"))["auto_merge"] is None
+    assert people.advance_queue(hub.repo) is None, "what is required is required of the group too"
+    people.check(hub.repo, hub.repo.groups[1].head_sha, "build", "success")
     assert people.advance_queue(hub.repo) == hub.repo.bare.branch("main")
     off = "mutation($p: ID!) { disablePullRequestAutoMerge(input: {pullRequestId: $p}) { clientMutationId } }"
     assert (await hub.graphql(off, p=made["node_id"]))["errors"][0]["type"] == "UNPROCESSABLE"

@@ -146,6 +146,7 @@ def set_state(world: "World", repo: Repo, issue: Issue, by: Account, state: str,
     issue.updated_at = world.now()
     heads.note(world, issue, "closed" if state == "closed" else "reopened", by)
     _issue_event(world, repo, issue, "closed" if state == "closed" else "reopened", by)
+    heads.regroup_of(world, repo, issue, by)
 
 
 def _may_reopen(repo: Repo, issue: Issue) -> None:

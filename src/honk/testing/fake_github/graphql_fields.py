@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from honk.testing.fake_github import access, mergeable, merging, shapes
+from honk.testing.fake_github import access, merge_groups, mergeable, shapes
 from honk.testing.fake_github.graphql_types import (
     EDGE,
     Connection,
@@ -83,7 +83,13 @@ def _object(call: Call, repo: Repo, given: Json) -> Typed | None:
 
 
 def _entries(call: Call, value: tuple[Repo, str]) -> Connection:
-    return Connection("MergeQueueEntry", [Typed("MergeQueueEntry", one) for one in merging.queue(*value)])
+    return Connection("MergeQueueEntry", [Typed("MergeQueueEntry", one) for one in merge_groups.queue(*value)])
+
+
+def _grouped(call: Call, issue: Any, which: str) -> Typed | None:
+    repo = repo_of(call, issue)
+    group = repo.groups.get(issue.number)
+    return Typed("Commit", (repo, getattr(group, which))) if group else None
 
 
 def _auto_merge(issue: Any) -> Typed | None:
@@ -238,9 +244,8 @@ _ENTRY = {
     "solo": scalar(lambda one: False),
     "pullRequest": object_field("PullRequest", lambda call, one: Typed("PullRequest", one)),
     "mergeQueue": object_field("MergeQueue", lambda call, one: queue_of(repo_of(call, one), pull_of(one).base_ref)),
-    "headCommit": object_field(
-        "Commit", lambda call, one: Typed("Commit", (repo_of(call, one), pull_of(one).head_sha))
-    ),
+    "headCommit": object_field("Commit", lambda call, one: _grouped(call, one, "head_sha")),
+    "baseCommit": object_field("Commit", lambda call, one: _grouped(call, one, "base_sha")),
 }
 
 

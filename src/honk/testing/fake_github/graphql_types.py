@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from honk.testing.fake_github import access, mergeable, merging, shapes
+from honk.testing.fake_github import access, merge_groups, mergeable, shapes
 from honk.testing.fake_github.records import Account, Comment, Issue, Json, Pull, Repo, Review, ReviewComment
 from honk.testing.fake_github.wire import Call
 
@@ -239,7 +239,7 @@ class PullFields:
         return Connection("IssueComment", [Typed("IssueComment", one) for one in found])
 
     def position(self) -> int:
-        return merging.queue(self.repo, pull_of(self.issue).base_ref).index(self.issue) + 1
+        return merge_groups.queue(self.repo, pull_of(self.issue).base_ref).index(self.issue) + 1
 
 
 def scalar(get: Callable[[Any], Any]) -> Field:

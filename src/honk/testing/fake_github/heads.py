@@ -85,6 +85,7 @@ def _follow(world: "World", owner: Repo, moved: Repo, issue: Issue, by: Account 
     pull.queued = None
     issue.updated_at = world.now()
     tell(world, owner, issue, "synchronize", by, before=old, after=new)
+    regroup_of(world, owner, issue, by)
 
 
 def _base_moved(world: "World", repo: Repo, issue: Issue, tip: str, by: Account | None) -> None:
@@ -101,6 +102,14 @@ def _base_moved(world: "World", repo: Repo, issue: Issue, tip: str, by: Account 
     if repo.mergeable_after:
         pull.unknown = repo.mergeable_after
     pull.base_sha = tip
+
+
+def regroup_of(world: "World", repo: Repo, issue: Issue, by: Account | None) -> None:
+    """Where a merge queue had it: what it made is made anew without it."""
+    from honk.testing.fake_github import merge_groups
+
+    if issue.pull is not None and issue.number in repo.groups:
+        merge_groups.regroup(world, repo, issue.pull.base_ref, by or world.ghost)
 
 
 def take_head(repo: Repo, issue: Issue, new: str) -> None:
@@ -145,8 +154,11 @@ def close(world: "World", repo: Repo, issue: Issue, by: Account | None) -> None:
     """Closes a pull request without a merge."""
     issue.state, issue.closed_at = "closed", world.now()
     issue.closed_by = by or world.ghost
+    if issue.pull is not None:
+        issue.pull.queued = None
     note(world, issue, "closed", issue.closed_by)
     tell(world, repo, issue, "closed", by)
+    regroup_of(world, repo, issue, by)
 
 
 def remove_branch(world: "World", repo: Repo, branch: str, by: Account | None) -> None:

@@ -84,7 +84,7 @@ def obstacles(world: "World", repo: Repo, issue: Issue) -> list[str]:
     found: list[str] = []
     for rule in rules(repo, pull.base_ref):
         found += _reviews(world, repo, issue, rule)
-        found += _checks(repo, pull, rule)
+        found += _summed(_checks(repo, pull.head_sha, rule), rule)
         if rule.locked:
             found.append("Base branch is locked")
         if rule.signatures and not _all_signed(repo, pull):
@@ -112,8 +112,13 @@ def _reviews(world: "World", repo: Repo, issue: Issue, rule: Protection) -> list
     return [f"At least {number} approving {words} {verb} required by reviewers with write access."]
 
 
-def _checks(repo: Repo, pull: Pull, rule: Protection) -> list[str]:
-    there = contexts(repo, pull.head_sha)
+def missing_checks(repo: Repo, sha: str, branch: str) -> list[str]:
+    """The required checks of a branch that have not passed at a commit, in GitHub's words."""
+    return [one for rule in rules(repo, branch) for one in _checks(repo, sha, rule)]
+
+
+def _checks(repo: Repo, sha: str, rule: Protection) -> list[str]:
+    there = contexts(repo, sha)
     missing, bad = [], []
     for name in rule.checks:
         app = rule.check_apps.get(name)
@@ -124,7 +129,10 @@ def _checks(repo: Repo, pull: Pull, rule: Protection) -> list[str]:
             bad.append(f'Required status check "{name}" is failing.')
         elif not all(one in PASSING for one in results):
             bad.append(f'Required status check "{name}" is in progress.')
-    found = missing + bad
+    return missing + bad
+
+
+def _summed(found: list[str], rule: Protection) -> list[str]:
     if len(found) > 1:
         return [f"{len(found)} of {len(rule.checks)} required status checks have not succeeded."]
     return found

@@ -4,13 +4,12 @@ By https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request and
 https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges.
 """
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from honk.testing.fake_github import heads, mergeable
-from honk.testing.fake_github.bare import Signature
-from honk.testing.fake_github.records import Account, Issue, Pull, Repo
+from honk.testing.fake_github import heads, merge_groups, mergeable
+from honk.testing.fake_github.merge_groups import queue
+from honk.testing.fake_github.records import Account, Issue, Repo
 from honk.testing.fake_github.wire import Refused
 
 if TYPE_CHECKING:
@@ -75,13 +74,18 @@ def merge(  # noqa: PLR0913 - what a merge takes
     method: str = "merge",
     title: str = "",
     message: str | None = None,
+    group: str = "",
 ) -> str:
-    """Merges it, whatever stands in the way; the new commit. Refused with 405 where that cannot be done."""
+    """Merges it, whatever stands in the way; the new commit. Refused with 405 where that cannot be done.
+
+    A merge queue has made the commit before, as its `group`.
+    """
     pull = issue.pull
     assert pull is not None
     tip = repo.bare.branch(pull.base_ref)
     assert tip is not None
-    made = _made(world, repo, issue, by, method, _message(repo, issue, method, title, message))
+    words = merge_groups.message(repo, issue, method, title, message)
+    made = group or merge_groups.made(world, repo, issue, by, method, words, tip)
     if made is None:
         raise _refuse("Pull Request is not mergeable")
     try:
@@ -97,39 +101,11 @@ def merge(  # noqa: PLR0913 - what a merge takes
     heads.note(world, issue, "closed", by)
     heads.tell(world, repo, issue, "closed", by)
     heads.settle(world, repo, by)
+    merge_groups.regroup(world, repo, pull.base_ref, by)
     _close_linked(world, repo, issue, by)
     if repo.delete_branch_on_merge and pull.head_repo is repo and repo.bare.branch(pull.head_ref):
         heads.remove_branch(world, repo, pull.head_ref, by)
     return made
-
-
-def _message(repo: Repo, issue: Issue, method: str, title: str, message: str | None) -> str:
-    pull = issue.pull
-    assert pull is not None
-    if method == "squash":
-        head = title or f"{issue.title} (#{issue.number})"
-        subjects = [repo.bare.read_commit(one).message.split("\n")[0] for one in mergeable.commits(repo, pull)]
-        body = "\n".join(f"* {one}" for one in subjects) if message is None else message
-    else:
-        head = title or f"Merge pull request #{issue.number} from {pull.head_repo.owner.login}/{pull.head_ref}"
-        body = issue.title if message is None else message
-    return f"{head}\n\n{body}" if body else head
-
-
-def _made(world: "World", repo: Repo, issue: Issue, by: Account, method: str, message: str) -> str | None:
-    pull = issue.pull
-    assert pull is not None
-    bare, tip = repo.bare, repo.bare.branch(pull.base_ref)
-    assert tip is not None
-    author = world.signature(by)
-    web: Signature = replace(author, name="GitHub", email="noreply@github.com")
-    if method == "rebase":
-        return bare.replayed(mergeable.commits(repo, pull), tip, author)
-    tree = bare.merged_tree(tip, pull.head_sha)
-    if tree is None:
-        return None
-    parents = [tip, pull.head_sha] if method == "merge" else [tip]
-    return bare.commit(tree, parents, message, author, committer=web, signed=True)
 
 
 _CLOSING = ("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved")
@@ -200,6 +176,7 @@ def enqueue(world: "World", repo: Repo, issue: Issue, by: Account, sha: str = ""
     pull.queued = {"id": world.number(), "at": world.now(), "by": by, "state": "QUEUED"}
     heads.note(world, issue, "added_to_merge_queue", by)
     heads.tell(world, repo, issue, "enqueued", by)
+    merge_groups.regroup(world, repo, pull.base_ref, by)
 
 
 def dequeue(world: "World", repo: Repo, issue: Issue, by: Account, reason: str = "MANUAL") -> None:
@@ -211,31 +188,27 @@ def dequeue(world: "World", repo: Repo, issue: Issue, by: Account, reason: str =
     pull.queued = None
     heads.note(world, issue, "removed_from_merge_queue", by)
     heads.tell(world, repo, issue, "dequeued", by, reason=reason)
-
-
-def queue(repo: Repo, branch: str) -> list[Issue]:
-    """The pull requests in a branch's merge queue, the next one first."""
-
-    def place(one: Issue) -> int:
-        assert one.pull is not None and one.pull.queued is not None
-        number: int = one.pull.queued["id"]
-        return number
-
-    return sorted((one for one in repo.pulls() if _queued(one.pull, branch)), key=place)
-
-
-def _queued(pull: Pull | None, branch: str) -> bool:
-    return pull is not None and pull.queued is not None and pull.base_ref == branch
+    merge_groups.regroup(world, repo, pull.base_ref, by)
 
 
 def advance(world: "World", repo: Repo, branch: str = "") -> str | None:
-    """The queue merges the next one; the new commit."""
-    branch = branch or repo.default_branch
+    """The queue merges the next one; the new commit. None while what the branch requires has not passed at its group.
+
+    With a failure there it is taken out of the queue.
+    """
+    branch, bot = branch or repo.default_branch, world.accounts["github-actions[bot]"]
+    merge_groups.regroup(world, repo, branch, bot)
     waiting = queue(repo, branch)
     if not waiting:
         return None
+    first, group = waiting[0], repo.groups[waiting[0].number]
+    missing = mergeable.missing_checks(repo, group.head_sha, branch)
+    if any(one.endswith("failing.") for one in missing):
+        dequeue(world, repo, first, bot, "CI_FAILURE")
+    if missing:
+        return None
     method = next(rule.queue for rule in mergeable.rules(repo, branch) if rule.queue)
-    return merge(world, repo, waiting[0], world.accounts["github-actions[bot]"], method=method.lower())
+    return merge(world, repo, first, bot, method=method.lower(), group=group.head_sha)
 
 
 def settle(world: "World", repo: Repo) -> None:

@@ -142,6 +142,11 @@ class People:
         action = "converted_to_draft" if draft else "ready_for_review"
         heads.tell(self.world, repo, found, action, self.world.account(by))
 
+    def enqueue(self, by: str | Account, repo: Repo | str, issue: Issue | int) -> None:
+        """Puts a pull request into the merge queue on its page."""
+        repo = self.world.repo(repo)
+        merging.enqueue(self.world, repo, self._issue(repo, issue), self.world.account(by))
+
     def advance_queue(self, repo: Repo | str, branch: str = "") -> str | None:
         """The merge queue merges the next one."""
         return merging.advance(self.world, self.world.repo(repo), branch)

@@ -292,6 +292,20 @@ class Environment:
     wait_minutes: int = 0
 
 
+@dataclass(frozen=True)
+class MergeGroup:
+    """What a merge queue made of the base, the entries before one, and that one."""
+
+    head_sha: str
+    #: the temporary branch, in full
+    head_ref: str
+    base_sha: str
+    #: the branch into which it is merged
+    base_ref: str
+    #: the head of the pull request that it was made of
+    pull_sha: str
+
+
 @dataclass(eq=False)
 class Repo:
     """A repository; its git is real and lies in `bare`."""
@@ -318,6 +332,8 @@ class Repo:
     protections: dict[str, Protection] = field(default_factory=dict)
     rulesets: dict[str, list[Protection]] = field(default_factory=dict)
     issues: dict[int, Issue] = field(default_factory=dict)
+    #: by the number of the pull request that is the last in it
+    groups: dict[int, MergeGroup] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
     reviews: dict[int, Review] = field(default_factory=dict)
     review_comments: dict[int, ReviewComment] = field(default_factory=dict)
@@ -360,6 +376,7 @@ __all__ = [
     "Job",
     "Json",
     "Label",
+    "MergeGroup",
     "Protection",
     "Pull",
     "Reaction",
