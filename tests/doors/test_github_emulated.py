@@ -122,6 +122,7 @@ async def listening(tmp_path: Path) -> AsyncIterator[Listening]:
             listen=store.listen,
             listed=lambda: tuple(here.listed),
             look=here.look,
+            queue=here.world.app.answer_queue,
             choices=SILENT,
             waits=QUICK,
         )

@@ -69,6 +69,7 @@ def test_the_examples_give_the_hints_that_they_should() -> None:
         "workflow_run": {HintKind.CHECKS},
         "workflow_job": {HintKind.CHECKS},
         "deployment_review": {HintKind.CHECKS},
+        "merge_group": {HintKind.QUEUE},
         "push": {HintKind.PUSH},
         "deployment": {HintKind.DEPLOYMENT},
         "deployment_status": {HintKind.DEPLOYMENT},
@@ -90,6 +91,7 @@ def test_a_hint_survives_its_payload(kind: HintKind) -> None:
         HintKind.LABELLED: ("honk", 3),
         HintKind.PULL_REQUEST: ("", 3),
         HintKind.CHECKS: ("a" * 40, 0),
+        HintKind.QUEUE: (f"{'a' * 40}/release/8", 0),
         HintKind.PUSH: ("honk/x", 0),
         HintKind.DEPLOYMENT: ("8", 0),
         HintKind.REPOSITORY: ("", 0),
@@ -169,6 +171,8 @@ _JSON = st.recursive(
                     "deployment",
                     "check_run",
                     "head_sha",
+                    "base_ref",
+                    "merge_group",
                     "from",
                 )
             )
@@ -180,7 +184,18 @@ _JSON = st.recursive(
     max_leaves=25,
 )
 _EVENTS = ("issue_comment", "pull_request_review_comment", "pull_request_review", "issues", "pull_request", "check_run")
-_MORE = ("status", "push", "deployment", "repository", "installation", "installation_repositories", "ping", "", "é")
+_MORE = (
+    "status",
+    "merge_group",
+    "push",
+    "deployment",
+    "repository",
+    "installation",
+    "installation_repositories",
+    "ping",
+    "",
+    "é",
+)
 _FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 
 

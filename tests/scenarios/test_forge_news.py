@@ -15,8 +15,11 @@ from honk.domain.event import (
     TaskNoted,
     TaskSettled,
 )
+from honk.domain.merge_queue import QueueEntry
 from honk.domain.pull_request import PullRequestState
+from honk.domain.repository import Sha
 from honk.domain.task import State, Task
+from honk.domain.verdict import Answer
 from honk.testing.fake_work import APP
 from honk.testing.world import World, world
 
@@ -66,6 +69,37 @@ async def test_a_merge_queue_merges_later_and_then_it_is_deployed(here: World) -
     log = [one.data for one in await here.log(task)]
     assert len([one for one in log if isinstance(one, MergeQueued)]) == 1
     assert len([one for one in log if isinstance(one, MergeDone)]) == 1
+
+
+async def test_while_it_waits_the_queue_gets_honks_answer(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+        here.forge.queues = True
+        task = await _pressed(here, task)
+        there = await here.pull_request(task)
+        made = Sha("d" * 40)
+        entry = QueueEntry(number=there.number, branch=there.branch, head=there.head, commit=made)
+        here.ci.waiting[there.base] = [entry]
+        for _ in range(2):
+            task = await _looked(here, task)
+        [held] = here.ci.grouped[made]
+        assert held.verdict is not None and (held.head, held.verdict.answer) == (there.head, Answer.PASS)
+
+
+async def test_a_refusal_there_is_told_and_the_others_are_answered(here: World) -> None:
+    async with here.working():
+        task = await _proposed(here)
+        here.forge.queues = True
+        task = await _pressed(here, task)
+        there = await here.pull_request(task)
+        entry = QueueEntry(number=there.number, branch=there.branch, head=there.head, commit=Sha("d" * 40))
+        here.ci.waiting[there.base] = [entry, replace(entry, number=9, branch="theirs", commit=Sha("e" * 40))]
+        here.ci.refuses.add(Sha("d" * 40))
+        for _ in range(2):
+            task = await _looked(here, task)
+        notes = [one.data.text for one in await here.log(task) if isinstance(one.data, TaskNoted)]
+    assert len([one for one in notes if "not shown in the merge queue" in one]) == 1
+    assert list(here.ci.grouped) == [Sha("e" * 40)]
 
 
 async def test_what_was_pushed_before_the_queue_merged_is_merged_and_not_deployed(here: World) -> None:

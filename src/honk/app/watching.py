@@ -15,15 +15,17 @@ from honk.app.landing import Approving
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
 from honk.domain.landing import Landing
+from honk.domain.merge_queue import QueueEntry
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod, PullRequest, PullRequestState
 from honk.domain.remote_check import MOVED_BASE
-from honk.domain.repository import Base, Sha
+from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import State, Task, TaskId
 from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, NotNow
+from honk.steps.answer_queue import answer_queue
 from honk.steps.build import wants_artifact
 from honk.steps.conclude import RESTS, corrections, fixes, observe
 from honk.steps.deploy import under_way
@@ -72,6 +74,10 @@ class Watching(Approving):
         else:
             return await self._checked(task, there)
         return False
+
+    async def answer_queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        """Answers what the branch's merge queue waits for of Honk, and says what waits there."""
+        return await answer_queue(repository, base, ports=self.ports)
 
     async def update(self, person: Person, task: Task, *, id: str = "") -> Turn | None:
         """Merges the base into the task's branch, in a turn of its own; None when another has to end first.
@@ -206,6 +212,8 @@ class Watching(Approving):
     async def _queued(self, task: Task, there: PullRequest) -> bool:
         """Still in the forge's queue; or taken out of it, so that the task rests again."""
         queued = await self._waits(task)
+        if there.waits_to_merge:
+            await self.answer_queue(task.repository, there.base)
         if queued is None or there.waits_to_merge:
             return queued is not None
         refused = MergeRefused(

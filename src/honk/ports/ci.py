@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from honk.domain.deployment import RemoteDeployment, RemoteRelease
+from honk.domain.merge_queue import Grouped, QueueEntry
 from honk.domain.remote_check import Annotation, RemoteArtifact, RemoteCheck, RemoteChecks
 from honk.domain.repository import Repository, Sha
 from honk.domain.verdict import Verdict
@@ -35,6 +36,14 @@ class Ci(Protocol):
         self, repository: Repository, head: Sha, verdict: Verdict, *, key: str, annotations: tuple[Annotation, ...] = ()
     ) -> None:
         """Shows the verdict at that commit as a check of Honk's own. The same key again: it is brought up to date."""
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        """What waits in the merge queue of that branch, the next one first; nothing where it has none."""
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
+        """Shows at a commit that a merge queue made what Honk says of its own in it, `held`; for the same commit again,
+        it is brought up to date. Where nothing is Honk's, the check neither passes nor fails, and stops no merge.
+        """
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:
         """What the runs on that commit kept and still have, newest first."""
@@ -71,6 +80,12 @@ class NoCi:
     async def report(
         self, repository: Repository, head: Sha, verdict: Verdict, *, key: str, annotations: tuple[Annotation, ...] = ()
     ) -> None:
+        return
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        return ()
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
         return
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from honk.domain.deployment import RemoteDeployment, RemoteRelease, RemoteState
+from honk.domain.merge_queue import Grouped, QueueEntry
 from honk.domain.remote_check import Annotation, CheckState, RemoteArtifact, RemoteCheck, RemoteChecks
 from honk.domain.repository import Repository, Sha
 from honk.domain.verdict import Verdict
@@ -20,6 +21,11 @@ class FakeCi:
     runs: dict[tuple[Sha, str], RemoteCheck] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     reported: dict[str, Verdict] = field(default_factory=dict)
+    #: what waits in each branch's merge queue, and what was said at the commits that it made
+    waiting: dict[str, list[QueueEntry]] = field(default_factory=dict)
+    grouped: dict[Sha, tuple[Grouped, ...]] = field(default_factory=dict)
+    #: commits at which nothing can be said
+    refuses: set[Sha] = field(default_factory=set)
     kept: dict[Sha, dict[str, bytes]] = field(default_factory=dict)
 
     def says(self, commit: Sha, name: str, state: CheckState, log: str = "") -> None:
@@ -51,6 +57,14 @@ class FakeCi:
         self, repository: Repository, head: Sha, verdict: Verdict, *, key: str, annotations: tuple[Annotation, ...] = ()
     ) -> None:
         self.reported[key] = verdict
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        return tuple(self.waiting.get(base, ()))
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
+        if commit in self.refuses:
+            raise ForgeRefused(f"there is no commit {commit[:12]}")
+        self.grouped[commit] = held
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:
         return tuple(

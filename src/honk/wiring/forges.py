@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from honk.domain.deployment import RemoteDeployment, RemoteRelease
+from honk.domain.merge_queue import Grouped, QueueEntry
 from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod, MergeResult, Published, PullRequest, Refused
 from honk.domain.remote_check import Annotation, RemoteArtifact, RemoteCheck, RemoteChecks
@@ -106,6 +107,12 @@ class RoutedCi:
         self, repository: Repository, head: Sha, verdict: Verdict, *, key: str, annotations: tuple[Annotation, ...] = ()
     ) -> None:
         await self._of(repository).report(repository, head, verdict, key=key, annotations=annotations)
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        return await self._of(repository).queue(repository, base)
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
+        await self._of(repository).report_group(repository, commit, held)
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:
         return await self._of(repository).artifacts(repository, head)

@@ -156,6 +156,7 @@ def github_door(house: Host, github: Github) -> GithubDoor:
         listen=house.store.listen,
         listed=house.listed,
         look=look,
+        queue=app.answer_queue,
         choices=Choices(
             name=wanted.name,
             label=wanted.label,

@@ -20,11 +20,13 @@ from honk.adapters.github.check_runs import (
     without_runs,
 )
 from honk.adapters.github.logs import Logs
+from honk.adapters.github.merge_groups import MergeGroups
 from honk.adapters.github.own import Own
 from honk.adapters.github.places import Places
 from honk.adapters.github.reading import every, read
 from honk.adapters.github.report import CHECK, CONTEXT, Reporter
 from honk.adapters.github.trouble import GithubRefused
+from honk.domain.merge_queue import Grouped, QueueEntry
 from honk.domain.remote_check import Annotation, CheckState, RemoteArtifact, RemoteCheck, RemoteChecks
 from honk.domain.repository import Repository, Sha
 from honk.domain.verdict import Verdict
@@ -42,6 +44,7 @@ class GithubCi:
         self._logs = Logs(api)
         self._shelf = Shelf(api)
         self._reporter = Reporter(api, own)
+        self._groups = MergeGroups(api, self._reporter)
 
     async def watches(self, repository: Repository) -> bool:
         return self._places.find(repository) is not None
@@ -67,6 +70,12 @@ class GithubCi:
         self, repository: Repository, head: Sha, verdict: Verdict, *, key: str, annotations: tuple[Annotation, ...] = ()
     ) -> None:
         await self._reporter.report(self._places.of(repository), head, verdict, key=key, annotations=annotations)
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        return await self._groups.entries(self._places.of(repository), base)
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
+        await self._groups.report(self._places.of(repository), commit, held)
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:
         return await self._shelf.list(self._places.of(repository), head)

@@ -3,7 +3,8 @@
 https://docs.github.com/en/rest/checks/runs, https://docs.github.com/en/rest/commits/statuses
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from honk.adapters.github.api import Api
@@ -25,10 +26,11 @@ _AT_ONCE = 50
 _SUMMARY = 65_535
 _MESSAGE = 60_000
 _DESCRIPTION = 140
-_CONCLUSIONS = {Answer.PASS: "success", Answer.FAIL: "failure", Answer.UNSURE: "neutral"}
-_STATES = {Answer.PASS: "success", Answer.FAIL: "failure", Answer.UNSURE: "error"}
-_TITLES = {Answer.PASS: "Verified", Answer.FAIL: "Not accepted", Answer.UNSURE: "Not proven"}
-_WORDS = {Answer.PASS: "✅ pass", Answer.FAIL: "❌ fail", Answer.UNSURE: "❔ unsure"}
+#: by answer: a check run's conclusion, a commit status' state, a title, a cell
+CONCLUSIONS = {Answer.PASS: "success", Answer.FAIL: "failure", Answer.UNSURE: "neutral"}
+STATES = {Answer.PASS: "success", Answer.FAIL: "failure", Answer.UNSURE: "error"}
+TITLES = {Answer.PASS: "Verified", Answer.FAIL: "Not accepted", Answer.UNSURE: "Not proven"}
+WORDS = {Answer.PASS: "✅ pass", Answer.FAIL: "❌ fail", Answer.UNSURE: "❔ unsure"}
 
 
 class Reporter:
@@ -42,18 +44,34 @@ class Reporter:
         self, of: str, head: Sha, verdict: Verdict, *, key: str, annotations: Sequence[Annotation]
     ) -> None:
         """The same key again changes the same check. Raises Unreachable, ForgeRefused."""
-        if not await self._own.slug():
-            await self._status(of, head, verdict)
+        if await self.checked(partial(self._check, of, head, verdict, key, annotations)):
             return
+        state = "pending" if verdict.pending else STATES[verdict.answer]
+        await self.status(of, head, state, f"{_title(verdict)}: {_counted(verdict.findings)}")
+
+    async def checked(self, check: Callable[[], Awaitable[None]]) -> bool:
+        """Whether Honk may make check runs there, and made that one; else a commit status has to do."""
+        if not await self._own.slug():
+            return False
         try:
-            await self._check(of, head, verdict, key, annotations)
+            await check()
         except GithubRefused as refused:
             if refused.status != 403:
                 raise
-            await self._status(of, head, verdict)
+            return False
+        return True
+
+    async def status(self, of: str, head: Sha, state: str, words: str) -> None:
+        """Says it as a commit status, unless the latest says the same."""
+        description = shortened(words, _DESCRIPTION)
+        there = [one for one in await combined(self._api, of, head) if one.context == CONTEXT]
+        if any((one.state, one.description) == (state, description) for one in there):
+            return
+        body = {"state": state, "context": CONTEXT, "description": description}
+        await self._api.send("POST", f"/repos/{of}/statuses/{head}", body, of=of)
 
     async def _check(self, of: str, head: Sha, verdict: Verdict, key: str, annotations: Sequence[Annotation]) -> None:
-        there = await self._found(of, head, key)
+        there = await self.found(of, head, key)
         noted = await self._noted(of, there)
         new = [one for one in map(_annotation, annotations) if one not in noted]
         batches = [new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE)] or [[]]
@@ -71,7 +89,8 @@ class Reporter:
         for batch in batches[1:]:
             await self._api.send("PATCH", f"/repos/{of}/check-runs/{there.id}", _body(verdict, batch), of=of)
 
-    async def _found(self, of: str, head: Sha, key: str) -> CheckRun | None:
+    async def found(self, of: str, head: Sha, key: str) -> CheckRun | None:
+        """Honk's own check run there that has this key."""
         listed = await self._api.pages(
             f"/repos/{of}/commits/{head}/check-runs",
             of=of,
@@ -93,15 +112,6 @@ class Reporter:
             for one, level in zip(notes, levels, strict=True)
         ]
 
-    async def _status(self, of: str, head: Sha, verdict: Verdict) -> None:
-        state = "pending" if verdict.pending else _STATES[verdict.answer]
-        description = shortened(f"{_title(verdict)}: {_counted(verdict.findings)}", _DESCRIPTION)
-        there = [one for one in await combined(self._api, of, head) if one.context == CONTEXT]
-        if any((one.state, one.description) == (state, description) for one in there):
-            return
-        body = {"state": state, "context": CONTEXT, "description": description}
-        await self._api.send("POST", f"/repos/{of}/statuses/{head}", body, of=of)
-
 
 def summary(verdict: Verdict) -> str:
     """The verdict in Markdown; what a verifier says is foreign text."""
@@ -122,14 +132,14 @@ def _body(verdict: Verdict, annotations: list[dict[str, Any]]) -> dict[str, Any]
         output["annotations"] = annotations
     if verdict.pending:
         return {"status": "in_progress", "output": output}
-    return {"status": "completed", "conclusion": _CONCLUSIONS[verdict.answer], "output": output}
+    return {"status": "completed", "conclusion": CONCLUSIONS[verdict.answer], "output": output}
 
 
 def _title(verdict: Verdict) -> str:
     if verdict.pending:
         count = len(verdict.pending)
         return f"Waiting for {count} {'check' if count == 1 else 'checks'} of the repository's own"
-    return _TITLES[verdict.answer]
+    return TITLES[verdict.answer]
 
 
 def _counted(findings: Iterable[Finding]) -> str:
@@ -138,7 +148,7 @@ def _counted(findings: Iterable[Finding]) -> str:
 
 
 def _row(finding: Finding) -> str:
-    answer = _WORDS[finding.answer] if finding.counts else f"{finding.answer.value} (does not count)"
+    answer = WORDS[finding.answer] if finding.counts else f"{finding.answer.value} (does not count)"
     return f"| {_cell(finding.verifier)} | {answer} | {_cell(finding.summary)} |"
 
 

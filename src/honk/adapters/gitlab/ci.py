@@ -7,6 +7,7 @@ from typing import Any
 from honk.adapters.gitlab import traces
 from honk.adapters.gitlab.server import Server
 from honk.adapters.gitlab.trouble import Absent, GitlabRefused
+from honk.domain.merge_queue import Grouped, QueueEntry
 from honk.domain.remote_check import (
     Annotation,
     CheckState,
@@ -122,6 +123,13 @@ class GitlabCi:
             listed = await self._server.pages(path, {"name": OWN}, act=f"read the statuses of {head[:12]}")
             if not any(one.get("name") == OWN and one.get("status") == state for one in listed):
                 raise
+
+    async def queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
+        """Nothing: merge trains begin pipelines of their own, which ask no status of Honk's."""
+        return ()
+
+    async def report_group(self, repository: Repository, commit: Sha, held: tuple[Grouped, ...]) -> None:
+        return
 
     async def artifacts(self, repository: Repository, head: Sha) -> tuple[RemoteArtifact, ...]:
         base = await self._server.base(repository)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from honk.domain.discussion import Permission
 from honk.domain.event import Event
+from honk.domain.merge_queue import QueueEntry
 from honk.domain.person import Person
-from honk.domain.repository import Named
+from honk.domain.repository import Named, Repository
 from honk.domain.task import TaskId
 from honk.ports import Chats, Ports
 from honk.service import Local
@@ -73,6 +74,8 @@ class Backstage:
     listed: Callable[[], tuple[Named, ...]]
     #: has the task's pull request, checks and deployments looked at
     look: Callable[[TaskId], Awaitable[None]]
+    #: answers what the merge queue of that branch waits for of Honk; what waits there
+    queue: Callable[[Repository, str], Awaitable[tuple[QueueEntry, ...]]]
     choices: Choices = Choices()
     #: waits that tests shorten
     sleep: Callable[[float], Awaitable[None]] | None = None

@@ -70,6 +70,7 @@ class GithubDoor:
             HintKind.REVIEW: reviewing.review,
             HintKind.PULL_REQUEST: noticing.pull_request,
             HintKind.CHECKS: noticing.checks,
+            HintKind.QUEUE: noticing.queue,
             HintKind.PUSH: noticing.push,
             HintKind.DEPLOYMENT: noticing.deployment,
             HintKind.REPOSITORY: noticing.repository,

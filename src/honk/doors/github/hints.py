@@ -81,6 +81,14 @@ def _checks(*path: str) -> Reader:
     return reader
 
 
+def _merge_group(repository: str, action: str, payload: object) -> Iterator[Hint]:
+    """Of what was taken apart again nobody waits for a check."""
+    sha, ref = _text(payload, "merge_group", "head_sha").lower(), _text(payload, "merge_group", "base_ref")
+    about = _short(f"{sha}/{ref.removeprefix('refs/heads/')}")
+    if action == "checks_requested" and repository and _SHA.fullmatch(sha) and not about.endswith("/") and about:
+        yield Hint(kind=HintKind.QUEUE, repository=repository, id=about)
+
+
 def _push(repository: str, action: str, payload: object) -> Iterator[Hint]:
     ref = _text(payload, "ref")
     branch = _short(ref.removeprefix("refs/heads/")) if ref.startswith("refs/heads/") else ""
@@ -130,6 +138,7 @@ _READERS: dict[str, Reader] = {
     "workflow_run": _checks("workflow_run", "head_sha"),
     "workflow_job": _checks("workflow_job", "head_sha"),
     "deployment_review": _checks("workflow_run", "head_sha"),
+    "merge_group": _merge_group,
     "push": _push,
     "deployment": _deployment,
     "deployment_status": _deployment,

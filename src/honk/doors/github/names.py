@@ -80,7 +80,15 @@ def lane_of(hint: Hint) -> str:
     """What is about the same thing is worked on in the order in which it came."""
     talk = hint.kind in {HintKind.REMARK, HintKind.REVIEW, HintKind.ISSUE, HintKind.LABELLED}
     about = str(hint.number) if talk else f"{hint.kind}/{hint.number or hint.id}"
+    if hint.kind is HintKind.QUEUE:
+        about = f"{hint.kind}/{queue_of(hint)[1]}"
     return f"{hint.repository.lower()}/{about}"[:400]
+
+
+def queue_of(hint: Hint) -> tuple[str, str]:
+    """What the queue made, and the branch whose queue it is."""
+    commit, _, base = hint.id.partition("/")
+    return commit, base
 
 
 def digest_of(words: str) -> str:

@@ -11,12 +11,14 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.thread import Delivery
 from honk.doors.github.backstage import DOOR
 from honk.doors.github.inside import Inside
-from honk.doors.github.names import review_delivery, unpacked
+from honk.doors.github.names import queue_of, review_delivery, unpacked
 from honk.doors.github.telling import Telling
-from honk.errors import NeedsHuman
+from honk.errors import NeedsHuman, Retryable
 
 _log = structlog.get_logger()
 
+#: how often a merge group is looked for that GitHub does not show
+_QUEUE_TRIES = 3
 _LANDING = frozenset({State.MERGING, State.MERGED, State.DEPLOYING})
 
 
@@ -34,7 +36,8 @@ class Noticing:
         """Head, state, base or draft are others."""
         hint = unpacked(delivery.body)
         repository = await self._places.repository(hint.repository)
-        task = await self._places.proposed(repository, await self._discussions.issue(repository, hint.number))
+        issue = await self._discussions.issue(repository, hint.number)
+        task = await self._places.proposed(repository, issue)
         if task is not None:
             await self._telling.adopt(task.id, hint.number)
             for review in await self._discussions.reviews(repository, hint.number):
@@ -42,12 +45,24 @@ class Noticing:
                 found = Hint(kind=HintKind.REVIEW, repository=hint.repository, number=hint.number, id=review.id)
                 await self._keep(found, review_delivery(review.id))
             await self._look([task])
+            if self._stage.choices.poll and issue is not None and issue.open:
+                # nothing else tells that somebody put it into a merge queue
+                await self._stage.queue(repository, issue.base)
 
     async def checks(self, delivery: Delivery) -> None:
         """Something answered at a commit."""
         hint = unpacked(delivery.body)
         repository = await self._places.repository(hint.repository)
         await self._look(await self._places.at(repository, hint.id))
+
+    async def queue(self, delivery: Delivery) -> None:
+        """A merge queue made a commit, and may wait for Honk's check there."""
+        hint = unpacked(delivery.body)
+        commit, base = queue_of(hint)
+        entries = await self._stage.queue(await self._places.repository(hint.repository), base)
+        if all(one.commit != commit for one in entries) and delivery.tries < _QUEUE_TRIES:
+            # GitHub may not show yet what it has just told of; or it is gone, which looks the same
+            raise Retryable(f"{commit[:12]} is not in the merge queue of {base}")
 
     async def push(self, delivery: Delivery) -> None:
         """A task's own branch moved, or the one that it is to be merged into."""
