@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,21 @@ from pathlib import Path
 
 _KEY = b"the key that this forge signs with"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_SETTINGS = """
+[http]
+	receivepack = true
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[receive]
+	advertisePushOptions = true
+[gc]
+	auto = 0
+[transfer]
+	hideRefs = refs/hidden
+"""
+#: one object, or all between two
+_NAMED = re.compile(r"[0-9a-f]{40}(?:\.\.[0-9a-f]{40})?")
 
 
 class GitFailed(Exception):
@@ -110,6 +126,7 @@ class Bare:
 
     def __init__(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._told: dict[tuple[str, ...], str] = {}
         self._environment = {
             "PATH": os.defpath,
             "HOME": str(folder),
@@ -136,20 +153,21 @@ class Bare:
         except GitFailed:
             return None
 
+    def of(self, command: str, *options: str, objects: tuple[str, ...], paths: tuple[str, ...] = ()) -> str:
+        """What git says of objects; of those that are named in full it is asked once, since they never change."""
+        argv = (command, *options, *objects, *(("--", *paths) if paths else ()))
+        if not all(_NAMED.fullmatch(one) for one in objects):
+            return self.git(*argv)
+        if argv not in self._told:
+            self._told[argv] = self.git(*argv)
+        return self._told[argv]
+
     def create(self, default_branch: str) -> None:
         """An empty repository that takes pushes and gives partial clones."""
         self.folder.mkdir(parents=True)
         self.git("init", "-q", "--bare", "-b", default_branch)
-        settings = {
-            "http.receivepack": "true",
-            "uploadpack.allowFilter": "true",
-            "uploadpack.allowAnySHA1InWant": "true",
-            "receive.advertisePushOptions": "true",
-            "gc.auto": "0",
-            "transfer.hideRefs": "refs/hidden",
-        }
-        for name, value in settings.items():
-            self.git("config", name, value)
+        with (self.folder / "config").open("a") as config:
+            config.write(_SETTINGS)
 
     # refs, read from the files, since this is asked at every call
 
@@ -277,18 +295,20 @@ class Bare:
 
     def read_commit(self, sha: str) -> Commit:
         """A commit by its full name. Raises GitFailed."""
-        return parse_commit(sha, self.git("cat-file", "commit", sha))
+        return parse_commit(sha, self.of("cat-file", "commit", objects=(sha,)))
 
     # history and differences
 
     def between(self, old: str, new: str) -> list[str]:
         """Commits of `new` that `old` does not have, oldest first."""
-        return self.git("rev-list", "--topo-order", "--reverse", f"{old}..{new}").split()
+        return self.of("rev-list", "--topo-order", "--reverse", objects=(f"{old}..{new}",)).split()
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Where two histories parted."""
-        found = self.try_git("merge-base", one, other)
-        return found.strip() if found else None
+        try:
+            return self.of("merge-base", objects=(one, other)).strip() or None
+        except GitFailed:
+            return None
 
     def contains(self, commit: str, ancestor: str) -> bool:
         """Whether `ancestor` is in the history of `commit`."""
@@ -296,8 +316,10 @@ class Bare:
 
     def merged_tree(self, one: str, other: str) -> str | None:
         """The tree of a merge, None where it conflicts."""
-        found = self.try_git("merge-tree", "--write-tree", one, other)
-        return found.split("\n", 1)[0].strip() if found else None
+        try:
+            return self.of("merge-tree", "--write-tree", objects=(one, other)).split("\n", 1)[0].strip() or None
+        except GitFailed:
+            return None
 
     def replayed(self, commits: Sequence[str], onto: str, committer: Signature) -> str | None:
         """The commits again on another base; None where one conflicts or is empty."""
@@ -317,14 +339,15 @@ class Bare:
         """The files that differ, with their patches."""
         options = ("-M", "--no-ext-diff", "--no-color")
         start = old or _EMPTY_TREE
-        names = self.git("diff-tree", "-r", "-z", "--raw", "--abbrev=40", *options, start, new).split("\0")
+        told = self.of("diff-tree", "-r", "-z", "--raw", "--abbrev=40", *options, objects=(start, new))
+        names = told.split("\0")
         return [self._changed(start, new, one) for one in _raw(names)]
 
     def _changed(self, old: str, new: str, one: tuple[str, str, str, str]) -> Changed:
         letter, sha, path, previous = one
-        paths = [path, *([previous] if previous else [])]
-        counts = self.git("diff-tree", "-r", "--numstat", "-M", "-z", old, new, "--", *paths).split("\t")
-        text = self.git("diff-tree", "-r", "-p", "-M", "--no-color", "--no-ext-diff", old, new, "--", *paths)
+        where, paths = (old, new), (path, *([previous] if previous else []))
+        counts = self.of("diff-tree", "-r", "--numstat", "-M", "-z", objects=where, paths=paths).split("\t")
+        text = self.of("diff-tree", "-r", "-p", "-M", "--no-color", "--no-ext-diff", objects=where, paths=paths)
         start = text.find("\n@@")
         added, removed = (int(word) if word.strip().isdigit() else 0 for word in counts[:2])
         return Changed(
@@ -339,7 +362,7 @@ class Bare:
 
     def diff(self, old: str | None, new: str) -> str:
         """The difference as text."""
-        return self.git("diff-tree", "-r", "-p", "-M", "--full-index", old or _EMPTY_TREE, new)
+        return self.of("diff-tree", "-r", "-p", "-M", "--full-index", objects=(old or _EMPTY_TREE, new))
 
 
 def _raw(words: Sequence[str]) -> list[tuple[str, str, str, str]]:
