@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import migrated
 import postgres_server
 from partners import emulate, local_slack
 
@@ -28,6 +29,7 @@ LIMIT_E2E = 120.0
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "seconds(limit): how long this test may take, in place of the usual limit")
     config.addinivalue_line("markers", "partner(name): needs that program, which scripts/partners installs")
+    migrated.fill_in_memory()
     # As the command has it: the default draws every local of a traceback, for seconds, on the event loop.
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])

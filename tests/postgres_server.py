@@ -13,7 +13,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+import sqlalchemy as sa
 from psycopg import sql
+
+import migrated
+from honk.adapters.sql.postgresql import engine
 
 #: where Debian puts the newest server's programs, which are on nobody's PATH
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -50,6 +54,7 @@ class Server:
     folder: Path
     port: int = 5432
     _made: int = 0
+    _template: str = ""
 
     def url(self, name: str, user: str = "honk", password: str = "") -> str:
         """The address of a database, as honk.toml takes it."""
@@ -72,11 +77,15 @@ class Server:
         (self.folder / "data" / "pg_hba.conf").write_text(rules)
         self.execute("SELECT pg_reload_conf()")
 
-    def database(self) -> str:
-        """The address of a new, empty database."""
+    def database(self, *, filled: bool = False) -> str:
+        """The address of a new database: empty, or with the schema."""
+        if filled and not self._template:
+            self._template = "honk_schema"
+            self.execute(f"CREATE DATABASE {self._template}")
+            migrated.fill(engine(sa.make_url(self.url(self._template))))
         self._made += 1
         name = f"honk_{self._made}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {self._template}" if filled else ""))
         return self.url(name)
 
 

@@ -22,7 +22,7 @@ _FOR_EVER = 600.0
 @pytest.fixture(params=["file", "postgresql"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres").database())
+        return str(request.getfixturevalue("postgres").database(filled=True))
     return f"sqlite:///{tmp_path}/honk.db"
 
 

@@ -21,7 +21,7 @@ T1 = TaskId("t1")
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
     url = f"sqlite:///{tmp_path}/honk.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").database()
+        url = request.getfixturevalue("postgres").database(filled=True)
     async with SqlStore(url, clock=Clock()) as opened:
         await with_task(opened, "t1", "m0")
         yield opened

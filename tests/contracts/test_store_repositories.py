@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
     url = f"sqlite:///{tmp_path}/honk.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").database()
+        url = request.getfixturevalue("postgres").database(filled=True)
     async with SqlStore(url) as opened:
         yield opened
 

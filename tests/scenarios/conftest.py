@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def here(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str) -> AsyncIterator[World]:
     """A repository with an app that crashes, an agent that can fix it, and nobody at work yet."""
-    database = request.getfixturevalue("postgres").database() if request.param == "postgresql" else "sqlite://"
+    database = (
+        request.getfixturevalue("postgres").database(filled=True) if request.param == "postgresql" else "sqlite://"
+    )
     async with world(tmp_path, database=database) as made:
         yield made
