@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
-from honk.adapters.sql.worker_lock import HeldLock, locked
 from honk.errors import StoreUnavailable, first
 from honk.worker import worker_lock
+
+if TYPE_CHECKING:
+    from honk.adapters.sql.worker_lock import HeldLock
 
 
 class WorkerLock:
@@ -26,6 +29,8 @@ class WorkerLock:
             if not alone or not self._database:
                 yield alone
                 return
+            from honk.adapters.sql.worker_lock import locked  # only who has PostgreSQL pays for its driver
+
             with locked(self._database) as self._held:
                 try:
                     yield self._held is not None

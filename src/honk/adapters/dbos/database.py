@@ -12,23 +12,26 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from honk.errors import Unreachable
 
+if TYPE_CHECKING:  # loading it takes a quarter of a second, which a command that only looks at tasks does not need
+    from dbos import DBOSClient, DBOSPortableJSONSerializer
+
 #: DBOS takes over only workflows of its own version; ours must outlive every release
 VERSION = "honk-1"
 APPLICATION = "honk"
-#: JSON, because whoever can write a pickle into a database runs code where it is read
-SERIALIZER = DBOSPortableJSONSerializer()
 _BUSY_SECONDS = 60.0
 
 
 def prepare(url: str) -> sa.Engine:
     """Creates and migrates the database, and opens it."""
+    from dbos import DBOS
+
     # without a handler DBOS would install one that writes to the terminal
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     place = sa.make_url(url)
@@ -46,9 +49,18 @@ def prepare(url: str) -> sa.Engine:
     return engine
 
 
-def client(engine: sa.Engine) -> DBOSClient:
+def serializer() -> "DBOSPortableJSONSerializer":
+    """JSON, because whoever can write a pickle into a database runs code where it is read."""
+    from dbos import DBOSPortableJSONSerializer
+
+    return DBOSPortableJSONSerializer()
+
+
+def client(engine: sa.Engine) -> "DBOSClient":
     """What any process may start, ask and cancel workflows with."""
-    return DBOSClient(system_database_engine=engine, serializer=SERIALIZER, application_name=APPLICATION)
+    from dbos import DBOSClient
+
+    return DBOSClient(system_database_engine=engine, serializer=serializer(), application_name=APPLICATION)
 
 
 def unfinished(engine: sa.Engine, *, pending: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -14,20 +14,23 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 import sqlalchemy as sa
-from dbos import DBOSClient, WorkflowStatus
 from sqlalchemy.exc import OperationalError
 
 from honk.adapters.dbos.database import VERSION, client, finished, prepare, unfinished
-from honk.adapters.dbos.serving import Serving
 from honk.adapters.dbos.steps import resolve, values
 from honk.domain.codec import dump
 from honk.errors import Defect, DiskFull, MachineInTrouble, Stopped, StoreUnavailable
 from honk.ports import Workflow
 from honk.ports.journal import RETRY_DELAYS
+
+if TYPE_CHECKING:  # as in database.py
+    from dbos import DBOSClient, WorkflowStatus
+
+    from honk.adapters.dbos.serving import Serving
 
 T = TypeVar("T")
 QUEUE = "honk"
@@ -102,6 +105,8 @@ class DbosJournal:
         """
         if self._serving is not None:
             raise Defect("this journal is being served already")
+        from honk.adapters.dbos.serving import Serving
+
         kinds = list(workflows)
         engine, asking = await self._ask(lambda asked: self._take_up(asked, kinds))
         serving = Serving(
@@ -165,7 +170,7 @@ class DbosJournal:
         return (*claimed, *(one.workflow_id for one in found if one.workflow_id not in claimed))
 
     # ── asking the database, on one thread ─────────────────────────────────────────────────────
-    async def _ask(self, question: Callable[[DBOSClient], T]) -> T:
+    async def _ask(self, question: "Callable[[DBOSClient], T]") -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="honk-journal")
         try:
@@ -176,7 +181,7 @@ class DbosJournal:
                 raise DiskFull(f"the journal could not be written: {words}", "free some disk") from exc
             raise StoreUnavailable(f"the journal cannot be used: {words}") from exc
 
-    def _connected(self) -> DBOSClient:
+    def _connected(self) -> "DBOSClient":
         if self._client is None:
             self._engine = prepare(self._url)
             self._client = client(self._engine)
@@ -190,7 +195,7 @@ class DbosJournal:
         self._client = self._engine = None
 
     # ── serving ────────────────────────────────────────────────────────────────────────────────
-    def _take_up(self, asked: DBOSClient, kinds: list[str]) -> tuple[sa.Engine, DBOSClient]:
+    def _take_up(self, asked: "DBOSClient", kinds: list[str]) -> "tuple[sa.Engine, DBOSClient]":
         # Global means counted in the transaction that claims: two looks in a row never take one place twice.
         asked.register_queue(QUEUE, global_concurrency=self._concurrency, polling_interval_sec=self._work_poll)
         left = unfinished(self._open_engine(), pending=kinds)
@@ -203,13 +208,13 @@ class DbosJournal:
             raise Defect("the journal is not open")
         return self._engine
 
-    async def _leave(self, serving: Serving) -> None:
+    async def _leave(self, serving: "Serving") -> None:
         try:
             await _uninterrupted(self._let_go(serving))
         finally:
             self._serving = None
 
-    async def _let_go(self, serving: Serving) -> None:
+    async def _let_go(self, serving: "Serving") -> None:
         await serving.cut_all()
         if serving.returned:
             await self._written(list(serving.returned))
@@ -224,7 +229,7 @@ class DbosJournal:
                         return
                     await asyncio.sleep(_RESULT_POLLS[0])
 
-    async def _watch_cancelled(self, serving: Serving) -> None:
+    async def _watch_cancelled(self, serving: "Serving") -> None:
         """Another process may cancel what runs here."""
         while True:
             await asyncio.sleep(_CANCEL_POLL)
@@ -233,7 +238,7 @@ class DbosJournal:
                     for id in await self._ask(partial(_among, ids=ids, status="CANCELLED")):
                         serving.cut(id)
 
-    async def _take_up_dropped(self, serving: Serving) -> None:
+    async def _take_up_dropped(self, serving: "Serving") -> None:
         """What was cut off because the journal could not be written goes on once it can be."""
         while True:
             await serving.trouble.wait()
@@ -258,14 +263,14 @@ class DbosJournal:
         return False
 
 
-def _forget(asked: DBOSClient, engine: sa.Engine, before: datetime) -> int:
+def _forget(asked: "DBOSClient", engine: sa.Engine, before: datetime) -> int:
     ids = finished(engine, before, at_most=_FORGOTTEN_AT_ONCE)
     if ids:
         asked.delete_workflows(list(ids))
     return len(ids)
 
 
-def _start(asked: DBOSClient, kind: str, id: str, payload: str) -> None:
+def _start(asked: "DBOSClient", kind: str, id: str, payload: str) -> None:
     known = _status(asked, id)
     if known is not None and known.status in _UNFINISHED and known.queue_name == LEFT:
         asked.resume_workflows([id], queue_name=QUEUE)
@@ -275,23 +280,23 @@ def _start(asked: DBOSClient, kind: str, id: str, payload: str) -> None:
     )
 
 
-def _status(asked: DBOSClient, id: str) -> WorkflowStatus | None:
+def _status(asked: "DBOSClient", id: str) -> "WorkflowStatus | None":
     found = asked.list_workflows(workflow_ids=[id], load_input=False)
     return found[0] if found else None
 
 
-def _outcomes(asked: DBOSClient, id: str) -> dict[str, str]:
+def _outcomes(asked: "DBOSClient", id: str) -> dict[str, str]:
     """What each finished step left, in their order."""
     return {step["function_name"]: str(step["output"]) for step in asked.list_workflow_steps(id, load_output=True)}
 
 
-def _among(asked: DBOSClient, ids: Sequence[str], status: str) -> tuple[str, ...]:
+def _among(asked: "DBOSClient", ids: Sequence[str], status: str) -> tuple[str, ...]:
     """Those of the workflows that have this status."""
     found = asked.list_workflows(workflow_ids=list(ids), status=status, load_input=False, load_output=False)
     return tuple(one.workflow_id for one in found)
 
 
-def _result(status: WorkflowStatus) -> str:
+def _result(status: "WorkflowStatus") -> str:
     if status.status == "SUCCESS":
         return resolve(str, str(status.output))
     if status.status == "CANCELLED":
@@ -299,7 +304,7 @@ def _result(status: WorkflowStatus) -> str:
     raise Defect(f"workflow {status.workflow_id} could not be kept in the journal: {status.error}")
 
 
-async def _watch_file(log: Path, serving: Serving) -> None:
+async def _watch_file(log: Path, serving: "Serving") -> None:
     """Whoever starts work writes into SQLite's log: then, and only then, somebody asks the database."""
     seen: tuple[int, int] | None = None
     while True:

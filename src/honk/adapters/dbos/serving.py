@@ -23,7 +23,7 @@ from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
 from honk.adapters.dbos.bell import Worker
-from honk.adapters.dbos.database import APPLICATION, SERIALIZER, VERSION
+from honk.adapters.dbos.database import APPLICATION, VERSION, serializer
 from honk.adapters.dbos.steps import Steps, error_outcome, value_outcome
 from honk.domain.codec import load
 from honk.errors import Defect
@@ -158,7 +158,7 @@ class Serving:
             "application_version": VERSION,
             # DBOS takes what has its own id for its own; nobody else's work may look like that
             "executor_id": uuid4().hex,
-            "serializer": SERIALIZER,
+            "serializer": serializer(),
             "run_migrations": False,
             "enable_otlp": False,
             "log_level": "WARNING",
