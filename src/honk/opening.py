@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from honk.doors.cli import Behind
+from honk.doors.cli import Behind, loading
 from honk.doors.cli.house import Diagnosis, House, only_there
 from honk.settings import Settings
 from honk.settings.live import checked
@@ -100,7 +100,8 @@ def _open_house(*, here: bool = False) -> AbstractAsyncContextManager[House]:
         from honk.doors.cli.remote import open_remote
 
         return open_remote(server.url, server.token)
-    from honk.wiring import open_honk
+    with loading():
+        from honk.wiring import open_honk
 
     return open_honk(Settings.load())
 

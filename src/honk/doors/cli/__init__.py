@@ -7,9 +7,9 @@ import typer
 from typer.core import TyperGroup
 
 from honk import __version__
-from honk.doors.cli.catalogue import COMMANDS, GROUPS, Behind, Part
+from honk.doors.cli.catalogue import COMMANDS, GROUPS, Behind, Part, loading
 
-__all__ = ["Behind", "Part", "command_line"]
+__all__ = ["Behind", "Part", "command_line", "loading"]
 
 
 def command_line(opened: Callable[[], Behind], more: Sequence[Part] = ()) -> typer.Typer:
@@ -24,7 +24,8 @@ def command_line(opened: Callable[[], Behind], more: Sequence[Part] = ()) -> typ
             name, listed, rest = super().resolve_command(ctx, args)
             if name is None or listed is None:  # while a name is being completed
                 return name, listed, rest
-            return name, _loaded(parts[name], opened()).commands[name], rest
+            with loading():
+                return name, _loaded(parts[name], opened()).commands[name], rest
 
     cli = typer.Typer(
         name="honk",
