@@ -15,6 +15,8 @@ import pytest
 from aiohttp import web
 
 from contracts.hub_world import Hub, P, assertion, hub_world
+from honk.domain.discussion import HintKind
+from honk.doors.github import hints_of
 from honk.testing.fake_github.graphql import TYPES
 from honk.testing.fake_github.graphql_mutations import MUTATIONS
 from partners import github_graphql
@@ -248,6 +250,24 @@ async def test_webhooks_of_merge_groups(hub: Hub, taken: Taken) -> None:
         f"refs/heads/gh-readonly-queue/main/pr-2-{group['base_sha']}",
     )
     assert hub.repo.groups == {}
+    hints = [hint for event, _, payload in taken if event == "merge_group" for hint in hints_of(event, payload)]
+    assert [(one.kind, one.id) for one in hints[:1]] == [(HintKind.QUEUE, f"{first.head_sha}/main")]
+    assert len(hints) == 3, "of what was taken apart again there is none"
+
+
+async def test_webhooks_of_a_check_that_is_to_be_done_again(hub: Hub, taken: Taken) -> None:
+    world, people = hub.fake.world, hub.fake.people
+    head = hub.repo.bare.branch("main") or ""
+    own = people.check(hub.repo, head, "Honk", "success", app=hub.app)
+    await world.hooks.settled()
+    taken.clear()
+    people.rerun("ada", hub.repo, own)
+    await world.hooks.settled()
+    [(event, _, payload)] = taken
+    assert (event, payload["action"], payload["sender"]["login"]) == ("check_run", "rerequested", "ada")
+    assert payload["check_run"]["head_sha"] == head and payload["check_run"]["status"] == "completed"
+    kinds = [(one.kind, one.id) for one in hints_of(event, payload)]
+    assert kinds == [(HintKind.CHECKS, head), (HintKind.RERUN, f"{head}/ada")]
 
 
 async def test_webhooks_of_an_installation(hub: Hub, taken: Taken) -> None:

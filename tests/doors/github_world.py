@@ -203,18 +203,20 @@ def payload_of(hint: Hint) -> tuple[str, Mapping[str, object]]:
             return event, {"action": "synchronize", "repository": repository, "pull_request": about}
         case HintKind.CHECKS:
             return "status", {"repository": repository, "sha": hint.id}
-        case HintKind.PUSH | HintKind.QUEUE:
-            event, of = _of_branch(hint)
+        case HintKind.PUSH | HintKind.QUEUE | HintKind.RERUN:
+            event, of = _of_commit(hint)
             return event, {"repository": repository, **of}
         case HintKind.DEPLOYMENT:
             return "deployment_status", {"repository": repository, "deployment": {"id": id}}
     return "repository", {"action": "renamed", "repository": repository}
 
 
-def _of_branch(hint: Hint) -> tuple[str, Mapping[str, object]]:
+def _of_commit(hint: Hint) -> tuple[str, Mapping[str, object]]:
     if hint.kind is HintKind.PUSH:
         return "push", {"ref": f"refs/heads/{hint.id}"}
     commit, _, base = hint.id.partition("/")
+    if hint.kind is HintKind.RERUN:
+        return "check_run", {"action": "rerequested", "check_run": {"head_sha": commit}, "sender": {"login": base}}
     group = {"head_sha": commit, "base_ref": f"refs/heads/{base}"}
     return "merge_group", {"action": "checks_requested", "merge_group": group}
 
@@ -275,6 +277,7 @@ def door_of(here: GithubWorld, choices: Choices, waits: Waits = QUICK, secret: S
         listed=lambda: tuple(here.listed),
         look=here.look,
         queue=here.world.app.answer_queue,
+        show=here.world.app.show_verdict,
         choices=choices,
         waits=waits,
     )

@@ -123,6 +123,7 @@ async def listening(tmp_path: Path) -> AsyncIterator[Listening]:
             listed=lambda: tuple(here.listed),
             look=here.look,
             queue=here.world.app.answer_queue,
+            show=here.world.app.show_verdict,
             choices=SILENT,
             waits=QUICK,
         )

@@ -63,8 +63,8 @@ def test_the_examples_give_the_hints_that_they_should() -> None:
         "pull_request_review": {HintKind.REVIEW},
         "issues": {HintKind.ISSUE, HintKind.LABELLED},
         "pull_request": {HintKind.ISSUE, HintKind.LABELLED, HintKind.PULL_REQUEST},
-        "check_run": {HintKind.CHECKS},
-        "check_suite": {HintKind.CHECKS},
+        "check_run": {HintKind.CHECKS, HintKind.RERUN},
+        "check_suite": {HintKind.CHECKS, HintKind.RERUN},
         "status": {HintKind.CHECKS},
         "workflow_run": {HintKind.CHECKS},
         "workflow_job": {HintKind.CHECKS},
@@ -91,13 +91,15 @@ def test_a_hint_survives_its_payload(kind: HintKind) -> None:
         HintKind.LABELLED: ("honk", 3),
         HintKind.PULL_REQUEST: ("", 3),
         HintKind.CHECKS: ("a" * 40, 0),
+        HintKind.RERUN: (f"{'a' * 40}/ada-b", 0),
         HintKind.QUEUE: (f"{'a' * 40}/release/8", 0),
         HintKind.PUSH: ("honk/x", 0),
         HintKind.DEPLOYMENT: ("8", 0),
         HintKind.REPOSITORY: ("", 0),
     }[kind]
     hint = Hint(kind=kind, repository=NAME, number=about[1], id=about[0])
-    assert hints_of(*payload_of(hint)) == (hint,)
+    checks = (Hint(kind=HintKind.CHECKS, repository=NAME, id="a" * 40),) if kind is HintKind.RERUN else ()
+    assert hints_of(*payload_of(hint)) == (*checks, hint)
 
 
 def test_of_many_repositories_all_are_meant() -> None:

@@ -29,6 +29,7 @@ from honk.steps.answer_queue import answer_queue
 from honk.steps.build import wants_artifact
 from honk.steps.conclude import RESTS, corrections, fixes, observe
 from honk.steps.deploy import under_way
+from honk.steps.propose import show
 from honk.steps.settle import settle_landing
 
 _log = structlog.get_logger()
@@ -78,6 +79,13 @@ class Watching(Approving):
     async def answer_queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
         """Answers what the branch's merge queue waits for of Honk, and says what waits there."""
         return await answer_queue(repository, base, ports=self.ports)
+
+    async def show_verdict(self, id: TaskId, head: Sha) -> None:
+        """Among the forge's checks, as it is; nothing where that head has none."""
+        task = await self.ports.tasks.get(id)
+        verdict = await self.ports.records.verdict(task.id, head)
+        if verdict is not None:
+            await show(task, head, verdict, ports=self.ports)
 
     async def update(self, person: Person, task: Task, *, id: str = "") -> Turn | None:
         """Merges the base into the task's branch, in a turn of its own; None when another has to end first.

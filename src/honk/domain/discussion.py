@@ -137,6 +137,8 @@ class HintKind(StrEnum):
     PULL_REQUEST = "pull_request"
     #: checks, statuses or runs at the commit `id`
     CHECKS = "checks"
+    #: somebody wants Honk's own check done again; `id` is "commit/login", of whoever is said to want it
+    RERUN = "rerun"
     #: a merge queue made something for checks to look at; `id` is "commit/branch", of what it made and for which branch
     QUEUE = "queue"
     #: a branch, `id`, moved

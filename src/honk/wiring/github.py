@@ -157,6 +157,7 @@ def github_door(house: Host, github: Github) -> GithubDoor:
         listed=house.listed,
         look=look,
         queue=app.answer_queue,
+        show=app.show_verdict,
         choices=Choices(
             name=wanted.name,
             label=wanted.label,

@@ -7,7 +7,7 @@ from honk.domain.discussion import Permission
 from honk.domain.event import Event
 from honk.domain.merge_queue import QueueEntry
 from honk.domain.person import Person
-from honk.domain.repository import Named, Repository
+from honk.domain.repository import Named, Repository, Sha
 from honk.domain.task import TaskId
 from honk.ports import Chats, Ports
 from honk.service import Local
@@ -76,6 +76,8 @@ class Backstage:
     look: Callable[[TaskId], Awaitable[None]]
     #: answers what the merge queue of that branch waits for of Honk; what waits there
     queue: Callable[[Repository, str], Awaitable[tuple[QueueEntry, ...]]]
+    #: shows the verdict on that commit among the checks once more: GitHub may have taken its answer for open again
+    show: Callable[[TaskId, Sha], Awaitable[None]]
     choices: Choices = Choices()
     #: waits that tests shorten
     sleep: Callable[[float], Awaitable[None]] | None = None

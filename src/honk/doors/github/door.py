@@ -26,6 +26,7 @@ from honk.doors.github.people import People
 from honk.doors.github.places import Places
 from honk.doors.github.plain_words import said_of
 from honk.doors.github.polling import Polling
+from honk.doors.github.rerunning import Rerunning
 from honk.doors.github.reviewing import Reviewing
 from honk.doors.github.saying import Saying
 from honk.doors.github.telling import Telling
@@ -70,6 +71,7 @@ class GithubDoor:
             HintKind.REVIEW: reviewing.review,
             HintKind.PULL_REQUEST: noticing.pull_request,
             HintKind.CHECKS: noticing.checks,
+            HintKind.RERUN: Rerunning(inside).rerun,
             HintKind.QUEUE: noticing.queue,
             HintKind.PUSH: noticing.push,
             HintKind.DEPLOYMENT: noticing.deployment,

@@ -1,5 +1,7 @@
 """From a webhook's payload to hints: where something may have happened. Nothing else of a payload is believed.
 
+One thing GitHub can be asked by nobody: who pressed "Re-run". That name is taken along, as a claim of whoever signed.
+
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
@@ -14,6 +16,7 @@ _FULL_NAME = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 #: of a label, a branch or a login
 _SHORT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_LOGIN = re.compile(r"[\w-]{1,100}(?:\[bot\])?", re.ASCII)
 _GREATEST = 2**53
 
 Reader = Callable[[str, str, object], Iterator[Hint]]
@@ -81,6 +84,20 @@ def _checks(*path: str) -> Reader:
     return reader
 
 
+def _own_checks(*path: str) -> Reader:
+    """GitHub tells an app alone that its own are to be done again."""
+    looks = _checks(*path)
+
+    def reader(repository: str, action: str, payload: object) -> Iterator[Hint]:
+        for hint in looks(repository, action, payload):
+            yield hint
+            login = _text(payload, "sender", "login")
+            if action == "rerequested" and _LOGIN.fullmatch(login):
+                yield Hint(kind=HintKind.RERUN, repository=repository, id=f"{hint.id}/{login}")
+
+    return reader
+
+
 def _merge_group(repository: str, action: str, payload: object) -> Iterator[Hint]:
     """Of what was taken apart again nobody waits for a check."""
     sha, ref = _text(payload, "merge_group", "head_sha").lower(), _text(payload, "merge_group", "base_ref")
@@ -132,8 +149,8 @@ _READERS: dict[str, Reader] = {
     "pull_request_review": _review,
     "issues": _issue,
     "pull_request": _pull_request,
-    "check_run": _checks("check_run", "head_sha"),
-    "check_suite": _checks("check_suite", "head_sha"),
+    "check_run": _own_checks("check_run", "head_sha"),
+    "check_suite": _own_checks("check_suite", "head_sha"),
     "status": _checks("sha"),
     "workflow_run": _checks("workflow_run", "head_sha"),
     "workflow_job": _checks("workflow_job", "head_sha"),

@@ -38,6 +38,11 @@ def review_delivery(review: str) -> str:
     return f"{DOOR}/found/review/{review}"
 
 
+def rerun_message(delivery: str) -> str:
+    """The same for a press of "Re-run", which has no id but that of its delivery."""
+    return f"{DOOR}/rerun/{delivery}"
+
+
 def review_of(message: str) -> str | None:
     """The review whose message that is."""
     match = _REVIEW.fullmatch(message)
@@ -80,15 +85,17 @@ def lane_of(hint: Hint) -> str:
     """What is about the same thing is worked on in the order in which it came."""
     talk = hint.kind in {HintKind.REMARK, HintKind.REVIEW, HintKind.ISSUE, HintKind.LABELLED}
     about = str(hint.number) if talk else f"{hint.kind}/{hint.number or hint.id}"
+    if hint.kind is HintKind.RERUN:
+        about = f"{hint.kind}/{commit_of(hint)[0]}"
     if hint.kind is HintKind.QUEUE:
-        about = f"{hint.kind}/{queue_of(hint)[1]}"
+        about = f"{hint.kind}/{commit_of(hint)[1]}"
     return f"{hint.repository.lower()}/{about}"[:400]
 
 
-def queue_of(hint: Hint) -> tuple[str, str]:
-    """What the queue made, and the branch whose queue it is."""
-    commit, _, base = hint.id.partition("/")
-    return commit, base
+def commit_of(hint: Hint) -> tuple[str, str]:
+    """The commit of a hint that has one, and the branch or login that stands behind it."""
+    commit, _, rest = hint.id.partition("/")
+    return commit, rest
 
 
 def digest_of(words: str) -> str:

@@ -11,7 +11,7 @@ from honk.domain.task import BUSY, State, Task
 from honk.domain.thread import Delivery
 from honk.doors.github.backstage import DOOR
 from honk.doors.github.inside import Inside
-from honk.doors.github.names import queue_of, review_delivery, unpacked
+from honk.doors.github.names import commit_of, review_delivery, unpacked
 from honk.doors.github.telling import Telling
 from honk.errors import NeedsHuman, Retryable
 
@@ -58,7 +58,7 @@ class Noticing:
     async def queue(self, delivery: Delivery) -> None:
         """A merge queue made a commit, and may wait for Honk's check there."""
         hint = unpacked(delivery.body)
-        commit, base = queue_of(hint)
+        commit, base = commit_of(hint)
         entries = await self._stage.queue(await self._places.repository(hint.repository), base)
         if all(one.commit != commit for one in entries) and delivery.tries < _QUEUE_TRIES:
             # GitHub may not show yet what it has just told of; or it is gone, which looks the same

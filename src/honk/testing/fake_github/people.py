@@ -176,6 +176,11 @@ class People:
         repo = self.world.repo(repo)
         api_checks.update_check(self.world, repo, check, {"conclusion": conclusion, **more})
 
+    def rerun(self, by: str | Account, repo: Repo | str, check: CheckRun) -> None:
+        """Presses "Re-run" beside a check: its app is told, and decides what becomes of it."""
+        repo = self.world.repo(repo)
+        api_checks.check_event(self.world, repo, check, "rerequested", self.world.account(by))
+
     def status(  # noqa: PLR0913 - what a status has
         self, by: str | Account, repo: Repo | str, sha: str, context: str = "ci/build", state: str = "success",
         *, description: str | None = None, target_url: str | None = None,
