@@ -15,7 +15,8 @@ from honk.domain.task import State, Task
 from honk.errors import HonkError, NeedsHuman, NotNow, RepositoryUnusable, Usage
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import CONFIG, Trap, World, world
-from honk.views import Merging, Risk, branch, card, merging, next_steps, sentence
+from honk.views import Merging, Risk, next_steps, sentence
+from honk.views.shown import branch, card, merging
 
 pytestmark = pytest.mark.anyio
 

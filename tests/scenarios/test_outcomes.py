@@ -12,7 +12,8 @@ from honk.domain.turn import Outcome
 from honk.errors import ModelRefused
 from honk.testing.fake_work import APP, Edit
 from honk.testing.world import World
-from honk.views import EXITS, as_json, card, settled_json
+from honk.views import EXITS, as_json, settled_json
+from honk.views.shown import card
 
 pytestmark = pytest.mark.anyio
 

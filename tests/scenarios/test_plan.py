@@ -22,7 +22,8 @@ from honk.errors import NotAllowed, NotNow, Usage
 from honk.steps.remind import Reminders
 from honk.testing.fake_work import APP, Edit, FakeAgent
 from honk.testing.world import Trap, Watch, World
-from honk.views import as_json, card, next_steps
+from honk.views import as_json, next_steps
+from honk.views.shown import card
 
 pytestmark = pytest.mark.anyio
 

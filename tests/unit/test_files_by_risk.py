@@ -3,7 +3,8 @@
 import pytest
 
 from honk.domain.repository import FileChange
-from honk.views import Risk, files_by_risk
+from honk.views import Risk
+from honk.views.risk import files_by_risk
 
 
 def changed(path: str, plus: int = 1, minus: int = 0, status: str = "M", **more: str) -> FileChange:

@@ -17,7 +17,7 @@ from honk.demo.telling import Telling
 from honk.demo.verbs import Verbs, at_page
 from honk.domain.task import BUSY, State, Task
 from honk.errors import HonkError
-from honk.views import card
+from honk.views.shown import card
 from honk.wiring import OpenHonk
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Honk demo</title>

@@ -11,7 +11,8 @@ from honk.domain.landing import Consent
 from honk.domain.task import Options, State, Task
 from honk.doors.cli.following import last_seq, show
 from honk.steps.prepare import chosen_base
-from honk.views import Card, card
+from honk.views import Card
+from honk.views.shown import card
 from honk.wiring import OpenHonk
 
 

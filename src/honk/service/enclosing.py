@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from honk.domain.attachment import HEAD, PICTURES, kind_of, safe_name
 from honk.domain.message import Enclosed, File, Image
 from honk.errors import Usage
-from honk.ports import Ports
+
+if TYPE_CHECKING:
+    from honk.ports import Ports
 
 IMAGE_LIMIT = 5 << 20
 FILE_LIMIT = 100 << 20
@@ -17,7 +20,7 @@ MOST = 50
 ALL_FILES_LIMIT = 500 << 20
 
 
-async def add_image(name: str, content: bytes, ports: Ports) -> Image:
+async def add_image(name: str, content: bytes, ports: "Ports") -> Image:
     """See Acting.add_image."""
     if len(content) > IMAGE_LIMIT:
         raise Usage(f"{name} is larger than {IMAGE_LIMIT >> 20} MiB", "give a smaller picture, or give it as a file")
@@ -27,7 +30,7 @@ async def add_image(name: str, content: bytes, ports: Ports) -> Image:
     return Image(name=name, media_type=media_type, digest=await ports.artifacts.put(content))
 
 
-async def add_file(name: str, content: bytes | Path, ports: Ports) -> File:
+async def add_file(name: str, content: bytes | Path, ports: "Ports") -> File:
     """See Acting.add_file."""
     head, size = await anyio.to_thread.run_sync(_begin, content)
     called = safe_name(name)
@@ -38,7 +41,7 @@ async def add_file(name: str, content: bytes | Path, ports: Ports) -> File:
     return File(name=called, media_type=kind_of(head), digest=digest, size=size)
 
 
-async def checked(given: Enclosed, ports: Ports) -> Enclosed:
+async def checked(given: Enclosed, ports: "Ports") -> Enclosed:
     """The same, with names, types and sizes as they are. Raises Usage for what nobody uploaded, or too much.
 
     A digest may name anything in the shelf: the build of somebody's task goes with no words.
@@ -59,14 +62,14 @@ async def checked(given: Enclosed, ports: Ports) -> Enclosed:
     return replace(given, files=files)
 
 
-async def _file(given: File, ports: Ports) -> File:
+async def _file(given: File, ports: "Ports") -> File:
     head, size = await _stored(given.digest, ports)
     if size < 0 or await ports.records.cached(_uploaded(given.digest)) is None:
         raise Usage(f"there is no file {given.digest[:80]!r}", "upload it first, and give what came back")
     return File(name=safe_name(given.name), media_type=kind_of(head), digest=given.digest, size=size)
 
 
-async def _stored(digest: str, ports: Ports) -> tuple[bytes, int]:
+async def _stored(digest: str, ports: "Ports") -> tuple[bytes, int]:
     """How it begins, and its size; -1 where nothing is stored."""
     try:
         return await anyio.to_thread.run_sync(_begin, ports.artifacts.path(digest))

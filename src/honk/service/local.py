@@ -45,7 +45,8 @@ from honk.service.nouns import (
 from honk.service.repositories import Candidate, candidates
 from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
-from honk.views import Branch, Card, Merging, branch, card, merging
+from honk.views import Branch, Card, Merging
+from honk.views.shown import branch, card, merging
 
 
 @dataclass(frozen=True, kw_only=True)

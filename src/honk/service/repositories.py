@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from honk.app import App
 from honk.domain.address import canonical
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.repository import Named, Repository
 from honk.errors import Usage
+
+if TYPE_CHECKING:
+    from honk.app import App
 
 #: of earlier tasks; those used last
 _LATEST = 1000
@@ -32,7 +35,7 @@ class Candidate:
 
 
 async def candidates(
-    app: App, person: Person, listed: Sequence[Named], *, search: str = "", limit: int = 100
+    app: "App", person: Person, listed: Sequence[Named], *, search: str = "", limit: int = 100
 ) -> tuple[Candidate, ...]:
     """Those that the person may ask something of, most recently used first, then by name.
 

@@ -1,10 +1,9 @@
-"""What every door shows, made from the events and records of a task."""
+"""What every door shows of a task, as records and in words; `shown` makes it from the store."""
 
-from honk.views.branch import Branch, branch
-from honk.views.card import EXITS, Card, as_json, card, elapsed, ends_following, line_type, settled_json
-from honk.views.merging import Check, Deploying, Merging, merging
+from honk.views.branch import Branch
+from honk.views.card import EXITS, Card, as_json, elapsed, ends_following, line_type, settled_json
+from honk.views.merging import ChangedFile, Check, Deploying, Merging, Risk
 from honk.views.next_step import NextStep, next_steps
-from honk.views.risk import ChangedFile, Risk, files_by_risk
 from honk.views.sentences import checks_line, sentence
 from honk.views.trying import what_changed, what_to_try
 
@@ -19,14 +18,10 @@ __all__ = [
     "NextStep",
     "Risk",
     "as_json",
-    "branch",
-    "card",
     "checks_line",
     "elapsed",
     "ends_following",
-    "files_by_risk",
     "line_type",
-    "merging",
     "next_steps",
     "sentence",
     "settled_json",

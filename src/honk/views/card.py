@@ -1,26 +1,20 @@
 """A task as it is now: the card, the settled line, and both as JSON."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from honk.domain import event as events
 from honk.domain.build import Build
 from honk.domain.event import Event, TaskSettled
 from honk.domain.limits import Spending
-from honk.domain.plan import waiting
 from honk.domain.policy import Confirmation
 from honk.domain.pull_request import PullRequest
 from honk.domain.repository import Base
 from honk.domain.task import LANDING, State, Task
 from honk.domain.turn import Outcome
 from honk.domain.verdict import Verdict
-from honk.ports import Ports
-from honk.steps.merge import approvers
 
-#: more than any log has
-_EVENTS = 1_000_000
 #: Exit codes of a turn's outcomes (docs/reference/states-and-exits.md).
 EXITS = {
     Outcome.PASS: 0,
@@ -75,53 +69,6 @@ class Card:
     plan: events.PlanProposed | None = None
 
 
-async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None) -> Card:
-    """The task as it is now; `log` are its events, for who has read them already."""
-    log = await ports.events.read(task.id, limit=_EVENTS) if log is None else log
-    base = next((e.data for e in reversed(log) if isinstance(e.data, events.BaseChosen)), None)
-    settled = [e.data for e in log if isinstance(e.data, TaskSettled)]
-    live = [e.data for e in log if isinstance(e.data, events.DeploymentFinished) and e.data.state == "live"]
-    taken = [e.data for e in log if isinstance(e.data, events.ChangeTaken)]
-    person = await ports.tasks.get_person(task.requested_by)
-    build = await ports.records.build(task.id)
-    if build is not None:
-        # Where it is shown now: a server may have begun or ended since it was made.
-        kept = ports.artifacts.path(build.digest).is_file()
-        build = replace(build, preview_url=await ports.previews.show(build) if kept else None)
-    pull_request = await ports.records.pull_request(task.id)
-    if pull_request is not None and pull_request.url is None:
-        pull_request = replace(pull_request, url=ports.previews.page(f"/tasks/{task.id}/pull-request"))
-    approved = await approvers(task, pull_request.head, log=log, ports=ports) if pull_request is not None else ()
-    return Card(
-        task=task,
-        requested_by=person.name,
-        base=Base(branch=base.branch, commit=base.commit) if base else None,  # type: ignore[arg-type]
-        verdict=await ports.records.verdict(task.id),
-        pull_request=pull_request,
-        build=build,
-        spent=await ports.records.spent(task.id),
-        settled=settled[-1] if settled else None,
-        notes=tuple(e.data.text for e in log if isinstance(e.data, events.TaskNoted)),
-        production=_production(live[-1], task, ports) if live else None,
-        page=ports.previews.page(f"/tasks/{task.id}"),
-        hint=ports.previews.hint(),
-        files=taken[-1].files if taken else (),
-        insertions=taken[-1].insertions if taken else 0,
-        deletions=taken[-1].deletions if taken else 0,
-        deleted=deleted(log),
-        approved_by=tuple(one.name for one in approved),
-        confirmation=await ports.policy.confirmation(task.repository),
-        plan=waiting(task, log),
-        checks=_checks(log, pull_request),
-    )
-
-
-def _checks(log: tuple[Event, ...], pull_request: PullRequest | None) -> events.ChecksSeen | None:
-    """What was seen last, where it was of the present head."""
-    seen = next((e.data for e in reversed(log) if isinstance(e.data, events.ChecksSeen)), None)
-    return seen if seen is not None and pull_request is not None and seen.head == pull_request.head else None
-
-
 def deleted(log: tuple[Event, ...]) -> tuple[str, ...]:
     """What of the task was deleted since it was last at work, when and why."""
     latest = max((event.turn for event in log), default=0)
@@ -130,14 +77,6 @@ def deleted(log: tuple[Event, ...]) -> tuple[str, ...]:
         for event in log
         if isinstance(event.data, events.RecordsDeleted) and event.turn in {0, latest}
     )
-
-
-def _production(live: events.DeploymentFinished, task: Task, ports: Ports) -> str | None:
-    """Where it can be seen now: what Honk serves itself may have another address than when it went live."""
-    served = ports.previews.production(task.repository, live.environment)
-    if live.url is None or (served and urlsplit(served).path == urlsplit(live.url).path):
-        return served
-    return live.url
 
 
 def as_json(shown: Card) -> dict[str, Any]:

@@ -5,41 +5,11 @@ By name and numbers only: it says where to look first, never that a file is safe
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import PurePosixPath
 
 from honk.checks import definitions, node, paths, python
 from honk.domain.repository import FileChange
-
-
-class Risk(StrEnum):
-    """Why a file is looked at sooner or later; the first is the first."""
-
-    #: the gate runs it or is configured by it, or it decides what is installed, built and deployed
-    GATE = "gate"
-    #: code or tests that are gone
-    DELETED = "deleted"
-    SOURCE = "source"
-    #: what no name tells
-    OTHER = "other"
-    TESTS = "tests"
-    DOCS = "docs"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangedFile:
-    """One file of a change."""
-
-    #: as it may be shown
-    path: str
-    risk: Risk
-    insertions: int
-    deletions: int
-    binary: bool
-    #: a few words, such as "decides what is verified"
-    why: str
-
+from honk.views.merging import ChangedFile, Risk
 
 _ORDER = {risk: number for number, risk in enumerate(Risk)}
 _INSTALLED = re.compile(

@@ -2,14 +2,16 @@
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from honk.app import App
 from honk.domain.person import Person
 from honk.domain.task import Task
 from honk.errors import Usage
 from honk.service import Defaults, Diagnosis, Service
-from honk.service.linking import Linking
+
+if TYPE_CHECKING:  # only a Honk in this process has them, and loads them
+    from honk.app import App
+    from honk.service.linking import Linking
 
 __all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open", "only_there"]
 
@@ -40,7 +42,7 @@ class House(Protocol):
         """HONK_HOME."""
 
     @property
-    def app(self) -> App:
+    def app(self) -> "App":
         """The verbs on the store itself."""
 
     @property
@@ -48,7 +50,7 @@ class House(Protocol):
         """Who types."""
 
     @property
-    def linking(self) -> Linking:
+    def linking(self) -> "Linking":
         """Which person a chat's user is."""
 
     @property

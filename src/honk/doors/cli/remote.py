@@ -5,13 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, urlsplit
 
 import anyio
 import httpx
 
-from honk.app import App
 from honk.domain.codec import dump
 from honk.domain.event import Event
 from honk.domain.message import File, Image, Message, Waiting
@@ -43,9 +42,12 @@ from honk.service import (
     Said,
     Words,
 )
-from honk.service.linking import Linking
 from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging
+
+if TYPE_CHECKING:  # no server lends them
+    from honk.app import App
+    from honk.service.linking import Linking
 
 
 class Remote(RemoteGoverning):
@@ -181,7 +183,7 @@ class RemoteHouse:
         self._only_there()
 
     @property
-    def app(self) -> App:
+    def app(self) -> "App":
         self._only_there()
 
     @property
@@ -189,7 +191,7 @@ class RemoteHouse:
         self._only_there()
 
     @property
-    def linking(self) -> Linking:
+    def linking(self) -> "Linking":
         self._only_there()
 
     @property

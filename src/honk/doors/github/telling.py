@@ -38,7 +38,7 @@ from honk.doors.github.places import Places
 from honk.doors.github.status import status_of
 from honk.errors import ForgeRefused, HonkError, RepositoryUnusable
 from honk.ports import Discussions
-from honk.views import card
+from honk.views.shown import card
 
 _log = structlog.get_logger()
 

@@ -11,8 +11,7 @@ from honk.doors.slack.card import tests
 from honk.doors.slack.plain_words import remedy_of
 from honk.doors.slack.writing import Block, Mrkdwn
 from honk.views.branch import Branch
-from honk.views.merging import Check, Merging
-from honk.views.risk import ChangedFile
+from honk.views.merging import ChangedFile, Check, Merging
 from honk.views.standing import MARKS
 
 _FILES, _CHECKS = 12, 10

@@ -37,8 +37,9 @@ from honk.doors.slack.speaking import Speaking
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
 from honk.doors.slack.whom import must_act
 from honk.errors import HonkError, single
-from honk.views import Card, card
+from honk.views import Card
 from honk.views.moves import activity
+from honk.views.shown import card
 
 _log = structlog.get_logger()
 
