@@ -94,6 +94,13 @@ async def test_only_merges_into_the_branches_that_are_deployed_are(
     assert [one.partition(":")[0] for one in notes] == ([] if deploys else ["not deployed"])
 
 
+async def test_where_no_branch_is_the_default_one_a_merge_into_the_one_that_was_named_is_deployed(here: World) -> None:
+    here.code.default = "(no branch)"
+    async with here.working():
+        task = await _merged(here, await here.settled(await here.ask(base="main")))
+    assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
+
+
 async def test_what_the_base_has_meanwhile_is_built_and_deployed_with_it(here: World) -> None:
     async with here.working():
         task = await _proposed(here)

@@ -33,6 +33,8 @@ class Code:
     commits: dict[Sha, Commit] = field(default_factory=dict)
     trees: dict[Sha, Tree] = field(default_factory=dict)
     branches: dict[str, Sha] = field(default_factory=dict)
+    #: the branch that the target calls its default one; there is none where no branch has this name
+    default: str = "main"
     #: what the next calls of the target raise, one each
     outages: list[HonkError] = field(default_factory=list)
 
@@ -105,7 +107,7 @@ class FakeRepositories:
         await tell(StepProgressed(step="prepare", detail="fetching"))
 
     async def base(self, repository: Repository, branch: str | None) -> Base:
-        name = branch or "main"
+        name = branch or self._code.default
         if name not in self._code.branches:
             raise RepositoryUnusable(f"{repository.url} has no branch {name}")
         return Base(branch=name, commit=self._code.branches[name])

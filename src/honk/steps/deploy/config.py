@@ -8,6 +8,7 @@ from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
 from honk.domain.task import Task
 from honk.domain.text import one_line
+from honk.errors import RepositoryUnusable
 from honk.ports import Ports
 from honk.ports.configuration import configuration
 
@@ -29,13 +30,13 @@ async def deploy_config(task: Task, commit: Sha, *, ports: Ports) -> DeployConfi
 
 
 async def deployed_from(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
-    """How a merge into that base is deployed; None where none is. Raises SettingsWrong, RepositoryUnusable."""
+    """How a merge into that base is deployed; None where none is. Raises SettingsWrong."""
     config = await deploy_config(task, base.commit, ports=ports)
     if config is None:
         return None
     if config.branches is not None:
         return config if any(fnmatchcase(base.branch, one) for one in config.branches) else None
-    return config if base.branch == await _default(task, ports=ports) else None
+    return config if base.branch == await _default(task, base, ports=ports) else None
 
 
 async def deploys(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
@@ -48,13 +49,20 @@ async def deploys(task: Task, base: Base, *, ports: Ports) -> DeployConfig | Non
     return config
 
 
-async def _default(task: Task, *, ports: Ports) -> str:
-    """The default branch; of who named none, the one from which the work began, whatever is checked out by now."""
+async def _default(task: Task, base: Base, *, ports: Ports) -> str:
+    """The default branch; of who named none, the one from which the work began, whatever is checked out by now.
+
+    A repository that has none, such as a clone with a mere commit checked out, tells no branch from another: then it
+    is the base.
+    """
     if task.options.base is None:
         for event in await ports.events.read(task.id):
             if isinstance(event.data, BaseChosen):
                 return event.data.branch
-    return (await ports.repositories.base(task.repository, None)).branch
+    try:
+        return (await ports.repositories.base(task.repository, None)).branch
+    except RepositoryUnusable:
+        return base.branch
 
 
 async def live_deployment(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:
