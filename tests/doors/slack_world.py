@@ -87,6 +87,12 @@ class SlackWorld:
         found = lambda: [one for one in self.said(ts, channel)[1:] if words in text_of(one)]  # noqa: E731
         return (await self.slack.until(found))[-1]
 
+    async def built(self, ts: str) -> Message:
+        """The message of the build in the thread, once what was asked for last can be merged."""
+        build = await self.message(ts, "is ready to try")
+        await self.rests()
+        return build
+
     async def task(self) -> Task:
         """The task that was asked for last; waits until there is one."""
         while (found := await self.world.latest()) is None:

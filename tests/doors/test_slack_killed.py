@@ -193,6 +193,7 @@ async def test_two_doors_do_and_say_everything_once(tmp_path: Path) -> None:
             build = await here.message(ts, "is ready to try")
         await slack.say("ada", "general", f"{slack.mention} make it friendlier", thread=asked[0])
         await slack.until(lambda: len([one for one in here.said(asked[0]) if "is ready to try" in text_of(one)]) == 2)
+        await here.rests()
         await slack.press("ada", build.ts, "Merge…")
         await slack.until(lambda: any("asked by" in str(one.blocks) for one in slack.views("ada")))
         await slack.submit("ada")

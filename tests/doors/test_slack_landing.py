@@ -31,7 +31,7 @@ async def modal(here: SlackWorld, user: str, words: str):  # type: ignore[no-unt
 async def test_from_the_ask_to_undo(here: SlackWorld) -> None:
     await here.link("ada")
     ts = await here.ask("fix the crash")
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     assert labels(build) == ["Install / Open", "Merge…", "Review"]
     await here.slack.press("ada", build.ts, "Merge…")
     view = await modal(here, "ada", "asked by")
@@ -52,7 +52,7 @@ async def test_a_merged_change_is_reverted_from_its_card_in_the_same_thread(here
     here.world.agent.habits = {"git revert": Edit(files={APP: b"crash"}), **here.world.agent.habits}
     await here.link("ada")
     ts = await here.ask("fix the crash")
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     await here.slack.press("ada", build.ts, "Merge…")
     await modal(here, "ada", "asked by")
     await here.slack.submit("ada")
@@ -66,7 +66,7 @@ async def test_a_merged_change_is_reverted_from_its_card_in_the_same_thread(here
 
 async def test_who_is_not_linked_may_ask_and_not_merge(here: SlackWorld) -> None:
     ts = await here.ask("fix the crash", user="ben")
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     await here.slack.press("ben", build.ts, "Merge…")
     view = await modal(here, "ben", "who you are")
     assert "/honk link" in str(view.blocks) and "submit" not in view.content
@@ -76,7 +76,7 @@ async def test_who_is_not_linked_may_ask_and_not_merge(here: SlackWorld) -> None
 async def test_a_branch_that_moved_is_not_merged(here: SlackWorld) -> None:
     await here.link("ada")
     ts = await here.ask("fix the crash")
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     await here.slack.press("ada", build.ts, "Merge…")
     await modal(here, "ada", "asked by")
     task = await here.task()

@@ -27,7 +27,7 @@ async def modal(here: SlackWorld, user: str, words: str) -> View:
 async def test_what_is_refused_names_no_command_of_a_terminal(here: SlackWorld) -> None:
     await here.link("ada")
     ts = await here.ask()
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     await here.slack.press("ada", build.ts, "Merge…")
     await modal(here, "ada", "asked by")
     await here.slack.say("ben", "general", f"{here.slack.mention} bump it", thread=ts)

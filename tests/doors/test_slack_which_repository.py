@@ -128,7 +128,7 @@ async def test_whose_requests_go_where_is_changed_by_who_may_steer_there(here: S
 async def test_after_landing_words_in_the_thread_begin_something_new_in_the_same_repository(here: SlackWorld) -> None:
     await here.link("ada")
     ts = await here.ask("fix the crash in the music-player repo")
-    build = await here.message(ts, "is ready to try")
+    build = await here.built(ts)
     await here.slack.press("ada", build.ts, "Merge…")
     await here.slack.until(lambda: here.slack.views("ada") and "asked by" in str(here.slack.views("ada")[-1].blocks))
     await here.slack.submit("ada")
