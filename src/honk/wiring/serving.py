@@ -145,6 +145,7 @@ class Site:
                 sessions=sessions,
                 service=lambda access: self.house.service_for(access.person, access.scopes),
                 linking=self.house.linking,
+                closing=lambda: self.closing,
                 github=self._github_page(sessions),
             )
         )

@@ -1,6 +1,5 @@
 """Who calls: the access token, what it may be used for, and the service in the name of its person."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from honk.domain.access import Scope
 from honk.doors.api.problems import answer, plain, problem_of
 from honk.errors import HonkError, NotAllowed, Usage
 from honk.ports import Access, Tokens
-from honk.service import Local
+from honk.service import Local, once
 
 _bearer = HTTPBearer(auto_error=False, description="An access token: `honk token create`.")
 _NO_TOKEN = "no access token, or one that is unknown, expired or revoked"
@@ -107,4 +106,4 @@ def request_id(caller: Local, what: str, key: str | None) -> str:
         return ""
     if not key.strip():
         raise Usage("the Idempotency-Key is empty", "leave it out, or send something unique")
-    return "api" + hashlib.sha256("\0".join((caller.person.id, what, key)).encode()).hexdigest()[:29]
+    return once.request_id("api", caller.person.id, what, key)

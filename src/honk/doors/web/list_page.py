@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from honk.domain.person import PersonId
 from honk.domain.task import BUSY, State
+from honk.doors.web.ask_page import asking
 from honk.doors.web.rendering import page
 from honk.errors import Usage
 from honk.service import Local, Query
@@ -45,6 +46,7 @@ async def tasks(request: Request, service: Local) -> Response:
         show=show,
         first=_link(kept) if before else "",
         more=_link({**kept, "before": listed.next}) if listed.next else "",
+        asking=await asking(service),
         live=any(task.state in BUSY for task in listed.tasks) and not before,
     )
 

@@ -1,20 +1,23 @@
-"""Honk's own pages: read-only, complete without JavaScript, at addresses that stay.
+"""Honk's own pages: complete without JavaScript, at addresses that stay.
 
     /                              tasks, newest first
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
     /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
     /tasks/<id>/build, /builds/<id>
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
+    /ask                           a new task
+    /tasks/<id>/merge, …/undo      what comes of it, before it is pressed
+    /tasks/<id>/reply, …           what is done to a task: see `acting`; GET leads to the task
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
     /sign-in, /sign-out
 
-Everything but signing in and linking is GET, and GET changes nothing but for GitHub's answer. Whoever asks is known
-by the cookie of `signing_in`; nothing here believes a header about where the request came from.
+GET changes nothing but for GitHub's answer; what acts is a POST of a form that a page of this browser's carried.
+Whoever asks is known by the cookie of `signing_in`, and may do what the access token may that they signed in with.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.requests import Request
@@ -22,7 +25,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from honk.domain.task import Task
-from honk.doors.web import attachments, build_page, github_page, linking_page, list_page, pull_request_page, task_page
+from honk.doors.web import (
+    attachments,
+    build_page,
+    github_page,
+    linking_page,
+    list_page,
+    merge_page,
+    pull_request_page,
+    task_page,
+)
+from honk.doors.web.acting import NOT_REFUSED, VERBS, Acting
+from honk.doors.web.ask_page import AskPage
 from honk.doors.web.rendering import HEADERS, problem, static_file
 from honk.doors.web.signing_in import Sessions, to_sign_in
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
@@ -45,6 +59,8 @@ class Hall:
     sessions: Sessions
     service: ServiceOf
     linking: Linking
+    #: whether the server has been told to end
+    closing: Callable[[], bool] = field(default=lambda: False)
     #: people's own accounts at GitHub, where Honk can act for people
     github: github_page.GithubPage | None = None
 
@@ -68,6 +84,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/patch", attachments.patch),
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
+        *_acting(hall),
         *_linking(hall),
         *_github(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
@@ -84,6 +101,34 @@ def nowhere(request: Request) -> Response:
 
 async def _static(request: Request) -> Response:
     return static_file(request.path_params["name"]) or nowhere(request)
+
+
+def _acting(hall: Hall) -> tuple[Route, ...]:
+    """GET shows what a POST will do; where it is done from the task's page, GET leads there, as after signing in."""
+    acting = Acting(sessions=hall.sessions, closing=hall.closing)
+    asks = AskPage(acting=acting)
+    before = {"merge": merge_page.merge, "approve": merge_page.merge, "undo": merge_page.undo}
+
+    def posted(verb: str) -> TaskPage:
+        shows = before.get(verb, task_page.task)
+
+        async def answer(request: Request, service: Local, found: Task) -> Response:
+            return await acting.on_task(request, service, found, verb, lambda: shows(request, service, found))
+
+        return answer
+
+    async def there(request: Request, _: Local, found: Task) -> Response:
+        return RedirectResponse(f"/tasks/{found.id}", status_code=303, headers=HEADERS)
+
+    return (
+        Route("/ask", _guarded(hall, asks.ask), methods=["GET"]),
+        Route("/ask", _guarded(hall, asks.asked), methods=["POST"]),
+        *(
+            Route(f"/tasks/{{task}}/{verb}", _guarded(hall, _with_task(page)), methods=[method])
+            for verb in VERBS
+            for method, page in (("GET", before.get(verb, there)), ("POST", posted(verb)))
+        ),
+    )
 
 
 def _linking(hall: Hall) -> tuple[Route, ...]:
@@ -116,8 +161,12 @@ def _guarded(hall: Hall, page: Page) -> Callable[[Request], Awaitable[Response]]
         if visitor is None:
             return to_sign_in(request)
         request.state.person, request.state.visitor = visitor.person.name, visitor.person
-        request.state.nonce = hall.sessions.form_nonce(request)
-        return await page(request, hall.service(visitor))
+        request.state.nonce = hall.sessions.fresh_nonce(request)
+        request.state.refused = NOT_REFUSED
+        shown = await page(request, hall.service(visitor))
+        if request.state.nonce != hall.sessions.form_nonce(request):
+            hall.sessions.remember(shown, request.state.nonce)
+        return shown
 
     return _safe(answer)
 

@@ -5,6 +5,7 @@ text on the screen is made visible. No page has inline scripts or styles, and no
 """
 
 import hashlib
+import secrets
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -32,7 +33,13 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
-_STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+_STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    "composer.js": "text/javascript; charset=utf-8",
+}
+#: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
+_ONCE = Markup("\0once\0")
 
 
 def _finalize(value: object) -> object:
@@ -53,6 +60,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": shortened}
     environment.filters |= {"checks": checks_line, "readable": readable}
+    environment.globals["once"] = _ONCE
     environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
     return environment
 
@@ -96,6 +104,8 @@ def page(request: Request, template: str, *, status: int = 200, **values: object
     etag = f'"{hashlib.sha256(html).hexdigest()[:32]}"'
     if status == 200 and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**HEADERS, "ETag": etag})
+    # Afterwards, so that a page whose forms alone are new is the same page.
+    html = html.replace(_ONCE.encode(), secrets.token_hex(16).encode())
     return Response(html, status_code=status, media_type="text/html", headers={**HEADERS, "ETag": etag})
 
 

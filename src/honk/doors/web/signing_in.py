@@ -1,7 +1,8 @@
 """Signing in with an access token, and knowing the browser again.
 
 The cookie is no token: it names one, with a date and a signature, and opens nothing but pages. Each request
-looks the token up again, so that one that is revoked or expired ends every browser's visit with it.
+looks the token up again, so that one that is revoked or expired ends every browser's visit with it. A visit may
+do what its token may.
 """
 
 import hmac
@@ -25,7 +26,7 @@ _KEPT = timedelta(days=30)
 _FORM_LIMIT = 4096
 #: Where somebody may be sent after signing in: a path of Honk's own pages, never another server.
 _WAY_BACK = re.compile(
-    r"/(?:(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
+    r"/(?:ask|(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
     r"|/link/[A-Za-z0-9_-]{1,2000}\.[a-z2-7]{20}"
     r"|/github/link|/github/callback\?[A-Za-z0-9._~=&%+-]{1,2000}"
 )
@@ -52,10 +53,10 @@ class Sessions:
         if token is None:
             return None
         person = await self.tasks.get_person(token.person)
-        return Access(person=person, scopes=frozenset({Scope.READ}), token=token.id)
+        return Access(person=person, scopes=token.scopes, token=token.id)
 
     async def scopes(self, request: Request) -> frozenset[Scope]:
-        """What the access token behind the visit may be used for; a visit itself is only for looking."""
+        """What the access token behind the visit may be used for, and so the visit."""
         token = await self._token(request)
         return frozenset() if token is None else token.scopes
 
@@ -110,6 +111,10 @@ class Sessions:
     async def filled_in_here(self, request: Request) -> bool:
         """Whether a form was: another site does not know the browser's nonce."""
         return self._is_ours(request, await _form_of(request))
+
+    def knows(self, request: Request, nonce: str) -> bool:
+        """Whether a form with that number was filled in on a page of this browser's."""
+        return self._is_ours(request, {"nonce": nonce})
 
     async def sign_in(self, request: Request) -> Response:
         """Takes the form. One that another site filled in is refused: it does not know the browser's nonce."""

@@ -25,6 +25,7 @@ from honk.domain.event import (
 from honk.domain.person import PersonId
 from honk.domain.task import BUSY, Task
 from honk.domain.turn import Turn
+from honk.doors.web.possible import possible
 from honk.doors.web.rendering import page
 from honk.service import Local
 from honk.views import elapsed, next_steps, sentence
@@ -82,6 +83,7 @@ async def task(request: Request, service: Local, found: Task) -> Response:
         turns=turns,
         before=_lines([event for event in log if event.turn == 0], names),
         steps=next_steps(card),
+        can=await possible(service, card, log),
     )
 
 
@@ -126,8 +128,8 @@ def _doing(log: Sequence[Event]) -> str:
     return ""
 
 
-def _waiting(log: Sequence[Event], turns: Sequence[TurnShown]) -> list[str]:
-    """Messages that no turn and no agent has taken yet, in the order in which they came."""
+def _waiting(log: Sequence[Event], turns: Sequence[TurnShown]) -> list[tuple[str, str]]:
+    """Ids and words of messages that no turn and no agent has taken yet, in the order in which they came."""
     waiting: dict[str, str] = {}
     for event in log:
         data = event.data
@@ -136,4 +138,4 @@ def _waiting(log: Sequence[Event], turns: Sequence[TurnShown]) -> list[str]:
         elif isinstance(data, MessageDelivered | MessageWithdrawn):
             waiting.pop(data.message, None)
     taken = {shown.turn.message.id for shown in turns}
-    return [text for id, text in waiting.items() if id not in taken]
+    return [(id, text) for id, text in waiting.items() if id not in taken]

@@ -1,15 +1,19 @@
 // Shows a busy task as it goes on, without a reload. The page is complete without this.
+// What is being typed, and where the keyboard is, stays.
 "use strict";
 const every = 2000;
 let etag = "";
 
 async function look() {
   if (!document.hidden) {
-    const answer = await fetch(location.href, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
-    if (answer.redirected) return location.reload();
+    const address = document.querySelector("main").dataset.live || location.href;
+    const answer = await fetch(address, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
+    if (answer.redirected) return typing() ? later() : location.reload();
     if (answer.status === 200) {
       etag = answer.headers.get("ETag") || "";
-      show(new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main"));
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      show(fresh.querySelector("main"));
+      thumb(document.getElementById("thumb"), fresh.getElementById("thumb"));
     }
   }
   if (document.querySelector("main[data-live]")) setTimeout(() => look().catch(later), every);
@@ -21,12 +25,58 @@ function later() {
 
 function show(fresh) {
   const old = document.querySelector("main");
-  if (!fresh || fresh.innerHTML === old.innerHTML) return;
+  if (!fresh || same(old, fresh) || [...old.querySelectorAll("form[data-keep]")].some(typed)) return;
   for (const part of fresh.querySelectorAll("details[id]")) {
     const before = document.getElementById(part.id);
     if (before) part.open = before.open;
   }
+  const at = focused(old);
   old.replaceWith(fresh);
+  at?.(fresh)?.focus({ preventScroll: true });
+}
+
+// What is below the thumb: whole where nobody writes, otherwise what changes by itself.
+function thumb(old, fresh) {
+  if (!old || !fresh) {
+    if (old && !typing()) old.remove();
+    if (fresh && !old) document.querySelector("main").after(fresh);
+    return;
+  }
+  const parts = typing() ? [...old.querySelectorAll("[data-fresh]")] : [old];
+  for (const part of parts) {
+    const now = part === old ? fresh : fresh.querySelector(`#${part.id}`);
+    if (now && !same(part, now) && !part.contains(document.activeElement)) part.replaceWith(now);
+  }
+}
+
+function typing() {
+  const form = document.getElementById("composer");
+  return form !== null && typed(form);
+}
+
+function typed(form) {
+  const files = [...form.querySelectorAll("input[type=file]")].some(one => one.files.length);
+  return files || form.elements.text.value !== "" || form.contains(document.activeElement);
+}
+
+// Every page names its forms anew.
+function same(one, other) {
+  const plain = element => element.innerHTML.replace(/(name="once" value=")[0-9a-f]*/g, "$1");
+  return plain(one) === plain(other);
+}
+
+// How the element that has the keyboard is found again in a fresh page.
+function focused(main) {
+  const here = document.activeElement;
+  if (!here || !main.contains(here)) return null;
+  const alike = `${here.tagName}${here.getAttribute("href") ? `[href="${CSS.escape(here.getAttribute("href"))}"]` : ""}`;
+  const number = [...main.querySelectorAll(alike)].indexOf(here);
+  const owner = here.closest("details[id]")?.id;
+  return fresh => {
+    if (here.id) return fresh.querySelector(`#${CSS.escape(here.id)}`);
+    const within = owner ? fresh.querySelector(`#${CSS.escape(owner)}`) : null;
+    return here.tagName === "SUMMARY" && within ? within.querySelector("summary") : fresh.querySelectorAll(alike)[number];
+  };
 }
 
 if (document.querySelector("main[data-live]")) setTimeout(() => look().catch(later), every);
