@@ -29,6 +29,8 @@ class Site:
     world: World
     addresses: Addresses
     browser: httpx.AsyncClient
+    #: what the server says of itself
+    closing: bool = False
 
     async def token(self, *scopes: Scope, name: str = "phone") -> str:
         """A new token of Ada's; for looking, unless other scopes are named."""
@@ -59,7 +61,14 @@ def linking_of(here: World, addresses: Addresses) -> Linking:
 GithubPages = Callable[[World, Addresses, Sessions], GithubPage]
 
 
-def app_of(here: World, addresses: Addresses, *, secure: bool = False, github: GithubPages | None = None) -> Starlette:
+def app_of(
+    here: World,
+    addresses: Addresses,
+    *,
+    secure: bool = False,
+    github: GithubPages | None = None,
+    closing: Callable[[], bool] = lambda: False,
+) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
     sessions = Sessions(tokens=ports.tokens, tasks=ports.tasks, clock=ports.clock, sign=addresses.sign, secure=secure)
@@ -79,6 +88,7 @@ def app_of(here: World, addresses: Addresses, *, secure: bool = False, github: G
             doctor=nothing,
         ),
         linking=linking_of(here, addresses),
+        closing=closing,
         github=github(here, addresses, sessions) if github else None,
     )
     site = Starlette(routes=pages(hall))
@@ -91,7 +101,8 @@ async def site_of(home: Path, *, secure: bool = False, github: GithubPages | Non
     """A world in that folder, served; nobody has signed in yet."""
     async with world(home) as here:
         addresses = Addresses(home)
-        transport = httpx.ASGITransport(app_of(here, addresses, secure=secure, github=github))
+        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing)
         scheme = "https" if secure else "http"
-        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://honk") as browser:
-            yield Site(here, addresses, browser)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://honk") as browser:
+            made = Site(here, addresses, browser)
+            yield made
