@@ -33,6 +33,8 @@ class Browser:
         self._number = 0
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._loaded: dict[str, asyncio.Event] = {}
+        #: what pages complained of; a page that is to be heard enables Log and Runtime
+        self.complaints: list[str] = []
 
     async def listen(self) -> None:
         """Takes what the browser says, until it ends."""
@@ -45,6 +47,10 @@ class Browser:
                 self._answers.pop(said["id"]).set_result(said)
             elif said["method"] == "Page.loadEventFired":
                 self._loaded.setdefault(said["sessionId"], asyncio.Event()).set()
+            elif said["method"] == "Runtime.exceptionThrown" or (
+                said["method"] == "Log.entryAdded" and said["params"]["entry"]["level"] in {"error", "warning"}
+            ):
+                self.complaints.append(json.dumps(said["params"]))
 
     async def ask(self, method: str, session: str = "", **params: Any) -> dict[str, Any]:
         """One command; fails with what the browser says."""

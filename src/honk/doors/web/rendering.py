@@ -37,6 +37,7 @@ _STATIC = {
     "style.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 #: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
 _ONCE = Markup("\0once\0")

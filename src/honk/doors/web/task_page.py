@@ -77,7 +77,7 @@ async def task(request: Request, service: Local, found: Task) -> Response:
         card=card,
         task=found,
         age=elapsed(found.created_at, ports.clock()),
-        busy=found.state in BUSY,
+        busy=found.state in BUSY or await _begun(service, found),
         doing=_doing(log) if found.state in BUSY else "",
         waiting=_waiting(log, turns),
         turns=turns,
@@ -85,6 +85,12 @@ async def task(request: Request, service: Local, found: Task) -> Response:
         steps=next_steps(card),
         can=await possible(service, card, log),
     )
+
+
+async def _begun(service: Local, found: Task) -> bool:
+    """Whether something was pressed that no state shows yet, such as a merge."""
+    pressed = (f"land/{found.id}/", f"undo/{found.id}/")
+    return any(one.startswith(pressed) for one in await service.app.journal.unfinished())
 
 
 def _shown(turn: Turn, log: Sequence[Event], names: dict[PersonId, str], *, latest: bool) -> TurnShown:

@@ -1,0 +1,134 @@
+"""The whole journey on a phone of 360×740 without any other door: ask, reply, merge. Offline in between.
+
+Real: Chromium, `honk serve`, git, the sandbox, the agent `command`. Nothing is faked.
+"""
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, Browser, Page, browser
+from run_world import Honk, world
+from serve_world import RELEASED, Server, server
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.e2e,
+    pytest.mark.sandbox,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: the pages are not tried in a browser (make browser)"),
+]
+
+WIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('pre') && e.getClientRects().length
+  && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture
+def home() -> Iterator[Honk]:
+    with world() as made:
+        yield made
+
+
+@pytest.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
+    async with browser(tmp_path / "profile") as made:
+        yield made
+
+
+async def phone(chromium: Browser) -> Page:
+    """A small one, whose complaints are heard."""
+    page = await chromium.page()
+    await page.ask("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+    for domain in ("Log", "Runtime", "Network"):
+        await page.ask(f"{domain}.enable")
+    return page
+
+
+async def offline(page: Page, off: bool) -> None:
+    """In a tunnel, or out of it."""
+    await page.ask(
+        "Network.emulateNetworkConditions", offline=off, latency=0, downloadThroughput=-1, uploadThroughput=-1
+    )
+
+
+async def write(page: Page, selector: str, words: str) -> None:
+    """Types into a field."""
+    await page.run(f"document.querySelector({selector!r}).focus()")
+    await page.ask("Input.insertText", text=words)
+
+
+async def look(page: Page, into: Path, name: str) -> None:
+    """Nothing is wider than the screen; and a picture for who wants to see it."""
+    assert await page.run(WIDE) == [], name
+    assert await page.run("document.documentElement.scrollWidth") == 360, name
+    await page.screenshot(into / f"{name}.png")
+
+
+async def arrives(page: Page, state: str, and_: str = "true") -> None:
+    """Waits for work to end, which a busy machine does later than a page loads."""
+    script = f"!!document.querySelector('.badge.{state}') && {and_}"
+    for _ in range(4):
+        with contextlib.suppress(AssertionError):
+            await page.until(script)
+            return
+    await page.until(script)
+
+
+async def sign_in(page: Page, served: Server) -> None:
+    await page.go(f"{served.url}/ask")
+    await write(page, "[name=token]", served.token)
+    await page.click(".sign-in button")
+    await page.until("location.pathname === '/ask' && document.readyState === 'complete'")
+
+
+async def test_a_change_goes_from_the_words_to_production_by_thumb(
+    home: Honk, chromium: Browser, tmp_path: Path
+) -> None:
+    music = home.repository(RELEASED)
+    bare = music.with_suffix(".git")
+    home.git(music, "clone", "-q", "--bare", str(music), str(bare))
+    async with server(home) as served:
+        page = await phone(chromium)
+        await sign_in(page, served)
+        await look(page, tmp_path, "ask")
+        await write(page, ".ask [name=other]", str(bare))
+        await page.run("document.querySelector('#options').open = true")
+        await page.run("document.querySelector('[name=agent]').value = 'command'")
+        await page.click("[name=build]")
+        await write(page, ".ask textarea", "sleep 4; echo lala >> song.txt")
+        await page.click(".ask button.main")
+        await page.until("/^\\/tasks\\/./.test(location.pathname) && document.readyState === 'complete'")
+
+        # What is half written, and the keyboard, outlive the page's going on by itself.
+        await write(page, "#composer textarea", "echo more")
+        await arrives(page, "coding")
+        await look(page, tmp_path, "at work")
+        await arrives(page, "proposed")
+        assert await page.run("document.activeElement === document.querySelector('#composer textarea')")
+        assert await page.run("document.activeElement.value") == "echo more"
+        assert await page.run("[...document.querySelectorAll('#moves a')].map(a => a.textContent).join()"), "no Merge"
+        assert chromium.complaints == []
+
+        await write(page, "#composer textarea", " >> song.txt")
+        await offline(page, True)
+        await page.click("#composer button.main")
+        await page.until("document.querySelector('[data-say]').textContent.includes('No network')")
+        await look(page, tmp_path, "offline")
+        await offline(page, False)
+        await arrives(page, "proposed", "document.body.textContent.includes('Turn 2')")
+        chromium.complaints.clear()  # the browser itself tells of requests in the tunnel
+        assert "Turn 3" not in await page.text()
+        assert await page.run("Object.keys(localStorage).length") == 0, "what was accepted is not kept"
+        await look(page, tmp_path, "proposed")
+
+        await page.click("#moves a.main")
+        await page.until("location.pathname.endsWith('/merge') && document.readyState === 'complete'")
+        await look(page, tmp_path, "merge")
+        await page.click(".press button")
+        await arrives(page, "deployed", "location.pathname.split('/').length === 3")
+        await look(page, tmp_path, "deployed")
+        assert chromium.complaints == []
+        assert home.git(bare, "show", "main:song.txt").split() == ["la", "lala", "more"]
+    if (kept := Path("/tmp/wt/acting-shots")).is_dir():
+        shutil.copytree(tmp_path, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("profile"))
