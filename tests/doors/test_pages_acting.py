@@ -397,3 +397,8 @@ async def test_a_visit_may_what_its_token_may(site: Site) -> None:
     led_to(await press(site, task, "merge", page="/merge"))
     task = await settled(site, task)
     assert task.state is State.MERGED, "a token without deploy merges, and what is merged waits"
+    assert f"/tasks/{task.id}/merge" not in forms(await site.text(f"/tasks/{task.id}/merge"))
+    await signed_in(site)
+    assert "Deploy…" in await site.text(f"/tasks/{task.id}")
+    led_to(await press(site, task, "merge", page="/merge"))
+    assert (await settled(site, task)).state is State.DEPLOYED

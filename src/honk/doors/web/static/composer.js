@@ -1,6 +1,7 @@
 // Keeps what is typed until Honk has accepted it, and sends it by itself, once, when the network comes back.
 // The forms work without this.
 "use strict";
+{ // names of its own: pages have other scripts
 const PREFIX = "honk:";
 const AGAIN = 5000;
 //: ms after which words that wait to be sent are only kept
@@ -55,11 +56,17 @@ async function send(form) {
   if (answer.ok && !signedOut) {
     forget(form);
     form.reset();
-    return location.replace(answer.url);
+    return arrive(new URL(answer.url));
   }
   keep(form, false);
   if (signedOut) return location.assign(answer.url);
   refused(form, new DOMParser().parseFromString(await answer.text(), "text/html"));
+}
+
+// The same address with another fragment would not be loaded anew.
+function arrive(there) {
+  if (there.pathname + there.search === location.pathname + location.search) location.reload();
+  else location.replace(there);
 }
 
 function later(form, mine, words) {
@@ -122,3 +129,4 @@ addEventListener("online", () => {
 // A page out of the browser's memory carries forms that were sent already.
 addEventListener("pageshow", event => { if (event.persisted) location.reload(); });
 document.querySelectorAll("form[data-keep]").forEach(restore);
+}

@@ -1,6 +1,7 @@
 // Shows a busy task as it goes on, without a reload. The page is complete without this.
 // What is being typed, and where the keyboard is, stays.
 "use strict";
+{ // names of its own: pages have other scripts
 const every = 2000;
 let etag = "";
 
@@ -80,3 +81,4 @@ function focused(main) {
 }
 
 if (document.querySelector("main[data-live]")) setTimeout(() => look().catch(later), every);
+}
