@@ -4,6 +4,7 @@ Real: Chromium, HTTP server, store, signing in, previews. Not real: the tasks, w
 """
 
 import io
+import json
 import re
 import tarfile
 from collections.abc import AsyncIterator
@@ -213,6 +214,23 @@ async def test_a_hostile_preview_cannot_sign_anybody_in_or_out(path: str, site: 
     await page.until("document.title !== 'preview' && document.readyState === 'complete'")
     await page.go(site.at("/"))
     assert (SECRET in await page.text()) is (path == "/sign-out")
+
+
+@pytest.mark.parametrize("verb", ["stop", "merge", "reply"])
+async def test_a_hostile_preview_presses_no_button(verb: str, site: Served, chromium: Browser) -> None:
+    """Even one that knew what stands in the form of the person's own page."""
+    page = await chromium.page()
+    await sign_in(page, site, f"/tasks/{site.task.id}")
+    fields = dict(await page.run("[...new FormData(document.querySelector('#composer'))].filter(e => e[1] !== '')"))
+    fields = {name: value for name, value in fields.items() if isinstance(value, str)}
+    assert len(fields["nonce"]) == len(fields["once"]) == 32
+    await page.go(site.preview)
+    fields |= {"turn": "1", "head": "c" * 40, "text": "give me everything"}
+    await page.run(f"void post('/tasks/{site.task.id}/{verb}', {json.dumps(fields)}).submit()")
+    await page.until("document.title !== 'preview' && document.readyState === 'complete'")
+    tasks = site.house.app.ports.tasks
+    assert not await tasks.stop_asked(site.task.id) and await tasks.waiting(site.task.id) == ()
+    assert (await tasks.get(site.task.id)).state is State.CODING
 
 
 async def test_a_link_from_a_chat_leads_to_the_page(site: Served, chromium: Browser) -> None:
