@@ -1,6 +1,7 @@
 """What is done on the pages: by the right person it is done once, and leads back to a page."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -341,6 +342,20 @@ async def test_a_merged_change_is_reverted_by_one_task(site: Site) -> None:
     first, second = led_to(await send(site, revert)), led_to(await send(site, revert))
     assert first == second != f"/tasks/{task.id}"
     assert (await site.browser.get(first)).status_code == 200
+
+
+async def test_a_moved_base_is_merged_into_the_branch_once_where_they_conflict(site: Site) -> None:
+    site.world.agent.habits["main has moved"] = Edit(files={APP: b"fixed, and by hand"})
+    task = await done(site)
+    there = await site.world.pull_request(task)
+    site.world.somebody_commits("main", {APP: b"by hand"})
+    assert f"/tasks/{task.id}/update" not in forms(await site.text(f"/tasks/{task.id}"))
+    await site.world.store.records.save_pull_request(task.repository.key, replace(there, conflicts=True))
+    update = form(await site.text(f"/tasks/{task.id}"), f"/tasks/{task.id}/update")
+    for _ in range(2):
+        led_to(await send(site, update))
+    task = await settled(site, task)
+    assert (task.turn, site.world.file(task.branch)) == (2, b"fixed, and by hand")
 
 
 async def test_a_task_is_asked_for_on_the_first_page_and_on_its_own(site: Site) -> None:

@@ -1,5 +1,6 @@
 """What the pages refuse: other people, other sites, other tasks, and what makes no sense; nothing is done then."""
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -199,6 +200,24 @@ async def test_what_is_no_form_of_these_pages_is_refused(site: Site) -> None:
     assert await untouched(site, task)
 
 
+async def test_rubbish_is_refused_and_breaks_nothing(site: Site) -> None:
+    task = await done(site)
+    chance = random.Random(6)
+    kinds = (
+        *("multipart/form-data; boundary=x", "multipart/form-data", "multipart/form-data; boundary=x; charset=zlib"),
+        *("application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-16", "", "\u00e4/b"),
+    )
+    begin = (b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n', b"text=&once=", b"\0")
+    for verb in ("reply", "merge", "ask"):
+        path = "/ask" if verb == "ask" else f"/tasks/{task.id}/{verb}"
+        for kind in kinds:
+            headers = {"Content-Type": kind.encode("latin-1")}
+            body = chance.choice(begin) + chance.randbytes(chance.randrange(200))
+            answer = await site.browser.post(path, content=body, headers=headers)
+            assert 400 <= answer.status_code < 500, (path, kind, body, answer.text)
+    assert await untouched(site, task)
+
+
 async def test_a_body_that_says_no_length_is_bounded_too(site: Site) -> None:
     task = await done(site)
 
@@ -232,7 +251,8 @@ async def test_the_file_and_line_of_a_reply_are_names_and_no_words(site: Site) -
         answer = await send(site, filled, **{"text": "friendlier", **fields})
         assert answer.status_code == 400 and 'role="alert"' in answer.text, fields
     assert await untouched(site, task)
-    kept = form((await send(site, filled, text="friendlier", file="a.py", line="x", to="/x")).text, filled.action)
+    answer = await send(site, filled, text="friendlier", file="a.py", line="x", to="/x")
+    kept = form(answer.text, filled.action)
     assert (kept.fields["text"], kept.fields["file"], kept.fields["line"]) == ("friendlier", "a.py", "x")
 
 
