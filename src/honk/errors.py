@@ -3,6 +3,7 @@
     HonkError
     ├── Usage                 the person who typed: what was asked makes no sense (exit 2)
     │   ├── Unknown             what was named does not exist
+    │   ├── TooLarge            a file is larger than is taken
     │   └── NotNow              it makes no sense in the state in which the task is
     ├── Retryable             nobody: the journal tries again
     │   ├── Unreachable         a server did not answer
@@ -53,6 +54,10 @@ class Usage(HonkError):
 
 class Unknown(Usage):
     """What was named does not exist."""
+
+
+class TooLarge(Usage):
+    """A file is larger than is taken."""
 
 
 class NotNow(Usage):

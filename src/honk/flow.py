@@ -40,7 +40,7 @@ from honk.errors import HonkError, NotAllowed, Stopped
 from honk.ports import Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
-from honk.steps.build import Ahead, ahead, build, fetch, of_base, release
+from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
 from honk.steps.deploy import deploy, deploys, halted, ship, undo
@@ -149,6 +149,17 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, act, outcome, ports=ports)
+
+
+async def uploaded(task: Task, id: str, once: Once, *, ports: Ports) -> Build | None:
+    """somebody's CI has uploaded a file → build → share; None where it is not the task's latest build."""
+    made = await once("keep", maybe(Build), partial(keep, task, id, ports=ports))
+    if made is not None:
+        last = await ports.tasks.turn(task.id, task.turn)
+        made = await once("share", Build, partial(share, task, last, made, ports=ports))
+        await once("close", bool, partial(close, id, made, ports=ports))
+        await once("present", maybe(PullRequest), partial(present, task, ports=ports))
+    return made
 
 
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:

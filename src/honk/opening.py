@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from honk.domain.text import Secret
 from honk.doors.cli import Behind, loading
 from honk.doors.cli.house import Diagnosis, House, only_there
 from honk.settings import Settings
+from honk.settings.ci import Built
 from honk.settings.live import checked
 from honk.settings.server import Server
 
@@ -93,6 +95,27 @@ def _github_setup() -> "GithubSetup":
     return Setup(Settings.load())
 
 
+class _Elsewhere:
+    """Implements honk.doors.cli.building.Elsewhere."""
+
+    def __init__(self) -> None:
+        self._built = Built.here()
+
+    def open_at(self, server: str, token: Secret) -> AbstractAsyncContextManager[House]:
+        chosen = Server.chosen(url=server, token=token)
+        if chosen is None:
+            return _open_house()
+        from honk.doors.cli.remote import open_remote
+
+        return open_remote(chosen.url, chosen.token)
+
+    def commit(self) -> str:
+        return self._built.commit
+
+    def task(self) -> str:
+        return self._built.task
+
+
 def _open_house(*, here: bool = False) -> AbstractAsyncContextManager[House]:
     if here:
         _here()
@@ -110,7 +133,12 @@ def behind() -> Behind:
     """Nothing is opened yet, and the settings are read when a command needs them."""
     _quiet_log()
     return Behind(
-        open_house=_open_house, caretaker=_Doctor(), keeper=_Keeper(), slack=_SlackSetup(), github=_github_setup
+        open_house=_open_house,
+        caretaker=_Doctor(),
+        keeper=_Keeper(),
+        slack=_SlackSetup(),
+        github=_github_setup,
+        elsewhere=_Elsewhere,
     )
 
 

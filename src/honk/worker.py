@@ -14,7 +14,8 @@ import structlog
 
 from honk import flow
 from honk.app import App
-from honk.domain.codec import dump, load
+from honk.domain.build import Build
+from honk.domain.codec import dump, load, maybe
 from honk.domain.ending import Ending
 from honk.domain.event import MergeRefused
 from honk.domain.landing import Landing
@@ -101,6 +102,7 @@ class Worker:
         return {
             "turn": self._turn,
             "checked": self._checked,
+            "uploaded": self._uploaded,
             "land": self._land,
             "shipped": self._shipped,
             "undo": self._undo,
@@ -163,6 +165,19 @@ class Worker:
         if begun is None and ending.outcome is Outcome.PASS and task.options.merge:
             await self._land_by_itself(task, await ports.tasks.turn(task.id, task.turn))
         return dump(Ending, ending)
+
+    async def _uploaded(self, payload: str, once: Once) -> str:
+        """What goes wrong is the upload's alone: the task stays as it is, and its turns go on."""
+        asked, ports = json.loads(payload), self._app.ports
+        task = await ports.tasks.get(asked["task"])
+        once = telling(once, task.id, task.turn, ports=ports)
+        made: Build | None = None
+        try:
+            made = await flow.uploaded(task, asked["upload"], pausable(once, task, ports=ports), ports=ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, whoever uploaded it must know
+            _log.exception("an upload could not be made a build", task=task.id, upload=asked["upload"])
+            await self._app.refuse_upload(asked["upload"], error)
+        return dump(maybe(Build), made)
 
     async def _shipped(self, payload: str, once: Once) -> str:
         asked = json.loads(payload)

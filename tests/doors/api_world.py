@@ -38,6 +38,8 @@ class ApiWorld:
     ada: Person
     url: str = ""
     closing: bool = False
+    #: seconds for which it waits for more of an upload
+    silence: float = 20.0
     #: what honk.toml lists
     listed: tuple[Named, ...] = ()
 
@@ -92,8 +94,9 @@ async def api_world(
         door = ApiWorld(world=made, feed=feed, ada=await made.person())
         backstage = Backstage(
             tokens=made.store.tokens,
-            service=lambda access: door.local(access.person, access.scopes),
+            service=lambda access: door.local(access.person, access.scopes).with_token(access),
             closing=lambda: door.closing,
+            silence=lambda: door.silence,
         )
         door.url = await stack.enter_async_context(
             served(Starlette(routes=[Mount(PREFIX, api(backstage))]), port, feed)

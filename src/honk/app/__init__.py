@@ -6,11 +6,12 @@ from honk.app.forgetting import Forgetting
 from honk.app.governing import Governing
 from honk.app.reverting import Reverting
 from honk.app.stopping import Stopping
+from honk.app.uploading import Uploading
 from honk.app.watching import Watching
 
 __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Reverting, Stopping, Watching, Governing, Forgetting):
+class App(Reverting, Stopping, Watching, Governing, Forgetting, Uploading):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from honk.domain.person import PersonId
+from honk.domain.task import TaskId
 from honk.domain.text import Secret
 
 PREFIX = "honk_"
@@ -46,6 +47,8 @@ class Token:
     #: None: it does not expire
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    #: the one task for which builds may be uploaded with it; such a token has no scope, and opens nothing else
+    task: TaskId | None = None
 
     def open(self, now: datetime) -> bool:
         """Whether it opens anything at that moment."""

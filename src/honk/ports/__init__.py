@@ -47,11 +47,13 @@ from honk.ports.sandbox import (
     Wall,
 )
 from honk.ports.store import Artifacts, Clock, Events, Mailbox, Records, Tasks, Tell
+from honk.ports.uploads import Arriving, Uploads
 
 __all__ = [
     "ATTACHMENTS",
     "Access",
     "Agent",
+    "Arriving",
     "Artifacts",
     "Attachment",
     "Audit",
@@ -113,6 +115,7 @@ __all__ = [
     "Tokens",
     "Tools",
     "Untroubled",
+    "Uploads",
     "Waiting",
     "Waits",
     "Wall",
@@ -131,6 +134,7 @@ class Ports:
     events: Events
     records: Records
     artifacts: Artifacts
+    uploads: Uploads
     repositories: Repositories
     workspaces: Workspaces
     sandboxes: Sandboxes

@@ -19,15 +19,26 @@ class Access:
     scopes: frozenset[Scope]
     #: the token's id, for logs
     token: str
+    #: the one task for which it may upload builds, and nothing else
+    task: TaskId | None = None
 
 
 class Tokens(Protocol):
     """Access tokens. Only the SHA-256 of a token is stored."""
 
     async def issue(
-        self, person: PersonId, name: str, scopes: frozenset[Scope], *, expires_at: datetime | None = None
+        self,
+        person: PersonId,
+        name: str,
+        scopes: frozenset[Scope],
+        *,
+        expires_at: datetime | None = None,
+        task: TaskId | None = None,
     ) -> Issued:
-        """A new token of that person. Raises Usage without a name, without a scope, or for a time that is past."""
+        """A new token of that person. Raises Usage without a name, without a scope, or for a time that is past.
+
+        One that is bound to a task has no scope.
+        """
 
     async def find(self, token: str) -> Access | None:
         """Whom the token stands for; None when it is none, is unknown, has expired or was revoked."""

@@ -196,7 +196,13 @@ class Records(Protocol):
     async def save_build(self, build: Build) -> None: ...
 
     async def build(self, task: TaskId) -> Build | None:
-        """The latest build of the task."""
+        """The latest build of the task: not one that is older than another."""
+
+    async def builds(self, task: TaskId) -> tuple[Build, ...]:
+        """All builds of the task, in the order in which they first came."""
+
+    async def set_older(self, id: str, older: bool) -> None:
+        """Whether the build is of an older commit than another one of its task, and so is not the latest."""
 
     async def find_build(self, id: str) -> Build | None:
         """The build with that id, of whichever task."""

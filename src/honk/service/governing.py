@@ -35,6 +35,8 @@ class TokenShown:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    #: the one task for which builds may be uploaded with it; such a token opens nothing else
+    task: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

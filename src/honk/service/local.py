@@ -9,7 +9,7 @@ from pathlib import Path
 from honk import __version__
 from honk.app import App
 from honk.domain.access import Scope
-from honk.domain.event import BuildPictured, BuildReady, ChangeTaken, Event, EventData
+from honk.domain.event import BuildPictured, BuildReady, BuildUploaded, ChangeTaken, Event, EventData
 from honk.domain.landing import Consent
 from honk.domain.limits import Limits
 from honk.domain.message import Enclosed, File, Image, Message, MessageId, Waiting
@@ -22,7 +22,7 @@ from honk.errors import NotNow, Unknown, Usage
 from honk.service import enclosing
 from honk.service import feed as feeding
 from honk.service.feed import Feed
-from honk.service.local_governing import LocalGoverning
+from honk.service.local_uploads import LocalUploads
 from honk.service.nouns import (
     About,
     Accepted,
@@ -50,7 +50,7 @@ from honk.views.shown import branch, card, merging
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local(LocalGoverning):
+class Local(LocalUploads):
     """Implements honk.service.Service on an opened Honk."""
 
     app: App
@@ -310,7 +310,11 @@ def _made(data: EventData) -> dict[str, tuple[str, str, str]]:
     """What the event tells of, by digest: kind, name and media type."""
     match data:
         case BuildReady():
-            return {data.digest: ("build", f"{data.build}.tar", "application/x-tar")}
+            tar = data.kind not in {"apk", "aab", "ipa"}
+            kind = "application/x-tar" if tar else "application/octet-stream"
+            return {data.digest: ("build", f"{data.build}.{'tar' if tar else data.kind}", kind)}
+        case BuildUploaded():
+            return {data.digest: ("build", data.name, "application/octet-stream")}
         case BuildPictured():
             pictures = {"before": data.before, "after": data.after}
             return {one: ("image", f"screenshot-{at}.png", "image/png") for at, one in pictures.items() if one}

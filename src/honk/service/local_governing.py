@@ -82,6 +82,7 @@ class LocalGoverning:
             created_at=token.created_at,
             expires_at=token.expires_at,
             revoked_at=token.revoked_at,
+            task=token.task,
         )
 
     async def _budget(self, standing: Standing) -> BudgetShown:

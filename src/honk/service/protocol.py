@@ -28,6 +28,7 @@ from honk.service.nouns import (
     Said,
 )
 from honk.service.repositories import Candidate
+from honk.service.uploads import Uploads
 from honk.views import Branch, Card, Merging
 
 
@@ -137,5 +138,5 @@ class Acting(Protocol):
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
 
 
-class Service(Looking, Acting, Governing, Protocol):
+class Service(Looking, Acting, Governing, Uploads, Protocol):
     """A Honk, in this process or behind a server."""

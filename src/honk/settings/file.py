@@ -80,6 +80,8 @@ class WorkSettings(Section):
     spares: Annotated[int, Field(ge=0, le=100)] = 4
     #: free disk below which work waits, in MiB
     least_free_mb: Annotated[int, Field(ge=0)] = 1024
+    #: what a build that somebody uploads may have, in MiB
+    largest_build_mb: Annotated[int, Field(ge=1, le=65_536)] = 2048
 
 
 class PageSettings(Section):

@@ -19,10 +19,15 @@ class Server:
     token: Secret
 
     @staticmethod
-    def chosen(environ: Mapping[str, str] | None = None) -> "Server | None":
-        """The server that does the work, or None. Raises Usage for what is no address."""
+    def chosen(
+        environ: Mapping[str, str] | None = None, *, url: str = "", token: Secret | None = None
+    ) -> "Server | None":
+        """The server that does the work, or None; `url` and `token` go before the environment.
+
+        Raises Usage for what is no address.
+        """
         env = with_files(os.environ if environ is None else environ)
-        url = env.get("HONK_URL", "").strip().rstrip("/")
+        url = (url or env.get("HONK_URL", "")).strip().rstrip("/")
         if not url:
             return None
         parts = urlsplit(url)
@@ -30,4 +35,4 @@ class Server:
             raise Usage(f"HONK_URL is {url!r}, which is no address of a server", "such as https://honk.example.com")
         if parts.username or parts.password:
             raise Usage("HONK_URL has a name or password in it", "the access token belongs into HONK_TOKEN")
-        return Server(url=url, token=Secret(env.get("HONK_TOKEN", "").strip()))
+        return Server(url=url, token=token or Secret(env.get("HONK_TOKEN", "").strip()))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
+from honk.adapters.files import FileUploads
 from honk.adapters.sql import SqlStore
 from honk.app import App
 from honk.domain.budget import Budget
@@ -193,6 +194,7 @@ class World:
             events=self._passed(self.store.events, "events"),
             records=self._passed(self.store.records, "records"),
             artifacts=self._passed(FakeArtifacts(self.home / "artifacts"), "artifacts"),
+            uploads=FileUploads(self.home / "uploads"),
             repositories=self._passed(FakeRepositories(self.code), "repositories"),
             workspaces=self._passed(self.workspaces, "workspaces"),
             sandboxes=FakeSandboxes(),

@@ -180,6 +180,12 @@ def _(data: events.BuildReady) -> str:
 
 
 @_say.register
+def _(data: events.BuildUploaded) -> str:
+    what = f"{shortened(data.name, 100)} ({data.kind}, {data.size:,} bytes) of {data.commit[:7]}"
+    return f"uploaded: {what}" + (": an older commit, so that it is not the latest build" if data.older else "")
+
+
+@_say.register
 def _(data: events.BuildPictured) -> str:
     taken = [name for name, digest in (("after", data.after), ("before", data.before)) if digest]
     shown = f"screenshots: {', '.join(taken) or 'none'}" + (f" ({data.note})" if data.note else "")

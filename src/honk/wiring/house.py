@@ -155,6 +155,7 @@ class OpenHonk:
             alone=self.alone,
             doctor=Doctor().diagnose,
             listed=self.listed,
+            largest_build=self.settings.file.work.largest_build_mb << 20,
         )
 
     def alone(self) -> AbstractContextManager[bool]:
@@ -209,6 +210,7 @@ class OpenHonk:
 
     async def resume(self) -> tuple[Task, ...]:
         """Goes on with everything that was cut off; which tasks that was."""
+        await self.app.finish_uploads()
         tasks = self.app.ports.tasks
         cut_off = {id.split("/")[1] for id in await self.app.journal.unfinished()}
         found = [await tasks.get(id) for id in dict.fromkeys((*await tasks.unsettled(), *sorted(cut_off)))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from honk.adapters.chromium import Chromium
+from honk.adapters.files import FileUploads
 from honk.adapters.machine import LocalMachine
 from honk.adapters.pool import Parker
 from honk.adapters.roles import RolesPolicy
@@ -29,6 +30,7 @@ def ports_of(
         events=store.events,
         records=store.records,
         artifacts=place.artifacts,
+        uploads=FileUploads(settings.home / "uploads"),
         repositories=place.repositories,
         workspaces=place.workspaces,
         sandboxes=place.sandboxes,

@@ -31,6 +31,8 @@ _OVER = _LANDED | {State.FAILED}
 _GIVEN_UP = frozenset({State.STOPPED, State.FAILED})
 #: No chat delivers anything again after so long, and nobody presses what was offered below a request.
 _DELIVERED = timedelta(days=14)
+#: An upload of which nothing was heard for so long was given up.
+_UPLOADED = timedelta(days=1)
 #: seconds after a server's start: it has more urgent things to do then
 _FIRST = 600.0
 
@@ -53,7 +55,7 @@ class Retention:
     async def sweep(self) -> int:
         """Returns the bytes of artifacts and mirrors that were freed. What is live or at work is never touched."""
         now, wanted = self.ports.clock(), self.settings
-        freed = await self.artifacts.sweep()
+        freed = await self.artifacts.sweep() + await self.ports.uploads.sweep(now - _UPLOADED)
         await self.chats.deliveries.forget(now - _DELIVERED)
         if before := _before(now, wanted.transcripts_days):
             for task in await self.ports.tasks.resting(before):

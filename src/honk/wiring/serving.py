@@ -117,7 +117,7 @@ class Site:
 
         backstage = Backstage(
             tokens=self.house.app.ports.tokens,
-            service=lambda access: self.house.service_for(access.person, access.scopes),
+            service=lambda access: self.house.service_for(access.person, access.scopes).with_token(access),
             closing=lambda: self.closing,
         )
         return (Mount(PREFIX, api(backstage)),)

@@ -158,9 +158,18 @@ class SqlRecords:
         await self._database.write(work)
 
     async def build(self, task: TaskId) -> Build | None:
-        query = sa.select(builds.c.build).where(builds.c.task == task).order_by(builds.c.number.desc()).limit(1)
-        text = await self._one(query)
+        query = sa.select(builds.c.build).where(builds.c.task == task)
+        text = await self._one(query.order_by(builds.c.older, builds.c.number.desc()).limit(1))
         return None if text is None else load(Build, text)
+
+    async def builds(self, task: TaskId) -> tuple[Build, ...]:
+        query = sa.select(builds.c.build).where(builds.c.task == task).order_by(builds.c.number)
+        rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return tuple(load(Build, text) for text in rows)
+
+    async def set_older(self, id: str, older: bool) -> None:
+        change = builds.update().where(builds.c.id == id).values(older=older)
+        await self._database.write(lambda connection: connection.execute(change))
 
     async def find_build(self, id: str) -> Build | None:
         query = sa.select(builds.c.build).where(builds.c.id == id)

@@ -208,6 +208,8 @@ builds = sa.Table(
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, index=True),
     sa.Column("build", sa.Text, nullable=False),
+    # it came when a newer commit of its task had a build already
+    sa.Column("older", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 deployments = sa.Table(
@@ -235,6 +237,8 @@ tokens = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
     sa.Column("revoked_at", Moment),
+    # the one task for which it may upload builds
+    sa.Column("task", sa.Text),
 )
 
 reservations = sa.Table(

@@ -13,6 +13,7 @@ from honk.adapters.sql.people import WhoIsWho, read_person
 from honk.adapters.sql.schema import tokens
 from honk.domain.access import RANDOM_BYTES, Issued, Scope, Token, made_of, well_formed
 from honk.domain.person import PersonId
+from honk.domain.task import TaskId
 from honk.errors import Unknown, Usage
 from honk.ports import Access, Clock
 
@@ -28,6 +29,7 @@ def _token(row: sa.Row[Any]) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        task=None if row.task is None else TaskId(row.task),
     )
 
 
@@ -46,14 +48,22 @@ class SqlTokens:
         self._new_id = new_id
 
     async def issue(
-        self, person: PersonId, name: str, scopes: frozenset[Scope], *, expires_at: datetime | None = None
+        self,
+        person: PersonId,
+        name: str,
+        scopes: frozenset[Scope],
+        *,
+        expires_at: datetime | None = None,
+        task: TaskId | None = None,
     ) -> Issued:
         now, rules = self._clock(), self._rules()
         if not name.strip():
             raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
         if not name.isprintable() or len(name) > _NAME_LIMIT:
             raise Usage(f"a token's name is one line of at most {_NAME_LIMIT} characters", "give a shorter one")
-        if not scopes:
+        if task is not None and scopes:
+            raise Usage("a token that is bound to a task has no scopes", "make two tokens")
+        if not scopes and task is None:
             raise Usage("a token needs a scope", f"one or more of: {', '.join(Scope)}")
         if expires_at is not None and expires_at <= now:
             raise Usage("the token would have expired already", "give a time to come")
@@ -65,6 +75,7 @@ class SqlTokens:
             scopes=scopes,
             created_at=now,
             expires_at=expires_at,
+            task=task,
         )
 
         def work(connection: sa.Connection) -> None:
@@ -78,6 +89,7 @@ class SqlTokens:
                     scopes=" ".join(one for one in Scope if one in scopes),
                     created_at=now,
                     expires_at=expires_at,
+                    task=task,
                 )
             )
 
@@ -93,7 +105,8 @@ class SqlTokens:
             row = connection.execute(sa.select(tokens).where(tokens.c.digest == digest)).first()
             if row is None or not (found := _token(row)).open(now):
                 return None
-            return Access(person=read_person(connection, found.person, rules), scopes=found.scopes, token=found.id)
+            person = read_person(connection, found.person, rules)
+            return Access(person=person, scopes=found.scopes, token=found.id, task=found.task)
 
         return await self._database.read(work)
 

@@ -116,6 +116,25 @@ class BuildReady(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuildUploaded(EventData):
+    """The actor, or their CI, uploaded a build of a commit of the task."""
+
+    type: ClassVar[str] = "build.uploaded"
+    build: str
+    #: "apk", "aab", "ipa" or "web", by its content
+    kind: str
+    commit: str
+    digest: str
+    size: int
+    #: of the file, as its owner calls it
+    name: str
+    #: the id of the access token that it came with; "" for none
+    token: str = ""
+    #: a newer commit has a build already: this one is kept, and is not the latest
+    older: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPictured(EventData):
     """Screenshots of a web build, PNGs by their digest: of the build, and of what people had before it."""
 

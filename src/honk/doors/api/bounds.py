@@ -13,6 +13,8 @@ from honk.service import FILE_LIMIT
 BODY_LIMIT = 8 << 20
 #: What may be larger; it goes to disk and not into memory.
 _LARGER = {"/files": FILE_LIMIT}
+#: What is appended here is bounded by what was announced, which the settings bound.
+_APPENDED, _ANY = "/uploads/", 1 << 40
 
 
 class Bounded:
@@ -32,7 +34,7 @@ class Bounded:
             await answer(problem)(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        limit = _LARGER.get(scope["path"].removeprefix(scope.get("root_path", "")), BODY_LIMIT)
+        limit = _limit(scope["path"].removeprefix(scope.get("root_path", "")))
         said = f"a body may have {limit >> 20} MiB at most"
         if not length.isdigit() or int(length) > limit:
             await answer(plain(413, said))(scope, receive, send)
@@ -48,6 +50,10 @@ class Bounded:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _limit(path: str) -> int:
+    return _ANY if path.startswith(_APPENDED) else _LARGER.get(path, BODY_LIMIT)
 
 
 def _signed(send: Send) -> Send:

@@ -33,6 +33,8 @@ class Backstage:
     service: Callable[[Access], Local]
     #: whether the server has been told to end
     closing: Callable[[], bool] = field(default=lambda: False)
+    #: seconds without a byte after which a request that uploads is ended: its connection may be long gone
+    silence: Callable[[], float] = field(default=lambda: 20.0)
 
 
 class Admitted:
@@ -90,6 +92,8 @@ Steerer = _for(Scope.STEER)
 Merger = _for(Scope.MERGE)
 Deployer = _for(Scope.DEPLOY)
 Administrator = _for(Scope.ADMINISTER)
+#: The service itself asks whether the token is for uploads: one that is bound to a task has no scope.
+Uploader = Annotated[Local, Security(_caller)]
 
 IdempotencyKey = Annotated[
     str | None,

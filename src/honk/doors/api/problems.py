@@ -18,6 +18,7 @@ from honk.errors import (
     NotNow,
     Retryable,
     Stopped,
+    TooLarge,
     Unknown,
     Usage,
 )
@@ -27,6 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 #: The first class that fits decides.
 _STATUS: tuple[tuple[type[HonkError], int], ...] = (
     (Unknown, 404),
+    (TooLarge, 413),
     (NotNow, 409),
     (Usage, 400),
     (NotAllowed, 403),
@@ -64,7 +66,9 @@ _DESCRIPTIONS = {
     403: "The token is not for this, or the policy does not allow it.",
     404: "What was named does not exist.",
     409: "It makes no sense in the state in which the task is.",
+    412: "Another version of tus than 1.0.0.",
     413: "The body is larger than is taken.",
+    415: "The body is of another kind than is taken.",
     422: "A person has to change something first.",
     429: "A limit of money, calls or time.",
     500: "A defect of Honk.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:  # what loading them costs, only a command that needs them pays
+    from honk.doors.cli.building import Elsewhere
     from honk.doors.cli.github import Opened
     from honk.doors.cli.house import Caretaker, Open
     from honk.doors.cli.keeping import Keeper
@@ -25,6 +26,7 @@ class Behind:
     keeper: "Keeper"
     slack: "SlackSetup"
     github: "Opened"
+    elsewhere: Callable[[], "Elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -169,5 +171,9 @@ GROUPS = (
     Part(
         lambda cli, behind: _module("github").add_github_commands(cli, behind.github),
         {"github": "Honk on GitHub: set it up, and try it."},
+    ),
+    Part(
+        lambda cli, behind: _module("building").add_build_commands(cli, behind.open_house, behind.elsewhere),
+        {"build": "Builds that somebody else makes, such as a CI with a Mac."},
     ),
 )

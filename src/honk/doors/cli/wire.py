@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 import anyio
@@ -71,6 +71,20 @@ class Wire:
         again = again or bool(key)
         more = {"content": body or None, "headers": headers, "params": query}
         return self._read(kind, await self._asked(method, path, again=again, **more))
+
+    async def request(
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        content: AsyncIterator[bytes] | None = None,
+        again: bool = False,
+    ) -> T:
+        """A request with headers of its own; for the kind `type(None)` its answer has no body."""
+        response = await self._asked(method, path, again=again, headers=headers, content=content)
+        return self._read(kind, response) if response.content else load(kind, "null")
 
     async def follow(self, path: str, after: int) -> AsyncGenerator[Event, None]:
         """Events as they happen. Comes back by itself where the connection breaks, and misses none."""

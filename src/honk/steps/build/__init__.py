@@ -27,8 +27,22 @@ from honk.domain.workspace import Workspace
 from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 from honk.ports.configuration import configuration
 from honk.steps.build.artifact import fetch, wants_artifact
+from honk.steps.build.content import kind_of_build
+from honk.steps.build.uploaded import close, commit_of, keep
 
-__all__ = ["Ahead", "ahead", "build", "fetch", "of_base", "release", "wants_artifact"]
+__all__ = [
+    "Ahead",
+    "ahead",
+    "build",
+    "close",
+    "commit_of",
+    "fetch",
+    "keep",
+    "kind_of_build",
+    "of_base",
+    "release",
+    "wants_artifact",
+]
 
 #: A build larger than this is refused.
 _ARTIFACT_LIMIT = 2 << 30
