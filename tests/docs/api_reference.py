@@ -24,7 +24,8 @@ person may do this now. There are no cookies here and no CORS: a page in a brows
 ## What comes back
 
 JSON, as the [codec](events.md) writes it. Times are UTC in ISO 8601. Ignore fields that you do not know: a release may
-add some. Every answer has a header `Honk-Version`. A body may have 8 MiB at most, that of `POST /files` 100 MiB.
+add some. Every answer has a header `Honk-Version`. A body may have 8 MiB at most, that of `POST /files` 100 MiB,
+that of `PATCH /uploads/{{upload}}` what was announced.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type` (such as `urn:honk:error:not-now`), `title`,
 `status`, `detail` (what went wrong, for a person) and `remedy` (what to do next).
@@ -51,6 +52,12 @@ curl -N -H "Authorization: Bearer $HONK_TOKEN" -H "Accept: text/event-stream" $H
 ```
 
 A proxy between must not gather the stream: nginx obeys the answer's `X-Accel-Buffering: no`, others need a setting.
+
+## Uploads
+
+`/uploads` takes [builds](../howto/upload-builds.md) in the protocol tus 1.0.0: begin, ask with `HEAD` how far it has
+come, append with `PATCH` at exactly that offset. A token that is bound to one task (`honk build token`) opens these
+routes and no others; any other token needs the scope `steer`. An upload is known to the person who began it alone.
 
 ## Routes
 

@@ -33,7 +33,9 @@ def commands() -> dict[str, Any]:
 def group() -> Any:
     """The command line itself."""
     nothing: Any = None  # opened by commands, and none is run here
-    behind = Behind(open_house=nothing, caretaker=nothing, keeper=nothing, slack=nothing, github=nothing)
+    behind = Behind(
+        open_house=nothing, caretaker=nothing, keeper=nothing, slack=nothing, github=nothing, elsewhere=nothing
+    )
     return typer.main.get_command(command_line(lambda: behind, [DEMO]))
 
 

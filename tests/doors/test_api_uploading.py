@@ -25,7 +25,7 @@ from honk.domain.task import State, Task
 from honk.domain.upload import UploadState
 from honk.doors.api import PREFIX
 from honk.errors import DiskFull
-from honk.testing.world import ADDRESS, Trap
+from honk.testing.world import ADDRESS
 
 pytestmark = pytest.mark.anyio
 KIND = "application/offset+octet-stream"

@@ -49,7 +49,7 @@ async def uploaded(made: World, task: Task) -> Upload:
     return await made.app.append(await made.person(), upload, 0, pieces())
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_killed_at_any_moment_there_is_one_build_told_once(tmp_path: Path, after: bool) -> None:
     number = 0
     while True:

@@ -1,6 +1,8 @@
 """What a file is, however hostile: bounded, and never by its name."""
 
+import random
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from honk.errors import Usage
 from honk.settings.ci import Built
 from honk.steps.build.content import kind_of_build
+from honk.steps.build.repacking import is_plain_tar, repack
 
 END = struct.Struct("<4s4H2LH")
 NAMES = st.sampled_from(["AndroidManifest.xml", "index.html", "Payload/A.app/x", "a/index.html", "x", "../../etc", ""])
@@ -56,12 +59,62 @@ def test_a_list_of_names_that_is_larger_than_its_file_is_not_read(tmp_path: Path
 
 
 def test_a_large_archive_in_the_newer_form_is_read(tmp_path: Path) -> None:
+    """Of more than 65,535 files: their number stands in a record before the end, which says that it is elsewhere."""
+    small = _zip(tmp_path / "s", ["AndroidManifest.xml"]).read_bytes()
+    at = small.index(b"PK\5\6")
+    length, offset = END.unpack(small[at:])[5:7]
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
     file = tmp_path / "f"
-    with zipfile.ZipFile(file, "w") as archive:
-        for number in range(66_000):
-            archive.writestr(zipfile.ZipInfo(f"n{number}"), b"")
-        archive.writestr(zipfile.ZipInfo("AndroidManifest.xml"), b"")
+    end = END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    file.write_bytes(small[:at] + record + locator + end)
     assert kind_of_build(file, "f") == "apk"
+    assert zipfile.ZipFile(file).namelist() == ["AndroidManifest.xml"]
+    file.write_bytes(
+        small[:at] + record.replace(struct.pack("<2Q", 1, 1), struct.pack("<2Q", 1, 1 << 40)) + locator + end
+    )
+    with pytest.raises(Usage, match="more than is looked at"):
+        kind_of_build(file, "f")
+
+
+def test_a_web_app_is_repacked_with_nothing_outside_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "web.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("index.html", "js/app.js", "../../evil", "/etc/evil", "a/../../evil"):
+            archive.writestr(name, name * 100)
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    repack(file, tmp_path / "a.tar")
+    with tarfile.open(tmp_path / "a.tar") as made:
+        assert [one.name for one in made] == ["index.html", "js/app.js"]
+        content = made.extractfile("js/app.js")
+        assert content is not None and content.read() == b"js/app.js" * 100
+    repack(file, tmp_path / "b.tar")
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+    assert is_plain_tar(tmp_path / "a.tar") and not is_plain_tar(file)
+
+
+def test_a_bomb_and_a_broken_archive_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "web.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.html", b"x" * 5000)
+    whole = file.read_bytes()
+    sizes = struct.pack("<L", 5000)
+    for size in (3 << 30, 5001, 10):
+        file.write_bytes(whole.replace(sizes, struct.pack("<L", size)))
+        try:
+            repack(file, tmp_path / "a.tar")
+        except Usage:
+            continue
+        assert (tmp_path / "a.tar").stat().st_size < 20_000
+    packed = tmp_path / "web.tgz"
+    (tmp_path / "noise").write_bytes(random.Random(1).randbytes(50_000))
+    with tarfile.open(packed, "w:gz") as target:
+        target.add(tmp_path / "noise", "index.html")
+    packed.write_bytes(packed.read_bytes()[:20_000])
+    with pytest.raises(Usage, match="cannot be unpacked"):
+        repack(packed, tmp_path / "b.tar")
 
 
 def test_a_ci_says_what_it_built(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import Task, TaskId
 from honk.domain.upload import Upload, UploadState
-from honk.errors import HonkError, NotAllowed, TooLarge, Unknown, Usage
+from honk.errors import HonkError, NotAllowed, NotNow, TooLarge, Unknown, Usage
 from honk.ports import Arriving
 from honk.steps.build import commit_of, kind_of_build
 
@@ -92,7 +92,9 @@ class Uploading(Turns):
         Raises NotNow at another offset or while somebody else appends, Usage for more than was announced or a file
         that is no build, and DiskFull. At the end already, nothing needs to be added for it to become a build.
         """
-        if upload.state is not UploadState.RECEIVING and offset == upload.size:
+        if upload.state is not UploadState.RECEIVING:
+            if offset != upload.size:
+                raise NotNow(f"upload {upload.id} is {upload.state}: nothing is to be added")
             return await self._handed_on(upload)
         async with self.ports.uploads.append(upload.id, offset) as arriving:
             await self._written(arriving, pieces)

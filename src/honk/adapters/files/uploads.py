@@ -146,7 +146,7 @@ class FileUploads:
         path = self.path(upload.id)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):  # it is a build by now
             raise NotNow(f"upload {upload.id} is {upload.state}: nothing is to be added") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
