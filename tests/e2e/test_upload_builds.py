@@ -46,8 +46,8 @@ class Line:
         """One connection."""
         where = urlsplit(self.to)
         try:
-            far = await anyio.connect_tcp(str(where.hostname), where.port or 0)
-            async with near, far, anyio.create_task_group() as group:
+            to = (str(where.hostname), where.port or 0)
+            async with near, await anyio.connect_tcp(*to) as far, anyio.create_task_group() as group:
                 group.start_soon(self._up, near, far)
                 async for piece in far:
                     await near.send(piece)

@@ -86,11 +86,14 @@ class Uploading(Turns):
             raise Unknown(f"there is no upload {id[:80]!r}", "begin one: honk build upload FILE")
         return found
 
-    async def append(self, by: Person, upload: Upload, offset: int, pieces: AsyncIterator[bytes]) -> Upload:
+    async def append(
+        self, by: Person, upload: Upload, offset: int, pieces: AsyncIterator[bytes], *, token: str = ""
+    ) -> Upload:
         """What came is kept, however it ends. With the last byte the file is checked, and becomes a build.
 
         Raises NotNow at another offset or while somebody else appends, Usage for more than was announced or a file
         that is no build, and DiskFull. At the end already, nothing needs to be added for it to become a build.
+        `token` is the id of the access token with which it came.
         """
         if upload.state is not UploadState.RECEIVING:
             if offset != upload.size:
@@ -101,6 +104,7 @@ class Uploading(Turns):
             # within the lock: of several who come with the last byte, one completes it
             now = await self.ports.uploads.get(upload.id)
             if now.complete and now.state is UploadState.RECEIVING:
+                now = replace(now, token=token or now.token)
                 now = await self._complete(by, now, await arriving.digest())
         return await self._handed_on(now)
 

@@ -49,7 +49,8 @@ class LocalUploads(LocalGoverning):
         return await self._seen(await self._own(id))
 
     async def append(self, id: str, offset: int, pieces: AsyncIterator[bytes]) -> UploadShown:
-        return await self._seen(await self.app.append(self.person, await self._own(id), offset, pieces))
+        own = await self._own(id)
+        return await self._seen(await self.app.append(self.person, own, offset, pieces, token=self.token))
 
     async def discard_upload(self, id: str) -> None:
         await self.app.discard_upload(await self._own(id))
