@@ -374,6 +374,8 @@ async def test_the_description_is_whole(door: ApiWorld) -> None:
             assert route["summary"], where
             good = [code for code in route["responses"] if code.startswith("2")]
             assert good, where
+            if method == "head" or good == ["204"]:  # which have no body
+                continue
             answers = [route["responses"][code]["content"] for code in good]
             assert all(answers), where
             json_answers = [one["application/json"] for one in answers if "application/json" in one]

@@ -133,7 +133,7 @@ def fuzzed(door: tuple[str, dict[str, str], dict[str, Any]], examples: int) -> N
         method, target, headers, body = request
         status, text = ask(origin, method, target, {**headers, **bearer}, body)
         assert status < 500, (status, text)
-        assert status < 400 or json.loads(text)["status"] == status, (status, text)
+        assert status < 400 or method == "HEAD" or json.loads(text)["status"] == status, (status, text)
 
     cast(Callable[[], None], one)()
 
