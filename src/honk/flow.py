@@ -14,6 +14,7 @@ Here is only the order of the steps. Where the rest comes in:
 - pause when the machine is in trouble, tries again, places in line: `worker.py` wraps `once` before it comes here
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
+- a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
 - who asks, and who is told: the doors, by way of `service/`; a door has its map in `doors/slack/__init__.py` and so on
 """

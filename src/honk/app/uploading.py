@@ -119,7 +119,7 @@ class Uploading(Turns):
             try:
                 by = await self.ports.tasks.get_person(upload.by)
                 await self.append(by, upload, upload.size, _nothing())
-            except HonkError as error:
+            except (HonkError, OSError) as error:
                 _log.warning("an upload cannot be made a build", upload=upload.id, reason=str(error))
 
     async def refuse_upload(self, id: str, error: Exception) -> None:

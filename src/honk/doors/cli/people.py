@@ -82,7 +82,8 @@ def _row(token: TokenShown) -> tuple[str, ...]:
     ends = f"{token.expires_at:%Y-%m-%d %H:%M}" if token.expires_at else "never"
     if token.revoked_at:
         ends = f"revoked {token.revoked_at:%Y-%m-%d}"
-    return (token.id, token.name, token.person, ",".join(token.scopes), f"{token.created_at:%Y-%m-%d}", ends)
+    what = ",".join(token.scopes) or f"builds of {token.task}"
+    return (token.id, token.name, token.person, what, f"{token.created_at:%Y-%m-%d}", ends)
 
 
 def _add_revoke(cli: typer.Typer, open_house: Open) -> None:
