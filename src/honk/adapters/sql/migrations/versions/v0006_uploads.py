@@ -1,12 +1,12 @@
 """Tokens that are bound to a task, and builds that came late.
 
-Revision ID: 0007
+Revision ID: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 
