@@ -1,7 +1,9 @@
 """A build: the new version of the app, stored by the hash of its content."""
 
+import hashlib
 from dataclasses import dataclass
 
+from honk.domain.app_package import AppPackage
 from honk.domain.repository import Sha
 from honk.domain.task import TaskId
 
@@ -12,7 +14,7 @@ class Build:
     id: str
     task: TaskId
     commit: Sha
-    #: "web" is the first kind
+    #: web, android, ios or file
     kind: str
     #: SHA-256 of the artifact (a tar archive of the built files)
     digest: str
@@ -27,3 +29,13 @@ class Build:
     #: SHA-256 of screenshots: of this build, and of what people had before it; "" where there is none
     after: str = ""
     before: str = ""
+    #: the file that a phone installs, where there is one
+    package: AppPackage | None = None
+    #: how often people ended the links to it, and how often a phone fetched the package; counted by the store
+    revoked: int = 0
+    fetched: int = 0
+
+
+def id_of(task: TaskId, commit: Sha, kind: str) -> str:
+    """The id of the build of that kind, whoever makes it."""
+    return hashlib.sha256(f"{task} {commit} {kind}".encode()).hexdigest()[:16]

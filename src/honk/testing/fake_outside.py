@@ -1,5 +1,6 @@
 """Fakes of the world outside: the forge, previews, policy, and the artifacts' shelf."""
 
+import base64
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -173,6 +174,9 @@ class FakePreviews:
 
     async def show(self, build: Build) -> str | None:
         return f"http://preview/{build.id}"
+
+    def seal(self, what: str) -> str:
+        return base64.b32encode(hashlib.sha256(what.encode()).digest()).decode().lower()[:20]
 
     def production(self, repository: Repository, environment: str) -> str | None:
         return f"http://live/{environment}"

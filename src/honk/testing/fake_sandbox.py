@@ -11,8 +11,8 @@ APP = "app.py"
 
 
 class FakeSandbox:
-    """See `Sandbox`. It knows six commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
-    deploy one, and to ask whether it is well.
+    """See `Sandbox`. It knows eight commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
+    look for packages in it, to copy one out, to deploy one, and to ask whether it is well.
 
     An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
     says "is sick" is not healthy.
@@ -34,6 +34,8 @@ class FakeSandbox:
         if stdout_to is not None:
             stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
             return _ran(0)
+        if argv[0] == "find":
+            return _ran(0, _found(self._box.workspace / argv[2], self._box.workspace, argv))
         if argv[-1] == "unpacked":
             mounts = {mount.target: mount.source for mount in self._box.mounts}
             content = mounts["/honk/artifact.zip"].read_bytes()
@@ -47,7 +49,8 @@ class FakeSandbox:
             app = (self._box.workspace / APP).read_bytes()
             if b"cannot be built" in app:
                 return _ran(1, "the build broke")
-            (self._box.workspace / "built").write_bytes(app)
+            for name in ("built", "built.ipa"):
+                (self._box.workspace / name).write_bytes(app)
             return _ran(0)
         mounts = {mount.target: mount.source for mount in self._box.mounts}
         app = mounts["/honk/artifact.tar"].read_bytes()
@@ -76,6 +79,13 @@ class FakeSandbox:
     def workspace(self) -> Path:
         """Where the agent finds the files."""
         return self._box.workspace
+
+
+def _found(root: Path, workspace: Path, argv: tuple[str, ...]) -> str:
+    """The files with one of the wanted endings, each with a zero character behind it."""
+    wanted = tuple(word.removeprefix("*") for word in argv if word.startswith("*."))
+    files = [root] if root.is_file() else sorted(root.rglob("*"))
+    return "".join(f"{one.relative_to(workspace)}\0" for one in files if one.name.endswith(wanted))
 
 
 def _ran(exit_code: int, output: str = "") -> Ran:

@@ -57,6 +57,9 @@ def _next_number(connection: sa.Connection, repository: str) -> int:
     return 1
 
 
+_BUILDS = sa.select(builds.c.build, builds.c.revoked, builds.c.fetched)
+
+
 class SqlRecords:
     """Implements honk.ports.Records. A record of a task that is not stored raises Defect."""
 
@@ -158,14 +161,24 @@ class SqlRecords:
         await self._database.write(work)
 
     async def build(self, task: TaskId) -> Build | None:
-        query = sa.select(builds.c.build).where(builds.c.task == task).order_by(builds.c.number.desc()).limit(1)
-        text = await self._one(query)
-        return None if text is None else load(Build, text)
+        return await self._build(_BUILDS.where(builds.c.task == task).order_by(builds.c.number.desc()).limit(1))
 
     async def find_build(self, id: str) -> Build | None:
-        query = sa.select(builds.c.build).where(builds.c.id == id)
-        text = await self._one(query)
-        return None if text is None else load(Build, text)
+        return await self._build(_BUILDS.where(builds.c.id == id))
+
+    async def _build(self, query: sa.Select[tuple[str, int, int]]) -> Build | None:
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        return None if row is None else replace(load(Build, row.build), revoked=row.revoked, fetched=row.fetched)
+
+    async def end_links(self, build: str) -> None:
+        await self._add_one(build, builds.c.revoked)
+
+    async def count_fetched(self, build: str) -> None:
+        await self._add_one(build, builds.c.fetched)
+
+    async def _add_one(self, build: str, column: sa.Column[int]) -> None:
+        more = builds.update().where(builds.c.id == build).values({column: column + 1})
+        await self._database.write(lambda connection: connection.execute(more))
 
     async def save_deployment(self, deployment: Deployment) -> None:
         values: dict[str, object] = {

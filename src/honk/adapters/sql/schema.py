@@ -208,6 +208,9 @@ builds = sa.Table(
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, index=True),
     sa.Column("build", sa.Text, nullable=False),
+    # how often its links were ended, and how often a phone fetched its package
+    sa.Column("revoked", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fetched", sa.Integer, nullable=False, server_default="0"),
 )
 
 deployments = sa.Table(
