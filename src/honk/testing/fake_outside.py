@@ -171,6 +171,8 @@ class FakePreviews:
 
     #: why a phone cannot open any address; "" where it can
     obstacle: str = ""
+    #: what the addresses of pages begin with
+    origin: str = "http://honk"
 
     async def show(self, build: Build) -> str | None:
         return f"http://preview/{build.id}"
@@ -182,7 +184,7 @@ class FakePreviews:
         return f"http://live/{environment}"
 
     def page(self, path: str) -> str | None:
-        return f"http://honk{path}"
+        return f"{self.origin}{path}"
 
     def hint(self) -> str:
         return self.obstacle

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from honk.ports import ATTACHMENTS, Box, Process, Ran, Sandbox, Wall
+from honk.testing.fake_given import given
 
 #: The one file that the fakes look at.
 APP = "app.py"
@@ -12,7 +13,8 @@ APP = "app.py"
 
 class FakeSandbox:
     """See `Sandbox`. It knows eight commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
-    look for packages in it, to copy one out, to deploy one, and to ask whether it is well.
+    look for packages in it, to copy one out, to deploy one, and to ask whether it is well; and three for a web app that
+    somebody uploaded (`fake_given`).
 
     An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
     says "is sick" is not healthy.
@@ -31,11 +33,8 @@ class FakeSandbox:
         environment: Mapping[str, str] | None = None,
         stdout_to: Path | None = None,
     ) -> Ran:
-        if stdout_to is not None:
-            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
-            return _ran(0)
-        if argv[0] == "find":
-            return _ran(0, _found(self._box.workspace / argv[2], self._box.workspace, argv))
+        if (handed := self._handed(argv, stdout_to)) is not None:
+            return handed
         if argv[-1] == "unpacked":
             mounts = {mount.target: mount.source for mount in self._box.mounts}
             content = mounts["/honk/artifact.zip"].read_bytes()
@@ -58,6 +57,18 @@ class FakeSandbox:
             return _ran(1, "it answers 500") if b"is sick" in app else _ran(0)
         (mounts["/honk/production"] / APP).write_bytes(app)
         return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
+
+    def _handed(self, argv: tuple[str, ...], stdout_to: Path | None) -> Ran | None:
+        """Of commands that take files in or hand them out; None of others."""
+        file = next((one.source for one in self._box.mounts if one.target == "/honk/given"), None)
+        if file is not None and argv[-1] != "pyproject.toml":
+            return given(file, self._box.workspace, argv, stdout_to)
+        if stdout_to is not None:
+            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
+            return _ran(0)
+        if argv[0] == "find":
+            return _ran(0, _found(self._box.workspace / argv[2], self._box.workspace, argv))
+        return None
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
         raise NotImplementedError("nothing runs for long in a fake sandbox")
