@@ -28,6 +28,8 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             hint=ports.previews.hint(),
             name=shared.name,
             app_version=shared.version,
+            package=shared.package.digest if shared.package is not None else "",
+            form=shared.package.form if shared.package is not None else "",
         ),
         key=f"build/{turn.name}/{shared.id}",
     )

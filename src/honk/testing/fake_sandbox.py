@@ -38,7 +38,9 @@ class FakeSandbox:
         if argv[-1] == "unpacked":
             mounts = {mount.target: mount.source for mount in self._box.mounts}
             content = mounts["/honk/artifact.zip"].read_bytes()
-            (self._box.workspace / "app.ipa").write_bytes(content)
+            (self._box.workspace / "unpacked").mkdir()
+            for name in ("app.ipa", "unpacked/app.ipa"):
+                (self._box.workspace / name).write_bytes(content)
             return _ran(0 if content.startswith(b"PK") else 1)
         if argv[-1] == "pyproject.toml":
             return _ran(0, "\0\0\0<title>Music player</title>\0" + '{"version": "1.4.0"}' + "\0\0")
