@@ -17,8 +17,9 @@ from honk.domain.build import Build
 from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.errors import Usage
-from honk.ports import Ports
+from honk.ports import Box, Mount, Ports
 from honk.steps.build import given
+from honk.steps.build.package import Packaged, packaged
 from honk.testing.world import World, world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
@@ -52,7 +53,7 @@ async def giving(request: pytest.FixtureRequest, short_tmp: Path) -> AsyncIterat
             sandboxes = Bubblewrap(short_tmp)
             ports = replace(ports, sandboxes=sandboxes, packages=SandboxedPackages(sandboxes, short_tmp))
         yield Giving(here, await here.ask(), ports)
-        assert not [one for one in (short_tmp / "checkouts").iterdir() if one.name.startswith(("given", "package"))]
+        assert not list(short_tmp.glob("checkouts/*"))
 
 
 @pytest.mark.parametrize("kind", ["android", "ios"])
@@ -107,3 +108,39 @@ async def test_an_app_that_cannot_be_read_is_a_build_all_the_same(giving: Giving
 async def test_an_archive_that_leads_outside_stays_inside(giving: Giving, short_tmp: Path) -> None:
     made = await giving.give(zipped({"../../escaped": b"x", "index.html": b"1", "/etc/escaped": b"y"}))
     assert made.kind == "web" and not list(short_tmp.rglob("escaped"))
+
+
+async def _out_of(giving: Giving, sandboxes: Bubblewrap, files: str) -> Packaged:
+    """What is taken out of a build that this script makes."""
+    room = giving.here.home / "room"
+    room.mkdir()
+    sandboxes.own(room)
+    box = Box(workspace=room, mounts=(Mount(source=APK, target="/honk/app.apk"),))
+    async with sandboxes.open(box) as sandbox:
+        made = await sandbox.run(("sh", "-c", files), seconds=10)
+        assert made.exit_code == 0, made.stderr
+        file = giving.here.home / "out"
+        return await packaged(sandbox, "out", "android", COMMIT, file, ports=giving.ports)
+
+
+@pytest.mark.parametrize("giving", ["sandboxed"], indirect=True)
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        ("mkdir -p out/a && cp /honk/app.apk out/a/app-debug.apk && touch out/mapping.txt", ""),
+        ("mkdir out && cp /honk/app.apk \"$(printf 'out/-e \\303\\274 \\377\\n.apk')\"", ""),
+        ("cp /honk/app.apk out.apk && ln -s out.apk out", "no .apk or .aab"),
+        ("mkdir out && ln -s /honk/app.apk out/app.apk && ln -s /etc out/etc.apk", "no .apk or .aab"),
+        ("mkdir -p out/x.apk && mkfifo out/y.apk", "no .apk or .aab"),
+        ("mkdir out && for one in a b; do cp /honk/app.apk out/$one.apk; done", "more than one .apk or .aab"),
+        ("true", "no .apk or .aab"),
+    ],
+)
+async def test_the_one_package_of_a_build_is_taken_and_no_link_followed(
+    giving: Giving, short_tmp: Path, files: str, missing: str
+) -> None:
+    found = await _out_of(giving, Bubblewrap(short_tmp), files)
+    assert missing in found.missing and bool(found.missing) == bool(missing)
+    if not missing:
+        assert found.package is not None and found.package.facts is not None and found.name == "Music player"
+        assert await giving.ports.artifacts.get(found.package.digest) == APK.read_bytes()

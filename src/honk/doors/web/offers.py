@@ -53,6 +53,7 @@ class Offer:
     browser: str
     #: of the page for a phone that is not signed in; None while nobody serves
     link: str | None
+    #: the same for a camera; None where a phone cannot follow it
     code: Markup | None
 
 
@@ -87,7 +88,7 @@ async def offer(build: Build, task: Task, agent: str, *, ports: Ports) -> Offer 
         notices=tuple(_notices(package)),
         browser=_browser(agent) if _WITHIN.search(agent) else "",
         link=link,
-        code=qr_code(link) if link else None,
+        code=qr_code(link) if link and not ports.previews.hint() else None,
     )
 
 

@@ -43,6 +43,7 @@ async def packaged(sandbox: Sandbox, root: str, kind: str, commit: Sha, file: Pa
     copied = await sandbox.run(("cat", "--", inside), seconds=_SECONDS, stdout_to=file, output_limit=LIMIT)
     if copied.exit_code != 0 or copied.cut:
         return Packaged(missing=f"its package cannot be read, or is larger than {LIMIT >> 30} GiB")
+    file.chmod(0o644)  # the sandbox's user reads it next
     return await kept(file, Path(inside).suffix.removeprefix("."), kind, commit, ports=ports)
 
 
