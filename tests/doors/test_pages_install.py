@@ -48,6 +48,11 @@ def _link(site: Site, build: Build, kind: Kind, *, ago: timedelta = timedelta())
     return path_of(build, kind, site.world.previews.seal, site.world.clock() - ago)
 
 
+async def _tells_what_to_try(site: Site, task: Task) -> None:
+    said = AgentFinished(attempt=1, summary="Done.\nTo try: press play", cut_short="", reason="", seconds=1.0)
+    await site.world.store.events.record(task.id, 1, said)
+
+
 async def _now(site: Site, build: Build) -> Build:
     found = await site.world.store.records.find_build(build.id)
     assert found is not None
@@ -57,9 +62,7 @@ async def _now(site: Site, build: Build) -> Build:
 # ── the page ───────────────────────────────────────────────────────────────────────────────────
 async def test_a_phone_that_is_not_signed_in_gets_the_app(site: Site) -> None:
     task, build = await _given(site)
-    await site.world.store.events.record(
-        task.id, 1, AgentFinished(attempt=1, summary="Done.\nTo try: press play", cut_short="", reason="", seconds=1.0)
-    )
+    await _tells_what_to_try(site, task)
     text = await site.text(_link(site, build, "page"))
     for said in ("Music player", "1.4.0 (57)+ccccccc", "Android 7.0 and later", "Ada", "fix the crash", "press play"):
         assert said in text, said
@@ -283,3 +286,11 @@ async def test_links_are_not_ended_by_others(site: Site) -> None:
     assert await _end(site, build) == 403
     assert (await _now(site, build)).revoked == 0
     assert (await site.browser.get(_link(site, build, "page"))).status_code == 200
+
+
+async def test_a_web_build_says_who_asked_and_what_to_try(site: Site) -> None:
+    task, build = await _given(site, zipped({"index.html": b"<title>Hello</title>"}))
+    await _tells_what_to_try(site, task)
+    await site.sign_in(await site.token(Scope.READ))
+    text = await site.text(f"/builds/{build.id}")
+    assert "Open this version" in text and "press play" in text and "<dd>Ada</dd>" in text and "/b/" not in text

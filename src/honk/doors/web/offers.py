@@ -79,7 +79,7 @@ async def offer(build: Build, task: Task, agent: str, *, ports: Ports) -> Offer 
         asked_by=person.name,
         verdict=await ports.records.verdict(task.id, build.commit),
         name=build.name or task.repository.name,
-        tried=_tried(log),
+        tried=tried(log),
         made_at=_made_at(build, log),
         icon=path_of(build, "icon", seal, now) if kept else "",
         install="" if obstacle else install,
@@ -101,7 +101,8 @@ def qr_code(link: str) -> Markup:
     return Markup(out.getvalue().decode())
 
 
-def _tried(log: tuple[Event, ...]) -> str:
+def tried(log: tuple[Event, ...]) -> str:
+    """What to try, in the agent's last words; "" where it wrote none."""
     said = (event.data.summary for event in reversed(log) if isinstance(event.data, AgentFinished))
     return what_to_try(next(said, ""))
 
