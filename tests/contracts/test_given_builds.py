@@ -66,6 +66,7 @@ async def test_an_app_is_kept_as_itself_and_as_an_archive(giving: Giving, kind: 
     assert (await giving.ports.artifacts.get(made.package.icon)).startswith(b"\x89PNG")
     assert await giving.names(made) == ["app.apk" if kind == "android" else "app.ipa"]
     assert await giving.give(content) == made
+    assert (await giving.give(content[:-2] + b"\1\0!")).id != made.id  # the archive has a comment
     # so that retention keeps all of it as long as the build
     named = await giving.here.store.records.named()
     assert {made.digest, made.package.digest, made.package.icon} <= named.keys()

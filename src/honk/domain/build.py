@@ -10,7 +10,7 @@ from honk.domain.task import TaskId
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Build:
-    #: derived from task, commit and kind, so that building twice gives one build
+    #: derived from task, commit and kind (of what was given to Honk from its content too): made twice, it is one build
     id: str
     task: TaskId
     commit: Sha
@@ -36,6 +36,6 @@ class Build:
     fetched: int = 0
 
 
-def id_of(task: TaskId, commit: Sha, kind: str) -> str:
-    """The id of the build of that kind, whoever makes it."""
-    return hashlib.sha256(f"{task} {commit} {kind}".encode()).hexdigest()[:16]
+def id_of(task: TaskId, commit: Sha, kind: str, content: str = "") -> str:
+    """The id of the build of that kind; with the digest of its `content` another one for other content."""
+    return hashlib.sha256(f"{task} {commit} {kind} {content}".rstrip().encode()).hexdigest()[:16]

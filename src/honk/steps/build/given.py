@@ -31,9 +31,9 @@ _NEITHER = "it is neither an .apk, .aab or .ipa nor a zip or tar archive with an
 
 
 async def given(task: Task, commit: Sha, file: Path, *, ports: Ports) -> Build:
-    """Keeps the file, which is moved, as the build. `share` makes it known; the same file again is the same build.
+    """Keeps the file, which is moved, as the build; the same file again is the same build, another one another.
 
-    Raises Usage for a file that is no build.
+    `share` makes it known. Raises Usage for a file that is no build.
     """
     root = ports.home / "checkouts"
     root.mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ async def given(task: Task, commit: Sha, file: Path, *, ports: Ports) -> Build:
         size = packed.stat().st_size
         digest = await ports.artifacts.put(packed, move=True)
     made = Build(
-        id=id_of(task.id, commit, kind),
+        id=id_of(task.id, commit, kind, digest),
         task=task.id,
         commit=commit,
         kind=kind,
         digest=digest,
         size=size,
-        name=app.name,
+        name=app.name or file.name,
         version=app.version,
         package=app.package,
     )
