@@ -18,7 +18,7 @@ import structlog
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import migrated
 import postgres_server
-from partners import emulate, local_slack
+from partners import android_tools, emulate, local_slack
 
 #: seconds that a test may take before it fails with the stacks of every thread
 LIMIT = 20.0
@@ -48,9 +48,13 @@ def program(name: str) -> str | None:
 
 
 def _installed(name: str) -> bool:
-    """Whether a partner is there: a program, or one of npm's in tests/partners."""
-    of_npm = {"local-slack": local_slack.installed, "emulate": emulate.installed}
-    return of_npm[name]() if name in of_npm else program(name) is not None
+    """Whether a partner is there: a program, several, or one of npm's in tests/partners."""
+    of_several = {
+        "local-slack": local_slack.installed,
+        "emulate": emulate.installed,
+        "android-tools": android_tools.installed,
+    }
+    return of_several[name]() if name in of_several else program(name) is not None
 
 
 def _missing(name: str) -> NoReturn:

@@ -138,6 +138,19 @@ async def test_the_latest_build_is_the_one_that_came_last(store: SqlStore) -> No
     assert await store.records.find_build("b") is None
 
 
+async def test_what_is_counted_of_a_build_outlives_its_record(store: SqlStore) -> None:
+    build = Build(id="b1", task=T1, commit=Sha("1"), kind="android", digest="0" * 64, size=1)
+    await store.records.save_build(build)
+    await store.records.end_links("b1")
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(store.records.count_fetched("b1"))
+    await store.records.save_build(replace(build, name="Music player"))
+    counted = replace(build, name="Music player", revoked=1, fetched=5)
+    assert await store.records.find_build("b1") == await store.records.build(T1) == counted
+    await store.records.count_fetched("no such build")
+
+
 async def test_deployments_are_listed_newest_first(store: SqlStore) -> None:
     first = Deployment(
         id="d1",

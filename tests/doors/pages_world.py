@@ -14,6 +14,7 @@ from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
 from honk.doors.web.github_page import GithubPage
+from honk.doors.web.install_page import InstallPage
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
@@ -90,6 +91,7 @@ def app_of(
         linking=linking_of(here, addresses),
         closing=closing,
         github=github(here, addresses, sessions) if github else None,
+        install=InstallPage(ports=ports),
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False

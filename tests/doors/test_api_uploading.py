@@ -119,9 +119,10 @@ async def test_an_upload_becomes_a_build_as_honks_own_do(door: ApiWorld, task: T
         )
     assert (done["kind"], done["commit"], done["name"], done["older"]) == ("apk", head, "app.apk", False)
     build = await door.world.store.records.build(task.id)
-    assert build is not None and (build.id, build.kind, build.size) == (done["build"], "apk", len(APK))
+    assert build is not None and (build.id, build.kind) == (done["build"], "android")
+    assert build.package is not None and build.package.size == len(APK)
     assert done["url"] == build.preview_url
-    assert door.world.app.ports.artifacts.path(build.digest).read_bytes() == APK
+    assert door.world.app.ports.artifacts.path(build.package.digest).read_bytes() == APK
     log = await door.world.log(task)
     told = next(one for one in log if isinstance(one.data, BuildUploaded))
     assert told.actor == door.ada.id and told.data.token and told.data.name == "app.apk"
@@ -257,7 +258,7 @@ async def test_of_two_that_append_at_once_one_wins(door: ApiWorld, task: Task) -
         assert statuses == [204]
         assert (await become(client, id))["state"] == "built"
     build = await door.world.store.records.build(task.id)
-    assert build is not None and build.digest == hashlib.sha256(APK).hexdigest()
+    assert build is not None and build.package is not None and build.package.digest == hashlib.sha256(APK).hexdigest()
 
 
 async def test_of_two_clients_with_the_same_file_there_is_one_build(door: ApiWorld, task: Task) -> None:
@@ -278,8 +279,8 @@ async def test_of_two_clients_with_the_same_file_there_is_one_build(door: ApiWor
         done = await upload(client, APK, commit=head)  # and once more, without a digest
         assert done["state"] == "built"
     log = await door.world.log(task)
-    assert len([one for one in log if isinstance(one.data, BuildReady) and one.data.kind == "apk"]) == 1
-    assert len([one for one in await door.world.store.records.builds(task.id) if one.kind == "apk"]) == 1
+    assert len([one for one in log if isinstance(one.data, BuildReady) and one.data.form == "apk"]) == 1
+    assert len([one for one in await door.world.store.records.builds(task.id) if one.form == "apk"]) == 1
 
 
 async def test_offsets_and_lengths_that_make_no_sense(door: ApiWorld, task: Task) -> None:

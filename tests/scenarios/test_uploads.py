@@ -76,7 +76,11 @@ async def test_killed_at_any_moment_there_is_one_build_told_once(tmp_path: Path,
             assert len([one for one in log if isinstance(one, BuildUploaded)]) == 1, number
             assert (await made.app.ports.uploads.get(upload.id)).state is UploadState.BUILT
             build = await made.store.records.build(task.id)
-            assert build is not None and build.digest == hashlib.sha256(APK).hexdigest()
+            assert (
+                build is not None
+                and build.package is not None
+                and build.package.digest == hashlib.sha256(APK).hexdigest()
+            )
             assert list((made.home / "checkouts").glob("upload-*")) == [] or killed
         if not killed:
             return

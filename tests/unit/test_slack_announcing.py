@@ -1,5 +1,8 @@
 """What a landing has messages for in Slack: each of its ends once, by its name."""
 
+import re
+from dataclasses import replace
+
 from slack_samples import HEAD, ID, NOW, Samples
 
 from honk.domain import event as events
@@ -44,6 +47,24 @@ def test_an_undo_is_no_deployment() -> None:
     assert said(*landed) == ["Merged into main as 1234567", "Deployed to production"]
     assert said(*landed, begun(OLDER), finished("live"))[2:] == ["Undone: production has the version before"]
     assert said(*landed, begun(HEAD), finished("live"))[2:] == ["Deployed to production"], "deployed again"
+
+
+def test_an_app_for_a_phone_leads_to_its_install_page() -> None:
+    def led(**changes: str) -> list[str]:
+        given, link = (
+            Samples(words=lambda: "words", many=1, state=State.PROPOSED),
+            "https://honk.example/b/b1/page/1-a/",
+        )
+        ready = events.BuildReady(
+            build="b1", kind="android", commit=HEAD, digest="d", size=1, preview_url=link, **changes
+        )
+        event = Event(id="1", task=ID, turn=1, seq=1, at=NOW, actor=None, data=ready)
+        card = replace(given.card(), hint="", page="https://honk.example/tasks/t")
+        shown = [one.shown for one in announcements([event], [event], card, given.thread()) if one.shown is not None]
+        return re.findall(r"https://honk\.example/b\w*/[\w/-]+", str(shown[0].blocks))
+
+    assert led(package="a", form="apk")[0] == "https://honk.example/b/b1/page/1-a/"
+    assert led()[0] == "https://honk.example/builds/b1"
 
 
 def test_what_never_began_is_said_too() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from honk.app.forgetting import Forgetting
 from honk.app.governing import Governing
+from honk.app.installing import Installing
 from honk.app.reverting import Reverting
 from honk.app.stopping import Stopping
 from honk.app.uploading import Uploading
@@ -13,5 +14,5 @@ __all__ = ["App"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class App(Reverting, Stopping, Watching, Governing, Forgetting, Uploading):
+class App(Reverting, Stopping, Watching, Governing, Forgetting, Installing, Uploading):
     """The verbs behind every door. Each asks the policy, and each may be delivered twice."""

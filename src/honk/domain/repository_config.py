@@ -71,7 +71,8 @@ class BuildConfig(_Table):
     output: InnerPath = "."
     #: name of what the forge's CI keeps of each run, such as "ios-app"
     artifact: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    kind: Literal["web", "file"] = "web"
+    #: a web app, an app for a phone (the output is or has exactly one .apk, .aab or .ipa), or files of another kind
+    kind: Literal["web", "android", "ios", "file"] = "web"
     timeout: Seconds = 900.0
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
+from honk.ports.packages import NoPackages, Packages, Reading
 from honk.ports.pool import (
     Movable,
     NoPool,
@@ -84,8 +85,10 @@ __all__ = [
     "Movable",
     "NoCi",
     "NoDeployer",
+    "NoPackages",
     "NoPool",
     "Once",
+    "Packages",
     "ParkedExit",
     "Parking",
     "Pass",
@@ -96,6 +99,7 @@ __all__ = [
     "Previews",
     "Process",
     "Ran",
+    "Reading",
     "Records",
     "Registries",
     "Report",
@@ -157,3 +161,5 @@ class Ports:
     #: the forge's own checks and deployments
     ci: Ci = NoCi()
     deployer: Deployer = NoDeployer()
+    #: what an app's file is
+    packages: Packages = NoPackages()

@@ -207,6 +207,12 @@ class Records(Protocol):
     async def find_build(self, id: str) -> Build | None:
         """The build with that id, of whichever task."""
 
+    async def end_links(self, build: str) -> None:
+        """Counts that the links to it were ended; `save_build` leaves that count as it is."""
+
+    async def count_fetched(self, build: str) -> None:
+        """Counts that a phone fetched its package; `save_build` leaves that count as it is."""
+
     async def save_deployment(self, deployment: Deployment) -> None: ...
 
     async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:

@@ -310,11 +310,11 @@ def _made(data: EventData) -> dict[str, tuple[str, str, str]]:
     """What the event tells of, by digest: kind, name and media type."""
     match data:
         case BuildReady():
-            tar = data.kind not in {"apk", "aab", "ipa"}
-            kind = "application/x-tar" if tar else "application/octet-stream"
-            return {data.digest: ("build", f"{data.build}.{'tar' if tar else data.kind}", kind)}
+            archive = {data.digest: ("build", f"{data.build}.tar", "application/x-tar")}
+            package = {data.package: ("build", f"{data.build}.{data.form}", "application/octet-stream")}
+            return archive | (package if data.package else {})
         case BuildUploaded():
-            return {data.digest: ("build", data.name, "application/octet-stream")}
+            return {data.digest: ("build", f"{data.build}.tar", "application/x-tar")}
         case BuildPictured():
             pictures = {"before": data.before, "after": data.after}
             return {one: ("image", f"screenshot-{at}.png", "image/png") for at, one in pictures.items() if one}

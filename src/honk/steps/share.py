@@ -12,7 +12,9 @@ from honk.ports import Ports
 
 async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
     """The build with its address. While a phone cannot open it, the event says why, and what to do."""
-    shared = replace(build, preview_url=await ports.previews.show(build))
+    known = await ports.records.find_build(build.id)  # it may be shared again, after its links were ended
+    now = build if known is None else replace(build, revoked=known.revoked)
+    shared = replace(build, preview_url=await ports.previews.show(now))
     await ports.records.save_build(shared)
     tell = partial(ports.events.record, task.id, turn.number)
     await tell(
@@ -26,6 +28,8 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
             hint=ports.previews.hint(),
             name=shared.name,
             app_version=shared.version,
+            package=shared.package.digest if shared.package is not None else "",
+            form=shared.package.form if shared.package is not None else "",
         ),
         key=f"build/{turn.name}/{shared.id}",
     )

@@ -1,5 +1,6 @@
 """Fakes of the world outside: the forge, previews, policy, and the artifacts' shelf."""
 
+import base64
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -170,15 +171,20 @@ class FakePreviews:
 
     #: why a phone cannot open any address; "" where it can
     obstacle: str = ""
+    #: what the addresses of pages begin with
+    origin: str = "http://honk"
 
     async def show(self, build: Build) -> str | None:
         return f"http://preview/{build.id}"
+
+    def seal(self, what: str) -> str:
+        return base64.b32encode(hashlib.sha256(what.encode()).digest()).decode().lower()[:20]
 
     def production(self, repository: Repository, environment: str) -> str | None:
         return f"http://live/{environment}"
 
     def page(self, path: str) -> str | None:
-        return f"http://honk{path}"
+        return f"{self.origin}{path}"
 
     def hint(self) -> str:
         return self.obstacle

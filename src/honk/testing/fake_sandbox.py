@@ -5,14 +5,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from honk.ports import ATTACHMENTS, Box, Process, Ran, Sandbox, Wall
+from honk.testing.fake_given import given
 
 #: The one file that the fakes look at.
 APP = "app.py"
 
 
 class FakeSandbox:
-    """See `Sandbox`. It knows six commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
-    deploy one, and to ask whether it is well.
+    """See `Sandbox`. It knows eight commands: to build, to pack a build, to unpack what a CI kept, to read its name, to
+    look for packages in it, to copy one out, to deploy one, and to ask whether it is well; and three for a web app that
+    somebody uploaded (`fake_given`).
 
     An app that says "cannot be built" does not build; one that says "does not start" does not deploy; one that
     says "is sick" is not healthy.
@@ -31,13 +33,14 @@ class FakeSandbox:
         environment: Mapping[str, str] | None = None,
         stdout_to: Path | None = None,
     ) -> Ran:
-        if stdout_to is not None:
-            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
-            return _ran(0)
+        if (handed := self._handed(argv, stdout_to)) is not None:
+            return handed
         if argv[-1] == "unpacked":
             mounts = {mount.target: mount.source for mount in self._box.mounts}
             content = mounts["/honk/artifact.zip"].read_bytes()
-            (self._box.workspace / "app.ipa").write_bytes(content)
+            (self._box.workspace / "unpacked").mkdir()
+            for name in ("app.ipa", "unpacked/app.ipa"):
+                (self._box.workspace / name).write_bytes(content)
             return _ran(0 if content.startswith(b"PK") else 1)
         if argv[-1] == "pyproject.toml":
             return _ran(0, "\0\0\0<title>Music player</title>\0" + '{"version": "1.4.0"}' + "\0\0")
@@ -47,7 +50,8 @@ class FakeSandbox:
             app = (self._box.workspace / APP).read_bytes()
             if b"cannot be built" in app:
                 return _ran(1, "the build broke")
-            (self._box.workspace / "built").write_bytes(app)
+            for name in ("built", "built.ipa"):
+                (self._box.workspace / name).write_bytes(app)
             return _ran(0)
         mounts = {mount.target: mount.source for mount in self._box.mounts}
         app = mounts["/honk/artifact.tar"].read_bytes()
@@ -55,6 +59,18 @@ class FakeSandbox:
             return _ran(1, "it answers 500") if b"is sick" in app else _ran(0)
         (mounts["/honk/production"] / APP).write_bytes(app)
         return _ran(1, "it does not start") if b"does not start" in app else _ran(0)
+
+    def _handed(self, argv: tuple[str, ...], stdout_to: Path | None) -> Ran | None:
+        """Of commands that take files in or hand them out; None of others."""
+        file = next((one.source for one in self._box.mounts if one.target == "/honk/given"), None)
+        if file is not None and argv[-1] != "pyproject.toml":
+            return given(file, self._box.workspace, argv, stdout_to)
+        if stdout_to is not None:
+            stdout_to.write_bytes((self._box.workspace / argv[-1]).read_bytes())
+            return _ran(0)
+        if argv[0] == "find":
+            return _ran(0, _found(self._box.workspace / argv[2], self._box.workspace, argv))
+        return None
 
     async def start(self, argv: tuple[str, ...], *, environment: Mapping[str, str] | None = None) -> Process:
         raise NotImplementedError("nothing runs for long in a fake sandbox")
@@ -76,6 +92,13 @@ class FakeSandbox:
     def workspace(self) -> Path:
         """Where the agent finds the files."""
         return self._box.workspace
+
+
+def _found(root: Path, workspace: Path, argv: tuple[str, ...]) -> str:
+    """The files with one of the wanted endings, each with a zero character behind it."""
+    wanted = tuple(word.removeprefix("*") for word in argv if word.startswith("*."))
+    files = [root] if root.is_file() else sorted(root.rglob("*"))
+    return "".join(f"{one.relative_to(workspace)}\0" for one in files if one.name.endswith(wanted))
 
 
 def _ran(exit_code: int, output: str = "") -> Ran:

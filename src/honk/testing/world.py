@@ -31,6 +31,7 @@ from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
 from honk.testing.fake_machine import FakeMachine
 from honk.testing.fake_outside import FakeArtifacts, FakeCamera, FakeForge, FakePolicy, FakePreviews
+from honk.testing.fake_packages import FakePackages
 from honk.testing.fake_sandbox import FakeSandboxes
 from honk.testing.fake_work import APP, Edit, FakeAgent, FakeBroker
 from honk.testing.memory_journal import MemoryJournal
@@ -212,6 +213,7 @@ class World:
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),
             deployer=self._passed(self.deployer, "deployer"),
+            packages=FakePackages(),
         )
 
     def _passed(self, port: P, name: str) -> P:

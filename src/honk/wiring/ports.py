@@ -6,6 +6,7 @@ from functools import partial
 from honk.adapters.chromium import Chromium
 from honk.adapters.files import FileUploads
 from honk.adapters.machine import LocalMachine
+from honk.adapters.mobile import SandboxedPackages
 from honk.adapters.pool import Parker
 from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
@@ -47,6 +48,7 @@ def ports_of(
         budgets=store.budgets,
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
+        packages=SandboxedPackages(place.sandboxes, settings.home),
         pool=pool_of(settings, place.repositories, agents, parker=parker),
         camera=Chromium(place.sandboxes, settings.home) if settings.file.work.screenshots else None,
     )

@@ -129,6 +129,7 @@ class Site:
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in."""
+        from honk.doors.web.install_page import InstallPage
         from honk.doors.web.pages import Hall, pages
         from honk.doors.web.signing_in import Sessions
 
@@ -147,6 +148,7 @@ class Site:
                 linking=self.house.linking,
                 closing=lambda: self.closing,
                 github=self._github_page(sessions),
+                install=InstallPage(ports=ports),
             )
         )
 

@@ -9,12 +9,14 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from honk.adapters.pages.network import is_loopback
 from honk.domain.build import Build
+from honk.domain.install_link import path_of
 from honk.domain.repository import Repository
 
 #: 96 bits in lower-case letters and digits: unguessable, and short enough for a line, a chat and a QR code.
@@ -42,7 +44,9 @@ class Addresses:
         self._announcement = home / "run" / "pages.json"
 
     async def show(self, build: Build) -> str | None:
-        """The preview's address, or None while nobody serves."""
+        """The preview's address, that of the install page for a phone's app, or None while nobody serves."""
+        if build.package is not None:
+            return self.page(path_of(build, "page", self.seal, datetime.now(UTC)))
         address = self._address("preview", build.digest)
         return address and address + build.first_page.lstrip("/")
 
@@ -156,6 +160,10 @@ class Addresses:
     def sign(self, kind: str, id: str) -> str:
         """A signature that only this home can make. What is signed as one kind is worth nothing as another."""
         return self._sign(kind, id)
+
+    def seal(self, what: str) -> str:
+        """The signature of an install link."""
+        return self._sign("install", what)
 
     def derived(self, purpose: str) -> bytes:
         """32 bytes that only this home has, for one purpose. No signature of `sign` says anything about them."""

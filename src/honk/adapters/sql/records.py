@@ -57,6 +57,9 @@ def _next_number(connection: sa.Connection, repository: str) -> int:
     return 1
 
 
+_BUILDS = sa.select(builds.c.build, builds.c.revoked, builds.c.fetched)
+
+
 class SqlRecords:
     """Implements honk.ports.Records. A record of a task that is not stored raises Defect."""
 
@@ -158,23 +161,34 @@ class SqlRecords:
         await self._database.write(work)
 
     async def build(self, task: TaskId) -> Build | None:
-        query = sa.select(builds.c.build).where(builds.c.task == task)
-        text = await self._one(query.order_by(builds.c.older, builds.c.number.desc()).limit(1))
-        return None if text is None else load(Build, text)
+        query = _BUILDS.where(builds.c.task == task)
+        return await self._build(query.order_by(builds.c.older, builds.c.number.desc()).limit(1))
 
     async def builds(self, task: TaskId) -> tuple[Build, ...]:
-        query = sa.select(builds.c.build).where(builds.c.task == task).order_by(builds.c.number)
-        rows = await self._database.read(lambda connection: connection.execute(query).scalars().all())
-        return tuple(load(Build, text) for text in rows)
+        query = _BUILDS.where(builds.c.task == task).order_by(builds.c.number)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(_counted(*row) for row in rows)
 
     async def set_older(self, id: str, older: bool) -> None:
         change = builds.update().where(builds.c.id == id).values(older=older)
         await self._database.write(lambda connection: connection.execute(change))
 
     async def find_build(self, id: str) -> Build | None:
-        query = sa.select(builds.c.build).where(builds.c.id == id)
-        text = await self._one(query)
-        return None if text is None else load(Build, text)
+        return await self._build(_BUILDS.where(builds.c.id == id))
+
+    async def _build(self, query: sa.Select[str, int, int]) -> Build | None:
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        return None if row is None else _counted(*row)
+
+    async def end_links(self, build: str) -> None:
+        await self._add_one(build, builds.c.revoked)
+
+    async def count_fetched(self, build: str) -> None:
+        await self._add_one(build, builds.c.fetched)
+
+    async def _add_one(self, build: str, column: sa.Column[int]) -> None:
+        more = builds.update().where(builds.c.id == build).values({column: column + 1})
+        await self._database.write(lambda connection: connection.execute(more))
 
     async def save_deployment(self, deployment: Deployment) -> None:
         values: dict[str, object] = {
@@ -224,3 +238,7 @@ class SqlRecords:
 
     async def _one(self, query: sa.Select[str]) -> str | None:
         return await self._database.read(lambda connection: connection.execute(query).scalar())
+
+
+def _counted(build: str, revoked: int, fetched: int) -> Build:
+    return replace(load(Build, build), revoked=revoked, fetched=fetched)

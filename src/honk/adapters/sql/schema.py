@@ -210,6 +210,9 @@ builds = sa.Table(
     sa.Column("build", sa.Text, nullable=False),
     # it came when a newer commit of its task had a build already
     sa.Column("older", sa.Boolean, nullable=False, server_default=sa.false()),
+    # how often its links were ended, and how often a phone fetched its package
+    sa.Column("revoked", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fetched", sa.Integer, nullable=False, server_default="0"),
 )
 
 deployments = sa.Table(

@@ -113,6 +113,9 @@ class BuildReady(EventData):
     name: str = ""
     #: of the app, such as "1.4.0+abc1234", or the commit alone
     app_version: str = ""
+    #: SHA-256 of the file that a phone installs, and its form (apk, aab or ipa); "" where the build is none
+    package: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -147,6 +147,8 @@ def _build(
         lines.append(w.line(w.bold("What to try: "), shortened(tried, 300)))
     blocks = [w.rich(*lines)]
     page = card.page and f"{card.page.partition('/tasks/')[0]}/builds/{ready.build}"
+    if ready.package:  # a phone that is not signed in installs it too
+        page = ready.preview_url or page
     buttons = (
         [w.button("Install / Open", "honk:open", card.task.id, style="primary", url=page)]
         if _reaches(card) and page

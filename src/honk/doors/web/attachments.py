@@ -43,13 +43,14 @@ async def file(request: Request, service: Local, found: Task) -> Response:
         content = await anyio.to_thread.run_sync(path.read_bytes)
         return Response(content, media_type=artifact.media_type, headers=_HEADERS)
     media_type = _TEXT if artifact.kind == "log" else "application/octet-stream"
-    return FileResponse(path, media_type=media_type, headers={**_HEADERS, **_disposition(artifact.name)})
+    return FileResponse(path, media_type=media_type, headers={**_HEADERS, **disposition(artifact.name)})
 
 
 def _attached(content: bytes, name: str, media_type: str) -> Response:
-    return Response(content, media_type=media_type, headers={**_HEADERS, **_disposition(name)})
+    return Response(content, media_type=media_type, headers={**_HEADERS, **disposition(name)})
 
 
-def _disposition(name: str) -> dict[str, str]:
+def disposition(name: str) -> dict[str, str]:
+    """The header that has a browser keep the answer under that name, as far as it is a plain one."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "file"
     return {"Content-Disposition": f'attachment; filename="{plain}"'}

@@ -1,17 +1,16 @@
-"""`/builds/<id>` and `/tasks/<id>/build`: the new version, how to see it, or why there is none."""
+"""`/builds/<id>` and `/tasks/<id>/build`: the new version, how to get or see it, or why there is none."""
 
-import io
-
-import segno
-from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from honk.domain.access import Scope
 from honk.domain.build import Build
 from honk.domain.event import BuildFailed, Event
 from honk.domain.task import BUSY, Task
 from honk.domain.verdict import Answer
-from honk.doors.web.rendering import page
+from honk.doors.web.offers import offer, qr_code, tried
+from honk.doors.web.rendering import HEADERS, page, problem
+from honk.doors.web.signing_in import Sessions
 from honk.errors import Unknown
 from honk.service import Local
 from honk.views import Card
@@ -19,10 +18,27 @@ from honk.views import Card
 
 async def build(request: Request, service: Local) -> Response:
     """One build, at the address that it keeps."""
+    made = await _found(request, service)
+    return await _page(request, service, await service.find(made.task), made)
+
+
+async def end_links(request: Request, service: Local, sessions: Sessions) -> Response:
+    """Takes the form that ends the links to a build."""
+    made = await _found(request, service)
+    if not await sessions.filled_in_here(request):
+        return problem(request, 403, "Nothing was done", "This form was not filled in here. Please try again.")
+    if Scope.STEER not in await sessions.scopes(request):
+        said = f"You signed in with an access token that is not for {Scope.STEER.value}."
+        return problem(request, 403, "Nothing was done", said, "honk token create makes one that is")
+    await service.app.end_links(service.person, await service.find(made.task), made)
+    return RedirectResponse(f"/builds/{made.id}", status_code=303, headers=HEADERS)
+
+
+async def _found(request: Request, service: Local) -> Build:
     made = await service.app.ports.records.find_build(request.path_params["build"])
     if made is None:
         raise Unknown("There is no build with this id.", "Take the link from its task again.")
-    return await _page(request, service, await service.find(made.task), made)
+    return made
 
 
 async def of_task(request: Request, service: Local, found: Task) -> Response:
@@ -48,7 +64,9 @@ async def _page(request: Request, service: Local, task: Task, made: Build | None
         pictures=_pictures(service, made),
         link=link,
         hint=hint,
-        code=_code(link) if link and not hint else None,
+        code=qr_code(link) if link and not hint else None,
+        offer=await offer(made, task, request.headers.get("user-agent", ""), ports=ports) if made else None,
+        tried=tried(log) if made else "",
         older=made is not None and card.build is not None and made.id != card.build.id,
         failed=_failed(log) if made is None else None,
         reason=_reason(card, log, made),
@@ -61,15 +79,6 @@ def _pictures(service: Local, made: Build | None) -> list[tuple[str, str]]:
     taken = [("before", made.before), ("after", made.after)] if made is not None else []
     path = service.app.ports.artifacts.path
     return [(name, digest) for name, digest in taken if digest and path(digest).is_file()]
-
-
-def _code(link: str) -> Markup:
-    """A QR code of the link, as a picture within the page."""
-    out = io.BytesIO()
-    segno.make(link, error="m", micro=False).save(
-        out, kind="svg", scale=5, border=4, light="#fff", xmldecl=False, svgns=False, omitsize=False, nl=False
-    )
-    return Markup(out.getvalue().decode())
 
 
 def _failed(log: tuple[Event, ...]) -> BuildFailed | None:

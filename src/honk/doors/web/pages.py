@@ -3,7 +3,8 @@
     /                              tasks, newest first
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
     /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
-    /tasks/<id>/build, /builds/<id>
+    /tasks/<id>/build, /builds/<id>    the build; POST …/end-links ends the links to it
+    /b/<build>/<kind>/<seal>/…     an app for a phone that is not signed in (`install_page`)
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
     /ask                           a new task
     /tasks/<id>/merge, …/undo      what comes of it, before it is pressed
@@ -29,6 +30,7 @@ from honk.doors.web import (
     attachments,
     build_page,
     github_page,
+    install_page,
     linking_page,
     list_page,
     merge_page,
@@ -63,6 +65,8 @@ class Hall:
     closing: Callable[[], bool] = field(default=lambda: False)
     #: people's own accounts at GitHub, where Honk can act for people
     github: github_page.GithubPage | None = None
+    #: what signed links to apps open
+    install: install_page.InstallPage | None = None
 
 
 def pages(hall: Hall) -> list[BaseRoute]:
@@ -85,6 +89,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
         *_acting(hall),
+        *_installing(hall),
         *_linking(hall),
         *_github(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
@@ -129,6 +134,18 @@ def _acting(hall: Hall) -> tuple[Route, ...]:
             for method, page in (("GET", before.get(verb, there)), ("POST", posted(verb)))
         ),
     )
+
+
+def _installing(hall: Hall) -> tuple[Route, ...]:
+    """Signed links open without signing in; whoever signed in may end them."""
+
+    async def end(request: Request, service: Local) -> Response:
+        return await build_page.end_links(request, service, hall.sessions)
+
+    ending = Route("/builds/{build}/end-links", _guarded(hall, end), methods=["POST"])
+    if hall.install is None:
+        return (ending,)
+    return ending, Route(install_page.PATH, _safe(hall.install.answer), methods=["GET"])
 
 
 def _linking(hall: Hall) -> tuple[Route, ...]:

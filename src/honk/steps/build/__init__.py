@@ -5,7 +5,6 @@ refuse gets a build: until then nothing of it is recorded or shown.
 """
 
 import asyncio
-import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import anyio
 
-from honk.domain.app_name import MANIFESTS, PACKAGE, PAGE, PROJECT, called
-from honk.domain.build import Build
+from honk.domain.app_package import AppPackage
+from honk.domain.build import Build, id_of
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
@@ -28,6 +27,9 @@ from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 from honk.ports.configuration import configuration
 from honk.steps.build.artifact import fetch, wants_artifact
 from honk.steps.build.content import kind_of_build
+from honk.steps.build.given import given
+from honk.steps.build.naming import name_of
+from honk.steps.build.package import packaged
 from honk.steps.build.uploaded import close, commit_of, keep
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "close",
     "commit_of",
     "fetch",
+    "given",
     "keep",
     "kind_of_build",
     "of_base",
@@ -50,13 +53,6 @@ _ARTIFACT_LIMIT = 2 << 30
 _PACK = """
 if [ -d "$0" ]; then root=$0; what=.; else root=$(dirname "$0"); what=./$(basename "$0"); fi
 exec tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu -C "$root" -cf - "$what"
-"""
-#: The beginning of each of the files, each with a zero character behind it, whether it is there or not.
-_READ = """
-for file in "$0" "$@"; do
-    if [ -f "$file" ]; then head -c 65536 "$file" | tr -d '\\000'; fi
-    printf '\\000'
-done
 """
 #: What nobody waits for yet leaves the cores to the verifiers.
 _AHEAD = ("nice", "-n", "10")
@@ -72,6 +68,9 @@ class _Artifact:
     #: what the app calls itself
     name: str = ""
     version: str = ""
+    #: the file that a phone installs; or why there is none where there should be
+    package: AppPackage | None = None
+    missing: str = ""
 
 
 class Ahead:
@@ -132,17 +131,11 @@ async def build(
     artifact = await begun.taken(commit) if begun is not None else None
     if artifact is None:
         artifact = await _make(exam, commit, config.build, tell, ports=ports)
-    if artifact.failure is not None:
-        failure = artifact.failure
-        await tell(
-            BuildFailed(
-                reason=_reason(failure, config.build),
-                output=(failure.stdout + failure.stderr)[-4000:].decode("utf-8", "replace"),
-            )
-        )
+    if artifact.failure is not None or artifact.missing:
+        await tell(_failed(artifact, config.build))
         return None
     made = Build(
-        id=hashlib.sha256(f"{task.id} {commit} {config.build.kind}".encode()).hexdigest()[:16],
+        id=id_of(task.id, commit, config.build.kind),
         task=task.id,
         commit=commit,
         kind=config.build.kind,
@@ -151,6 +144,7 @@ async def build(
         first_page=config.preview.path if config.preview else "",
         name=artifact.name,
         version=artifact.version,
+        package=artifact.package,
     )
     await ports.records.save_build(made)
     return made
@@ -213,33 +207,47 @@ async def _make(
         place = Workspace(task=exam.task, repository=exam.repository, base=exam.base, path=str(tree))
         box = Box(workspace=tree, mounts=(*ports.workspaces.mounts(place), *mounts), environment=environment)
         async with ports.sandboxes.open(box) as sandbox:
-            assert config.command is not None
-            ran = await sandbox.run((*first, "sh", "-c", config.command), seconds=config.timeout)
-            if ran.exit_code != 0:
-                return _Artifact(failure=ran)
-            archive = root / f"{room.name}.tar"
-            pack = (*first, "sh", "-c", _PACK, config.output)
-            try:
-                packed = await sandbox.run(pack, seconds=300, stdout_to=archive, output_limit=_ARTIFACT_LIMIT)
-                if packed.exit_code != 0 or packed.cut:
-                    return _Artifact(failure=packed)
-                size = archive.stat().st_size
-                name, version = await _called(sandbox, config.output, commit)
-                digest = await ports.artifacts.put(archive, move=True)
-                return _Artifact(digest=digest, size=size, name=name, version=version)
-            finally:
-                archive.unlink(missing_ok=True)
+            return await _made(sandbox, commit, config, room, first, ports=ports)
     finally:
         with anyio.CancelScope(shield=True):
             await ports.repositories.clear(room)
 
 
-async def _called(sandbox: Sandbox, output: str, commit: Sha) -> tuple[str, str]:
-    """Read inside, like everything of that tree; what cannot be read says nothing."""
-    built = tuple(f"{output}/{name}" for name in (*MANIFESTS, PAGE))
-    ran = await sandbox.run(("sh", "-c", _READ, *built, PACKAGE, PROJECT), seconds=30)
-    contents = ran.stdout.split(b"\0") if ran.exit_code == 0 and not ran.cut else []
-    return called(dict(zip((*MANIFESTS, PAGE, PACKAGE, PROJECT), contents, strict=False)), commit)
+async def _made(
+    sandbox: Sandbox, commit: Sha, config: BuildConfig, room: Path, first: tuple[str, ...], *, ports: Ports
+) -> _Artifact:
+    assert config.command is not None
+    ran = await sandbox.run((*first, "sh", "-c", config.command), seconds=config.timeout)
+    if ran.exit_code != 0:
+        return _Artifact(failure=ran)
+    # beside the folder of the sandbox's user, not in it
+    archive, file = room.with_name(f"{room.name}.tar"), room.with_name(f"{room.name}.app")
+    try:
+        pack = (*first, "sh", "-c", _PACK, config.output)
+        packed = await sandbox.run(pack, seconds=300, stdout_to=archive, output_limit=_ARTIFACT_LIMIT)
+        if packed.exit_code != 0 or packed.cut:
+            return _Artifact(failure=packed)
+        size = archive.stat().st_size
+        app = await packaged(sandbox, config.output, config.kind, commit, file, ports=ports)
+        if app.missing:
+            return _Artifact(missing=app.missing)
+        name, version = app.name, app.version
+        if not name:
+            name, otherwise = await name_of(sandbox, config.output, commit)
+            version = version or otherwise
+        digest = await ports.artifacts.put(archive, move=True)
+        return _Artifact(digest=digest, size=size, name=name, version=version, package=app.package)
+    finally:
+        archive.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+
+
+def _failed(artifact: _Artifact, config: BuildConfig) -> BuildFailed:
+    failure = artifact.failure
+    if failure is None:
+        return BuildFailed(reason=artifact.missing, output="")
+    output = (failure.stdout + failure.stderr)[-4000:].decode("utf-8", "replace")
+    return BuildFailed(reason=_reason(failure, config), output=output)
 
 
 def _reason(ran: Ran, config: BuildConfig) -> str:

@@ -3,14 +3,13 @@
 The archive is as hostile as everything that an agent could write, so it is unpacked inside a sandbox.
 """
 
-import hashlib
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from honk.domain.build import Build
+from honk.domain.build import Build, id_of
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import BuildConfig
@@ -19,6 +18,7 @@ from honk.errors import ForgeRefused
 from honk.ports import Box, Mount, Ports
 from honk.ports.configuration import configuration
 from honk.ports.slow import progress, slow
+from honk.steps.build.package import Packaged, packaged
 
 #: bytes of the archive, and of what is in it
 LIMIT = 2 << 30
@@ -59,28 +59,34 @@ async def fetch(task: Task, base: Base, head: Sha, *, ports: Ports) -> Build | N
         try:
             async with slow(tell, progress("build", f"fetching {artifact.name}")):
                 await ports.ci.download(task.repository, artifact, archive, limit=LIMIT)
-            packed = await _unpacked(archive, Path(name), config, ports=ports)
+            packed, app = await _unpacked(archive, Path(name), config, head, ports=ports)
         except ForgeRefused as error:
             await tell(BuildFailed(reason=error.message, output=""), key=f"artifact/{artifact.id}")
             return None
         size = packed.stat().st_size
         digest = await ports.artifacts.put(packed, move=True)
     made = Build(
-        id=hashlib.sha256(f"{task.id} {head} {config.kind}".encode()).hexdigest()[:16],
+        id=id_of(task.id, head, config.kind),
         task=task.id,
         commit=head,
         kind=config.kind,
         digest=digest,
         size=size,
-        name=artifact.name,
-        version=head[:7],
+        name=app.name or artifact.name,
+        version=app.version or head[:7],
+        package=app.package,
     )
     await ports.records.save_build(made)
     return made
 
 
-async def _unpacked(archive: Path, room: Path, config: BuildConfig, *, ports: Ports) -> Path:
-    """The archive's files as a tar archive beside it. Raises ForgeRefused for one that cannot be unpacked."""
+async def _unpacked(
+    archive: Path, room: Path, config: BuildConfig, head: Sha, *, ports: Ports
+) -> tuple[Path, Packaged]:
+    """The archive's files as a tar archive beside it, and the package among them.
+
+    Raises ForgeRefused for one that cannot be unpacked, or has no package where it should.
+    """
     place = room / "place"
     place.mkdir()
     archive.chmod(0o644)
@@ -97,4 +103,7 @@ async def _unpacked(archive: Path, room: Path, config: BuildConfig, *, ports: Po
         packed = await sandbox.run((*_PACK, config.output), seconds=_SECONDS, stdout_to=into, output_limit=LIMIT)
         if packed.exit_code != 0 or packed.cut:
             raise ForgeRefused(f"what the CI kept has no {config.output}, or is larger than {LIMIT >> 30} GiB")
-    return into
+        app = await packaged(sandbox, f"unpacked/{config.output}", config.kind, head, room / "app", ports=ports)
+    if app.missing:
+        raise ForgeRefused(f"what the CI kept cannot be installed: {app.missing.removeprefix('unpacked/')}")
+    return into, app

@@ -1,52 +1,101 @@
-"""file → build: what somebody else built is kept as it is, under what it is by its content.
+"""a file that somebody uploaded → the task's build of a commit: an app for a phone, or a web app in an archive.
 
-Of a web app in another archive than a plain tar the files are kept: previews and deployments read that.
+What kind it is, its content says. It is as hostile as what an agent makes, so it is read and unpacked in a sandbox.
 """
 
-import hashlib
+import tarfile
 import tempfile
-from functools import partial
 from pathlib import Path
 
-from anyio.to_thread import run_sync
+import anyio
 
-from honk.domain.build import Build
+from honk.domain.app_package import KINDS
+from honk.domain.build import Build, id_of
 from honk.domain.repository import Sha
 from honk.domain.task import Task
-from honk.ports import Ports
-from honk.steps.build.content import WEB, kind_of_build
-from honk.steps.build.repacking import is_plain_tar, repack
+from honk.errors import Usage
+from honk.ports import Box, Mount, Ports, Reading
+from honk.steps.build.naming import name_of
+from honk.steps.build.package import LIMIT, Packaged, kept
+
+_SECONDS = 600.0
+_INSIDE = "/honk/given"
+#: The folder of index.html: the archive's root, or the only folder there.
+_ROOT = """
+cd unpacked && if [ ! -f index.html ] && [ "$(ls -A | wc -l)" = 1 ]; then cd -- "$(ls -A)"; fi
+[ -f index.html ] && [ ! -L index.html ] && pwd -P
+"""
+#: Sorted names and fixed owners and dates: the same files give the same digest.
+_PACK = ("tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu", "-cf", "-")
+_NEITHER = "it is neither an .apk, .aab or .ipa nor a zip or tar archive with an index.html"
 
 
 async def given(task: Task, commit: Sha, file: Path, *, ports: Ports) -> Build:
-    """The build of that commit. The same file again is the same build. Raises Usage for what is none.
+    """Keeps the file, which is moved, as the build; the same file again is the same build, another one another.
 
-    The file may be gone afterwards: it is moved where that can be done.
+    `share` makes it known. Raises Usage for a file that is no build.
     """
-    kind = await run_sync(partial(kind_of_build, file, file.name))
-    if kind == WEB and not await run_sync(is_plain_tar, file):
-        size, digest = await _repacked(file, ports)
-    else:
-        size, digest = (await run_sync(file.stat)).st_size, await ports.artifacts.put(file, move=True)
+    root = ports.home / "checkouts"
+    root.mkdir(parents=True, exist_ok=True)
+    await anyio.to_thread.run_sync(file.chmod, 0o644)
+    reading = await ports.packages.read(file)
+    with tempfile.TemporaryDirectory(dir=root, prefix="given-", ignore_cleanup_errors=True) as name:
+        packed = Path(name) / "build.tar"
+        if reading.form in KINDS:
+            kind = KINDS[reading.form]
+            await anyio.to_thread.run_sync(_archived, file, f"app.{reading.form}", packed)
+            app = await kept(file, reading.form, kind, commit, ports=ports, reading=reading)
+        elif reading.form:
+            kind, app = "web", await _web(reading, file, Path(name), packed, commit, ports=ports)
+            file.unlink(missing_ok=True)
+        else:
+            raise Usage(_NEITHER, reading.unread or "upload what the CI built")
+        size = packed.stat().st_size
+        digest = await ports.artifacts.put(packed, move=True)
     made = Build(
-        id=hashlib.sha256(f"{task.id} {commit} {kind} {digest}".encode()).hexdigest()[:16],
+        id=id_of(task.id, commit, kind, digest),
         task=task.id,
         commit=commit,
         kind=kind,
         digest=digest,
         size=size,
-        name=file.name,
-        version=commit[:7],
+        name=app.name or file.name,
+        version=app.version,
+        package=app.package,
     )
     await ports.records.save_build(made)
     return made
 
 
-async def _repacked(file: Path, ports: Ports) -> tuple[int, str]:
-    root = ports.home / "checkouts"
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix="repacked-", ignore_cleanup_errors=True) as room:
-        packed = Path(room) / "build.tar"
-        await run_sync(repack, file, packed)
-        size = packed.stat().st_size
-        return size, await ports.artifacts.put(packed, move=True)
+def _archived(file: Path, name: str, into: Path) -> None:
+    """As a build that a command made is kept: a deployment unpacks it."""
+    entry = tarfile.TarInfo(name)
+    entry.size = file.stat().st_size
+    with tarfile.open(into, "w", format=tarfile.GNU_FORMAT) as archive, file.open("rb") as content:
+        archive.addfile(entry, content)
+
+
+async def _web(reading: Reading, file: Path, room: Path, into: Path, commit: Sha, *, ports: Ports) -> Packaged:
+    """The files of a web app as a tar archive, and what the app calls itself."""
+    place = room / "place"
+    place.mkdir()
+    room.chmod(0o711)
+    ports.sandboxes.own(place)
+    python = str(await anyio.to_thread.run_sync(ports.sandboxes.runtime, "python"))
+    zipped = (python, "-I", "-m", "zipfile", "-e", _INSIDE, "unpacked")
+    tarred = ("sh", "-c", f"mkdir unpacked && exec tar -C unpacked --no-same-owner -xf {_INSIDE}")
+    async with ports.sandboxes.open(Box(workspace=place, mounts=(Mount(source=file, target=_INSIDE),))) as sandbox:
+        ran = await sandbox.run(zipped if reading.form == "zip" else tarred, seconds=_SECONDS)
+        if ran.exit_code != 0:
+            raise Usage("the archive cannot be unpacked", ran.ended or "pack it again")
+        found = await sandbox.run(("sh", "-c", _ROOT), seconds=60.0, output_limit=8192)
+        inside = found.stdout.decode("utf-8", "replace").rstrip("\n")
+        if found.exit_code != 0 or not inside:
+            raise Usage(_NEITHER, "put index.html at the root of the archive")
+        packed = await sandbox.run((*_PACK, "-C", inside, "."), seconds=_SECONDS, stdout_to=into, output_limit=LIMIT)
+        if packed.exit_code != 0 or packed.cut:
+            raise Usage(
+                f"what is in it cannot be kept, or is larger than {LIMIT >> 30} GiB", "leave out what is not shown"
+            )
+        called, version = await name_of(sandbox, inside, commit)
+    return Packaged(name=called, version=version)

@@ -68,10 +68,10 @@ async def keep(task: Task, id: str, *, ports: Ports) -> Build | None:
     await tell(
         BuildUploaded(
             build=made.id,
-            kind=made.kind,
+            kind=made.form,
             commit=made.commit,
             digest=made.digest,
-            size=made.size,
+            size=made.package.size if made.package else made.size,
             name=upload.name,
             token=upload.token,
             older=older,
@@ -92,7 +92,7 @@ async def close(id: str, build: Build, *, older: bool = False, ports: Ports) -> 
         upload = await ports.uploads.get(id)
     except Unknown:
         return False
-    done = replace(upload, state=UploadState.BUILT, kind=build.kind, build=build.id, older=older)
+    done = replace(upload, state=UploadState.BUILT, kind=build.form, build=build.id, older=older)
     await ports.uploads.save(done)
     await ports.uploads.empty(id)
     return True
