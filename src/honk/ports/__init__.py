@@ -17,6 +17,7 @@ from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
+from honk.ports.overview import Overview
 from honk.ports.pool import (
     Movable,
     NoPool,
@@ -86,6 +87,7 @@ __all__ = [
     "NoDeployer",
     "NoPool",
     "Once",
+    "Overview",
     "ParkedExit",
     "Parking",
     "Pass",
@@ -147,6 +149,7 @@ class Ports:
     tokens: Tokens
     audit: Audit
     budgets: Budgets
+    overview: Overview
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path
