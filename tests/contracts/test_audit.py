@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from store_world import ANN, BORN
 
 from honk.adapters.sql import SqlStore
-from honk.domain.audit import Entry
+from honk.domain.audit import Entry, Window
 from honk.domain.person import Identity, PersonId
 from honk.domain.policy import Act
 from honk.domain.rules import Known, Rules
@@ -54,8 +54,12 @@ async def test_entries_come_back_newest_first(store: SqlStore) -> None:
     assert (log[-1].task, log[-1].repository) == (None, "")
     assert [one.number for one in await store.audit.read(task=TaskId("t1"))] == [5, 2]
     assert [one.number for one in await store.audit.read(person=people[0].id)] == [5, 3, 1]
-    assert [one.number for one in await store.audit.read(since=BORN + timedelta(hours=4))] == [6, 5]
-    assert [one.number for one in await store.audit.read(before=4, limit=2)] == [3, 2]
+    assert [one.number for one in await store.audit.read(window=Window(since=BORN + timedelta(hours=4)))] == [6, 5]
+    assert [one.number for one in await store.audit.read(act=Act.MERGE, repository="ACME/app")] == [6, 5, 4, 3, 2]
+    for other in ("acme%app", "_cme", "' OR 1=1 --", "\0"):
+        assert await store.audit.read(repository=other) == (), other
+    assert await store.audit.read(act=Act.UNDO) == ()
+    assert [one.number for one in await store.audit.read(window=Window(before=4, limit=2))] == [3, 2]
 
 
 async def test_the_acts_of_a_joined_person_are_found(database_url: str) -> None:
@@ -83,7 +87,7 @@ async def test_nothing_changes_the_log(store: SqlStore, database_url: str, state
     await store.tasks.person(ANN, "Ann")
     await store.audit.record(ENTRY)
     _refused(database_url, statement)
-    log = await store.audit.read(limit=10)
+    log = await store.audit.read(window=Window(limit=10))
     assert [replace(one, number=0) for one in log] == [ENTRY]
 
 

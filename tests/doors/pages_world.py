@@ -15,6 +15,7 @@ from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
 from honk.doors.web.github_page import GithubPage
 from honk.doors.web.install_page import InstallPage
+from honk.doors.web.overview import Known
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
@@ -90,6 +91,7 @@ def app_of(
         ),
         linking=linking_of(here, addresses),
         closing=closing,
+        known=Known(preferences=here.store.chats.preferences, rules=lambda: here.who_is_who),
         github=github(here, addresses, sessions) if github else None,
         install=InstallPage(ports=ports),
     )

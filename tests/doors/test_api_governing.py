@@ -44,6 +44,8 @@ async def test_both_ways_say_the_same(door: ApiWorld) -> None:
             AuditQuery(task=task.id, limit=1),
             AuditQuery(person="local:ada", since=door.world.clock() - timedelta(days=1)),
             AuditQuery(before=1),
+            AuditQuery(act=Act.ASK, repository="music"),
+            AuditQuery(act=Act.MERGE),
         ):
             assert await there.audit(query) == await here.audit(query)
         assert [(one.person, one.act) for one in await there.audit(AuditQuery())] == [("Ada", Act.ASK)]
@@ -101,6 +103,7 @@ async def test_a_scope_gives_no_right_that_the_person_does_not_have(door: ApiWor
         ("/audit?since=2026-11-21T08:00:00", 400),
         ("/audit?task=none", 404),
         ("/audit?limit=0", 400),
+        ("/audit?act=nonsense", 400),
     ],
 )
 async def test_questions_that_make_no_sense_are_refused(door: ApiWorld, path: str, status: int) -> None:

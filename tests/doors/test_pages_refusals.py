@@ -49,7 +49,7 @@ async def test_a_token_for_looking_sees_no_form_and_one_sentence(site: Site) -> 
     await signed_in(site, Scope.READ)
     for path in ("/", "/ask", f"/tasks/{task.id}", f"/tasks/{task.id}/merge", f"/tasks/{task.id}/undo"):
         page = await site.text(path)
-        assert forms(page) == [], path
+        assert forms(page) == (["/views"] if path == "/" else []), path
         assert page.count("This browser only looks") == 1 and "--scope merge" in page, path
     for verb in VERBS:
         answer = await by_hand(site, f"/tasks/{task.id}/{verb}")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from honk.app.turns import Turns
 from honk.domain.access import Issued, Scope, Token
-from honk.domain.audit import Entry
+from honk.domain.audit import NEWEST, Entry, Window
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.policy import Act, Explanation
 from honk.domain.repository import Repository
@@ -79,9 +79,9 @@ class Governing(Turns):
         *,
         task: TaskId | None = None,
         person: Person | None = None,
-        since: datetime | None = None,
-        before: int | None = None,
-        limit: int = 100,
+        act: Act | None = None,
+        repository: str = "",
+        window: Window = NEWEST,
     ) -> tuple[Entry, ...]:
         """Newest first; for who may administer Honk."""
         if not await self._administers(by):
@@ -90,7 +90,7 @@ class Governing(Turns):
         if person is not None and not person.id:
             return ()
         who = None if person is None else person.id
-        return await self.ports.audit.read(task=task, person=who, since=since, before=before, limit=limit)
+        return await self.ports.audit.read(task=task, person=who, act=act, repository=repository, window=window)
 
     async def _administers(self, by: Person) -> bool:
         """A question for showing the right thing, not an act."""

@@ -11,6 +11,20 @@ from honk.domain.task import Task, TaskId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Which part of the log."""
+
+    since: datetime | None = None
+    #: only those before the entry with this number: the last one of the page before
+    before: int | None = None
+    limit: int = 100
+
+
+#: the newest entries
+NEWEST = Window()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """One act that was asked for, at the moment at which it was."""
 

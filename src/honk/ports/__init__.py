@@ -17,6 +17,7 @@ from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
+from honk.ports.overview import Overview
 from honk.ports.packages import NoPackages, Packages, Reading
 from honk.ports.pool import (
     Movable,
@@ -88,6 +89,7 @@ __all__ = [
     "NoPackages",
     "NoPool",
     "Once",
+    "Overview",
     "Packages",
     "ParkedExit",
     "Parking",
@@ -151,6 +153,7 @@ class Ports:
     tokens: Tokens
     audit: Audit
     budgets: Budgets
+    overview: Overview
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Protocol
 
 from honk.domain.access import Issued, Scope, Token
-from honk.domain.audit import Entry
+from honk.domain.audit import NEWEST, Entry, Window
 from honk.domain.budget import Exhausted, Reserved, Standing
 from honk.domain.person import Person, PersonId
+from honk.domain.policy import Act
 from honk.domain.task import TaskId
 
 
@@ -81,8 +82,11 @@ class Audit(Protocol):
         *,
         task: TaskId | None = None,
         person: PersonId | None = None,
-        since: datetime | None = None,
-        before: int | None = None,
-        limit: int = 100,
+        act: Act | None = None,
+        repository: str = "",
+        window: Window = NEWEST,
     ) -> tuple[Entry, ...]:
-        """Newest first; `before` is the number of the last entry of the page before."""
+        """Newest first; everything that is set must fit.
+
+        `repository` is a part of an address, in any letter case.
+        """

@@ -68,6 +68,9 @@ class AuditQuery:
     task: str = ""
     #: a key of [people], or an identity
     person: str = ""
+    act: Act | None = None
+    #: a part of the repository's address
+    repository: str = ""
     since: datetime | None = None
     #: only those before the entry with this number: the last one of the page before
     before: int | None = None

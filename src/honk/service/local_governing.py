@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from honk.app import App
 from honk.domain.access import Scope, Token
-from honk.domain.audit import Entry
+from honk.domain.audit import Entry, Window
 from honk.domain.budget import Standing
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Explanation
@@ -63,9 +63,11 @@ class LocalGoverning:
             self.person,
             task=(await self.app.ports.tasks.get(query.task)).id if query.task else None,
             person=await self.app.whom(query.person) if query.person else None,
-            since=None if query.since is None else _utc(query.since),
-            before=query.before,
-            limit=query.limit,
+            act=query.act,
+            repository=query.repository,
+            window=Window(
+                since=None if query.since is None else _utc(query.since), before=query.before, limit=query.limit
+            ),
         )
         names = {id: await self._name(id) for id in {entry.person for entry in entries}}
         return tuple(_line(entry, names[entry.person]) for entry in entries)

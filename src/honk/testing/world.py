@@ -209,6 +209,7 @@ class World:
             tokens=self.store.tokens,
             audit=self._passed(self.store.audit, "audit"),
             budgets=self._passed(self.store.budgets, "budgets"),
+            overview=self.store.overview,
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),

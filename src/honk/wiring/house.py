@@ -23,6 +23,7 @@ from honk.domain.limits import Limits
 from honk.domain.person import Identity, IdentityKind, Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Named
+from honk.domain.rules import Rules
 from honk.domain.task import Task, TaskId
 from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
@@ -69,6 +70,8 @@ class OpenHonk:
     users: "UserTokens | None" = None
     #: the repositories of honk.toml, as it is now
     listed: Callable[[], tuple[Named, ...]]
+    #: the policy of honk.toml, as it is now
+    rules: Callable[[], Rules]
     sites: list[Site] = field(default_factory=list)
 
     @cached_property
@@ -261,6 +264,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                     store=store,
                     chats=store.chats,
                     listed=live.repositories,
+                    rules=live.rules,
                     outside=outside,
                     users=users,
                     linking=Linking(sign=place.addresses.sign, links=store.chats.links, app=app),

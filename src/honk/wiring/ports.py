@@ -46,6 +46,7 @@ def ports_of(
         tokens=store.tokens,
         audit=store.audit,
         budgets=store.budgets,
+        overview=store.overview,
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
         packages=SandboxedPackages(place.sandboxes, settings.home),

@@ -6,7 +6,7 @@ wins where two would answer: operators' routes, the API, the pages, then what ag
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,9 +21,11 @@ from honk.adapters.pool import WarmPool
 from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.person import Person
+from honk.domain.rules import Rules
 from honk.doors.web.previews import preview_app
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
+from honk.ports import Chats
 from honk.service import Feed, Local
 from honk.service.linking import Linking
 from honk.settings import Settings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from honk.doors.gitlab import GitlabDoor
     from honk.doors.slack import SlackDoor
     from honk.doors.web.github_page import Accounts, GithubPage
+    from honk.doors.web.overview import Known
     from honk.doors.web.signing_in import Sessions
 
 #: seconds that a request under way has when the server ends
@@ -49,6 +52,12 @@ class Host(Protocol):
     feed: Feed
     watch: Watch
     linking: Linking
+    chats: Chats
+
+    @property
+    def rules(self) -> Callable[[], Rules]:
+        """Gives the policy as it is now."""
+        ...
 
     @property
     def slack(self) -> "SlackDoor | None":
@@ -128,7 +137,7 @@ class Site:
         return [route for door in doors if door is not None for route in door.routes()]
 
     def _pages(self) -> Sequence[BaseRoute]:
-        """/, /tasks/…, /builds/…, /sign-in."""
+        """/, /tasks/…, /builds/…, /sign-in, and the overviews."""
         from honk.doors.web.install_page import InstallPage
         from honk.doors.web.pages import Hall, pages
         from honk.doors.web.signing_in import Sessions
@@ -147,9 +156,22 @@ class Site:
                 service=lambda access: self.house.service_for(access.person, access.scopes),
                 linking=self.house.linking,
                 closing=lambda: self.closing,
+                known=self._known(),
                 github=self._github_page(sessions),
                 install=InstallPage(ports=ports),
             )
+        )
+
+    def _known(self) -> "Known":
+        """What pages show besides what the service answers."""
+        from honk.doors.web.overview import Known
+        from honk.wiring.shown_settings import shown_settings
+
+        house = self.house
+        return Known(
+            preferences=house.chats.preferences,
+            rules=house.rules,
+            settings=lambda: shown_settings(house.settings),
         )
 
     def _github_page(self, sessions: "Sessions") -> "GithubPage | None":

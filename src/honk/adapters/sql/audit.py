@@ -1,6 +1,5 @@
 """The audit log in the database, whose triggers refuse to change it."""
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +7,7 @@ import sqlalchemy as sa
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.people import everyone_who_is
 from honk.adapters.sql.schema import audit
-from honk.domain.audit import Entry
+from honk.domain.audit import NEWEST, Entry, Window
 from honk.domain.person import PersonId
 from honk.domain.policy import Act
 from honk.domain.task import TaskId
@@ -52,17 +51,21 @@ class SqlAudit:
         *,
         task: TaskId | None = None,
         person: PersonId | None = None,
-        since: datetime | None = None,
-        before: int | None = None,
-        limit: int = 100,
+        act: Act | None = None,
+        repository: str = "",
+        window: Window = NEWEST,
     ) -> tuple[Entry, ...]:
-        query = sa.select(audit).order_by(audit.c.number.desc()).limit(limit)
+        query = sa.select(audit).order_by(audit.c.number.desc()).limit(window.limit)
         if task is not None:
             query = query.where(audit.c.task == task)
-        if since is not None:
-            query = query.where(audit.c.at >= since)
-        if before is not None:
-            query = query.where(audit.c.number < before)
+        if act is not None:
+            query = query.where(audit.c.act == act)
+        if repository:
+            query = query.where(audit.c.repository.icontains(repository.replace("\0", "?"), autoescape=True))
+        if window.since is not None:
+            query = query.where(audit.c.at >= window.since)
+        if window.before is not None:
+            query = query.where(audit.c.number < window.before)
 
         def work(connection: sa.Connection) -> list[sa.Row[Any]]:
             asked = query

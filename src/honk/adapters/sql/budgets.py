@@ -29,7 +29,7 @@ _LOCK = BUDGET_LOCK
 _Row = sa.Row[Any]
 _OPEN = reservations.c.spent.is_(None)
 #: what a turn has cost so far
-_COST = sa.func.coalesce(
+COST = sa.func.coalesce(
     reservations.c.spent,
     sa.select(spending.c.usd).where(spending.c.task == reservations.c.task).scalar_subquery() - reservations.c.before,
     0.0,
@@ -114,7 +114,7 @@ def _spent(connection: sa.Connection, task: TaskId) -> float:
 
 def _close(connection: sa.Connection, task: TaskId, turn: int | None = None) -> None:
     """What the task's turn at work has reserved becomes what it cost; of that turn, or of any."""
-    change = reservations.update().where(reservations.c.task == task, _OPEN).values(spent=_COST)
+    change = reservations.update().where(reservations.c.task == task, _OPEN).values(spent=COST)
     connection.execute(change if turn is None else change.where(reservations.c.turn == turn))
 
 
@@ -161,7 +161,7 @@ def _standing(
     if person is not None:
         whose = reservations.c.person.in_(everyone_who_is(connection, person))
     ended = sa.select(sa.func.sum(reservations.c.spent)).where(whose, reservations.c.day == day)
-    working = sa.select(reservations, _COST.label("cost")).where(whose, _OPEN).order_by(reservations.c.number)
+    working = sa.select(reservations, COST.label("cost")).where(whose, _OPEN).order_by(reservations.c.number)
     at_work = connection.execute(working).all()
     return Standing(
         kind=kind,

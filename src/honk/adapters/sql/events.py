@@ -45,7 +45,7 @@ def append(connection: sa.Connection, event: Event, key: str = "") -> Event:
         lock_task(connection, task)
         before = connection.execute(sa.select(events).where(events.c.task == task, events.c.key == key)).first()
         if before is not None:
-            return _event(before)
+            return event_of(before)
     seq: int | None = connection.execute(_RAISED, {"of": task}).scalar()
     if seq is None:
         raise unknown(task)
@@ -70,7 +70,8 @@ def _id(task: str, seq: int) -> str:
     return f"{task}.{seq}"
 
 
-def _event(row: sa.Row[Any]) -> Event:
+def event_of(row: sa.Row[Any]) -> Event:
+    """The event of a row of `events`."""
     return Event(
         id=_id(row.task, row.seq),
         task=TaskId(row.task),
@@ -98,7 +99,7 @@ class SqlEvents:
     async def read(self, task: TaskId, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         query = sa.select(events).where(events.c.task == task, events.c.seq > after).order_by(events.c.seq).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(_event(row) for row in rows)
+        return tuple(event_of(row) for row in rows)
 
     async def latest(self, of: Collection[TaskId]) -> Mapping[TaskId, int]:
         query = sa.select(tasks.c.id, tasks.c.events).where(tasks.c.id.in_(of))

@@ -220,12 +220,12 @@ deployments = sa.Table(
     metadata,
     _number(),
     sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False, index=True),
     sa.Column("repository", sa.Text, nullable=False),
     sa.Column("environment", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("deployment", sa.Text, nullable=False),
-    sa.Index("ix_deployments_place", "repository", "environment"),
+    sa.Index("ix_deployments_place", "repository", "environment", "at"),
 )
 
 tokens = sa.Table(

@@ -12,6 +12,7 @@ from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
+from honk.adapters.sql.overview import SqlOverview
 from honk.adapters.sql.people import WhoIsWho
 from honk.adapters.sql.records import SqlRecords
 from honk.adapters.sql.standing import SqlStanding
@@ -57,6 +58,7 @@ class SqlStore:
         self.events = SqlEvents(self._database, clock)
         self.records = SqlRecords(self._database, clock)
         self.standing = SqlStanding(self._database)
+        self.overview = SqlOverview(self._database)
         self.tokens = SqlTokens(self._database, clock, new_id, rules)
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)

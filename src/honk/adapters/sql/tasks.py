@@ -25,7 +25,8 @@ from honk.ports import Clock
 Row = sa.Row[Any]
 
 
-def _task(row: Row) -> Task:
+def task_of(row: Row) -> Task:
+    """The task of a row of `tasks`."""
     return Task(
         id=TaskId(row.id),
         repository=load(Repository, row.repository),
@@ -92,7 +93,7 @@ class SqlTasks(SqlPlans):
         def work(connection: sa.Connection) -> Task:
             before = _turn_of(connection, turn.message.id)
             if before is not None:
-                return _task(lock_task(connection, before.task))
+                return task_of(lock_task(connection, before.task))
             stored = replace(task, turn=turn.number)
             connection.execute(
                 tasks.insert().values(
@@ -129,7 +130,7 @@ class SqlTasks(SqlPlans):
             raise Usage(
                 f"several tasks begin with {prefix!r}: {', '.join(row.id for row in found)}", "Type more of it."
             )
-        return _task((exact or found)[0])
+        return task_of((exact or found)[0])
 
     async def list(
         self,
@@ -160,7 +161,7 @@ class SqlTasks(SqlPlans):
                 return connection.execute(query).all()
             return connection.execute(query.where(tasks.c.requested_by.in_(everyone_who_is(connection, by)))).all()
 
-        return tuple(_task(row) for row in await self._database.read(work))
+        return tuple(task_of(row) for row in await self._database.read(work))
 
     async def repositories(self, limit: int = 100) -> tuple[Used, ...]:
         # from key to key by the index: a question about distinct keys would look at every task
@@ -195,7 +196,7 @@ class SqlTasks(SqlPlans):
         query = sa.select(tasks).where(tasks.c.requested_by == by, wanted)
         query = query.order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         return tuple(
-            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+            task_of(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )
 
     async def resting(self, before: datetime) -> tuple[Task, ...]:
@@ -203,14 +204,14 @@ class SqlTasks(SqlPlans):
         heard = sa.func.coalesce(events.c.at, tasks.c.created_at)
         query = sa.select(tasks).outerjoin(events, last).where(tasks.c.state.not_in(sorted(BUSY)), heard < before)
         return tuple(
-            _task(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+            task_of(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
         )
 
     async def move(self, id: TaskId, to: State, reason: str = "", *, actor: PersonId | None = None) -> Task:
         now = self._clock()
 
         def work(connection: sa.Connection) -> Task:
-            before = _task(lock_task(connection, id))
+            before = task_of(lock_task(connection, id))
             if (before.state, before.reason) == (to, reason):
                 return before
             after = before.to(to, reason)
@@ -270,7 +271,7 @@ class SqlTasks(SqlPlans):
 
     async def set_options(self, task: TaskId, options: Options) -> Task:
         def work(connection: sa.Connection) -> Task:
-            before = _task(lock_task(connection, task))
+            before = task_of(lock_task(connection, task))
             connection.execute(tasks.update().where(tasks.c.id == task).values(options=dump(Options, options)))
             return replace(before, options=options)
 

@@ -1,9 +1,10 @@
 """Routes about people, rights, tokens, money and the audit log."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from honk.domain.policy import Act, Explanation
 from honk.doors.api.answers import said
@@ -14,6 +15,17 @@ from honk.service import GREATEST
 from honk.service.governing import AuditLine, AuditQuery, BudgetShown, Question, TokenMade, TokenShown, TokenWanted
 
 router = APIRouter(tags=["govern"])
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """Further conditions of a question to the audit log."""
+
+    act: Annotated[Act | None, Query(description="Only acts of this kind.")] = None
+    repository: Annotated[str, Query(max_length=2000, description="Only where the address has this part.")] = ""
+    since: Annotated[datetime | None, Query(description="A time with its zone.")] = None
+
+
 PersonName = Annotated[
     str, Query(max_length=200, description='A key of [people], or an identity such as "slack:U123"; "" is you.')
 ]
@@ -80,15 +92,24 @@ async def audit(
     caller: Administrator,
     task: TaskPrefix = "",
     person: PersonName = "",
-    since: Annotated[datetime | None, Query(description="A time with its zone.")] = None,
+    sought: Annotated[_Sought, Depends()] = _Sought(),
     before: Annotated[
         int | None, Query(ge=1, le=GREATEST, description="The number of the last entry of the page before.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
+    since = sought.since
     if since is not None and since.tzinfo is None:
         raise Usage(f"{since.isoformat()} has no time zone", "such as 2026-11-21T08:00:00Z")
-    query = AuditQuery(task=task, person=person, since=since, before=before, limit=limit)
+    query = AuditQuery(
+        task=task,
+        person=person,
+        act=sought.act,
+        repository=sought.repository,
+        since=since,
+        before=before,
+        limit=limit,
+    )
     return said(tuple[AuditLine, ...], await caller.audit(query))
 
 

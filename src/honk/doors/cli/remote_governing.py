@@ -28,7 +28,9 @@ class RemoteGoverning:
         return await self._wire.get(Explanation, "/policy/explanation", act=str(question.act), **asked)
 
     async def audit(self, query: AuditQuery) -> tuple[AuditLine, ...]:
-        asked = {"task": query.task, "person": query.person, "limit": query.limit}
+        asked = {"task": query.task, "person": query.person, "repository": query.repository, "limit": query.limit}
+        if query.act is not None:
+            asked["act"] = str(query.act)
         if query.since is not None:
             asked["since"] = query.since.isoformat()
         if query.before is not None:

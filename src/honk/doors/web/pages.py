@@ -1,6 +1,8 @@
 """Honk's own pages: complete without JavaScript, at addresses that stay.
 
-    /                              tasks, newest first
+    /                              what waits for me, my tasks and everybody's; a search, and saved ones
+    /builds, /deployments          new versions, newest first; what is live where
+    /costs, /repositories, /people, /audit, /settings, /more    see `overview`
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
     /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
     /tasks/<id>/build, /builds/<id>    the build; POST …/end-links ends the links to it
@@ -11,6 +13,7 @@
     /tasks/<id>/reply, …           what is done to a task: see `acting`; GET leads to the task
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
+    /views, /views/rename, /views/remove    searches that a person keeps
     /sign-in, /sign-out
 
 GET changes nothing but for GitHub's answer; what acts is a POST of a form that a page of this browser's carried.
@@ -32,14 +35,16 @@ from honk.doors.web import (
     github_page,
     install_page,
     linking_page,
-    list_page,
     merge_page,
     pull_request_page,
     task_page,
 )
 from honk.doors.web.acting import NOT_REFUSED, VERBS, Acting
 from honk.doors.web.ask_page import AskPage
+from honk.doors.web.home_page import HomePage
+from honk.doors.web.overview import Known, overview
 from honk.doors.web.rendering import HEADERS, problem, static_file
+from honk.doors.web.saved_views import SavedViews
 from honk.doors.web.signing_in import Sessions, to_sign_in
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
 from honk.ports import Access
@@ -61,6 +66,7 @@ class Hall:
     sessions: Sessions
     service: ServiceOf
     linking: Linking
+    known: Known
     #: whether the server has been told to end
     closing: Callable[[], bool] = field(default=lambda: False)
     #: people's own accounts at GitHub, where Honk can act for people
@@ -79,8 +85,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         return shown(f"/tasks/{{task}}{path}", _with_task(page))
 
     return [
-        shown("/", list_page.tasks),
-        shown("/tasks", list_page.tasks),
+        *_home(hall),
         of_task("", task_page.task),
         of_task("/pull-request", pull_request_page.pull_request),
         of_task("/build", build_page.of_task),
@@ -90,6 +95,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         shown("/builds/{build}", build_page.build),
         *_acting(hall),
         *_installing(hall),
+        *(shown(path, page) for path, page in overview(hall.sessions, hall.known)),
         *_linking(hall),
         *_github(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
@@ -146,6 +152,19 @@ def _installing(hall: Hall) -> tuple[Route, ...]:
     if hall.install is None:
         return (ending,)
     return ending, Route(install_page.PATH, _safe(hall.install.answer), methods=["GET"])
+
+
+def _home(hall: Hall) -> tuple[Route, ...]:
+    """The list of tasks, and the searches that people keep."""
+    views = SavedViews(sessions=hall.sessions, preferences=hall.known.preferences)
+    home = HomePage(sessions=hall.sessions, views=views)
+    return (
+        Route("/", _guarded(hall, home.home), methods=["GET"]),
+        Route("/tasks", _guarded(hall, home.home), methods=["GET"]),
+        Route("/views", _guarded(hall, views.save), methods=["POST"]),
+        Route("/views/rename", _guarded(hall, views.rename), methods=["POST"]),
+        Route("/views/remove", _guarded(hall, views.remove), methods=["POST"]),
+    )
 
 
 def _linking(hall: Hall) -> tuple[Route, ...]:

@@ -35,12 +35,25 @@ HEADERS = {
 }
 _STATIC = {
     "style.css": "text/css; charset=utf-8",
+    "overview.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 #: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
 _ONCE = Markup("\0once\0")
+#: Where the navigation leads: the page's own name, its address, and what people read.
+PLACES = (
+    ("home", "/", "Home"),
+    ("builds", "/builds", "Builds"),
+    ("deployments", "/deployments", "Deployments"),
+    ("costs", "/costs", "Costs"),
+    ("repositories", "/repositories", "Repositories"),
+    ("people", "/people", "People"),
+    ("audit", "/audit", "Audit"),
+    ("settings", "/settings", "Settings"),
+    ("more", "/more", "More"),
+)
 
 
 def _finalize(value: object) -> object:
@@ -62,6 +75,7 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {"size": _size, "moment": _moment, "clock": _clock, "short": shortened}
     environment.filters |= {"checks": checks_line, "readable": readable}
     environment.globals["once"] = _ONCE
+    environment.globals["places"] = PLACES
     environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
     return environment
 
@@ -112,4 +126,5 @@ def page(request: Request, template: str, *, status: int = 200, **values: object
 
 def problem(request: Request, status: int, title: str, detail: str, remedy: str = "") -> Response:
     """A page that says what is wrong, and what to do."""
-    return page(request, "problem.html", status=status, title=title, detail=detail, remedy=remedy)
+    visit = request.state if hasattr(request.state, "nonce") else None
+    return page(request, "problem.html", status=status, visit=visit, title=title, detail=detail, remedy=remedy)

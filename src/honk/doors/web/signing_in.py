@@ -26,7 +26,8 @@ _KEPT = timedelta(days=30)
 _FORM_LIMIT = 4096
 #: Where somebody may be sent after signing in: a path of Honk's own pages, never another server.
 _WAY_BACK = re.compile(
-    r"/(?:ask|(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
+    r"/(?:ask|(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*|deployments|costs|repositories|people|audit|settings"
+    r"|more)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
     r"|/link/[A-Za-z0-9_-]{1,2000}\.[a-z2-7]{20}"
     r"|/github/link|/github/callback\?[A-Za-z0-9._~=&%+-]{1,2000}"
 )
@@ -110,7 +111,12 @@ class Sessions:
 
     async def filled_in_here(self, request: Request) -> bool:
         """Whether a form was: another site does not know the browser's nonce."""
-        return self._is_ours(request, await _form_of(request))
+        return await self.form(request) is not None
+
+    async def form(self, request: Request) -> dict[str, str] | None:
+        """The fields of a small form; None of one that was not filled in here."""
+        form = await _form_of(request)
+        return form if self._is_ours(request, form) else None
 
     def knows(self, request: Request, nonce: str) -> bool:
         """Whether a form with that number was filled in on a page of this browser's."""

@@ -27,6 +27,10 @@ function later() {
 function show(fresh) {
   const old = document.querySelector("main");
   if (!fresh || same(old, fresh) || [...old.querySelectorAll("form[data-keep]")].some(typed)) return;
+  if (old.contains(document.activeElement) && document.activeElement.matches("input, select")) {
+    etag = ""; // what is new is shown once nobody types a search any more
+    return;
+  }
   for (const part of fresh.querySelectorAll("details[id]")) {
     const before = document.getElementById(part.id);
     if (before) part.open = before.open;
