@@ -2,7 +2,7 @@
 
     /                              tasks, newest first
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
-    /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
+    /tasks/<id>/pull-request       verdict with evidence, proof, text, difference; …/file, …/picture: parts of it
     /tasks/<id>/build, /builds/<id>
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
     /ask                           a new task
@@ -28,6 +28,7 @@ from honk.domain.task import Task
 from honk.doors.web import (
     attachments,
     build_page,
+    file_page,
     github_page,
     linking_page,
     list_page,
@@ -79,6 +80,8 @@ def pages(hall: Hall) -> list[BaseRoute]:
         shown("/tasks", list_page.tasks),
         of_task("", task_page.task),
         of_task("/pull-request", pull_request_page.pull_request),
+        of_task("/pull-request/file", file_page.file),
+        of_task("/pull-request/picture", file_page.picture),
         of_task("/build", build_page.of_task),
         of_task("/log", attachments.log),
         of_task("/patch", attachments.patch),
