@@ -39,7 +39,7 @@ async def test_what_was_moved_is_one_file(world: GitWorld) -> None:
     old = world.tip(music)
     (music / "mode").chmod(0o755)
     moved = {"same": None, "to/same": LONG, "nearly": None, "to/nearly": LONG + "y\n"}
-    new = world.commit(music, {**moved, "gone": None, "b": b"\0\2", "add": "1\n"})
+    new = world.commit(music, {**moved, "gone": None, "b": b"\0\2", "add": "2\n"})
     repository, _ = await world.fetched(music)
     compared = world.repositories.compared
     found = {one.change.path: one for one in await compared(repository, old, new)}

@@ -1,4 +1,4 @@
-"""The files of a change as cards, riskiest first: the first lines are there at once, the others when they are wanted."""
+"""The files of a change as cards, riskiest first: the first lines are there at once, others when they are wanted."""
 
 import hashlib
 import os
@@ -125,7 +125,7 @@ async def changes(
     fresh: set[str] = set()
     if before is not None and before not in {place.old, place.head}:
         fresh = {one.change.path for one in await repositories.compared(repository, before, place.head)}
-    ordered = compared_by_risk(found)
+    ordered = await anyio.to_thread.run_sync(compared_by_risk, found)
     cards = [card(place, one, file, fresh) for one, file in ordered[start : start + CARDS]]
     shown = await _with_lines(repositories, place, cards, [one for one, _ in ordered[start : start + CARDS]])
     rest = start + CARDS if start + CARDS < len(ordered) else 0
