@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from honk.doors.web.colours import coloured, language_of
-from honk.doors.web.diff_lines import WIDTH, Look, piece_of, segments, shown_name
+from honk.doors.web.diff_lines import WIDTH, Effort, Look, piece_of, segments, shown_name
 from honk.doors.web.diffs import DiffLine, FileDiff, read_diff
 from honk.doors.web.words import Marker, Spans
 
@@ -138,7 +138,7 @@ def test_pieces_are_the_whole(old: list[str], new: list[str], lines: int, charac
     (file,) = read_diff(diff_of(old, new))
     got, start = [], 0
     while True:
-        piece = piece_of(file, LOOK, start=start, lines=lines, characters=characters)
+        piece = piece_of(file, LOOK, Effort(lines=lines, characters=characters), start=start)
         got += re.findall(r"<tr.*?</tr>", piece.html, re.DOTALL)
         if not piece.rest:
             break

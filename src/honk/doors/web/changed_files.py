@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 from markupsafe import Markup
@@ -13,14 +14,14 @@ from markupsafe import Markup
 from honk.domain.event import ChangeTaken, Event
 from honk.domain.repository import Compared, Sha
 from honk.domain.task import Task
-from honk.doors.web.diff_lines import LINES, Look, Piece, piece_of, shown_name
+from honk.doors.web.diff_lines import Effort, Look, Piece, piece_of, shown_name
 from honk.doors.web.diffs import FileDiff, read_diff
 from honk.errors import HonkError
 from honk.ports import Repositories
 from honk.views import ChangedFile, compared_by_risk
 
-#: cards of a page; lines and characters that it has at once
-CARDS, FIRST_LINES, FIRST_CHARACTERS = 100, 400, 40_000
+#: cards of a page; lines and characters that it has at once, and lines of one file among them
+CARDS, FIRST_LINES, FIRST_CHARACTERS, FIRST_OF_FILE = 100, 450, 40_000, 150
 #: lines around a change: at first, when more are wanted, and "all"
 CONTEXTS = {"3": 3, "25": 25, "all": 10_000_000}
 _LOCKS = re.compile(
@@ -113,10 +114,35 @@ def latest_turn(log: Sequence[Event]) -> int:
     return max((event.turn for event in log if isinstance(event.data, ChangeTaken)), default=0)
 
 
+#: The latest pages: commits do not change, and a page is looked at again.
+_KEPT: WeakKeyDictionary[Repositories, dict[tuple[object, ...], Changes]] = WeakKeyDictionary()
+_KEEP = 16
+
+
 async def changes(
     repositories: Repositories, place: Place, *, before: Sha | None, whole: Sha | None = None, start: int = 0
 ) -> Changes:
     """The files from a place on. `before`: what the latest turn began with; `whole`: the base that bounds a turn."""
+    kept = _KEPT.setdefault(repositories, {})
+    key = (place.task.id, place.old, place.head, place.since, place.asks, before, whole, start)
+    if (known := kept.get(key)) is not None:
+        return known
+    made = await _changes(repositories, place, before=before, whole=whole, start=start)
+    if any(one.piece for one in made.cards):
+        while len(kept) >= _KEEP:
+            del kept[next(iter(kept))]
+        kept[key] = made
+    return made
+
+
+def forget() -> None:
+    """Every page is made anew when it is looked at next."""
+    _KEPT.clear()
+
+
+async def _changes(
+    repositories: Repositories, place: Place, *, before: Sha | None, whole: Sha | None, start: int
+) -> Changes:
     repository = place.task.repository
     found = await repositories.compared(repository, place.old, place.head)
     if whole is not None:
@@ -182,7 +208,7 @@ async def _with_lines(
     for one, shown in zip(files, cards, strict=True):
         if not shown.folded and not shown.pictures and not one.change.binary and room > 0:
             wanted.append(one)
-            room -= one.change.insertions + one.change.deletions + 6
+            room -= min(one.change.insertions + one.change.deletions + 6, FIRST_OF_FILE)
     if not wanted:
         return list(cards)
     try:
@@ -196,17 +222,17 @@ def _filled(place: Place, cards: Sequence[FileCard], files: Sequence[Compared], 
     diffs: dict[tuple[str, str], list[FileDiff]] = {}
     for diff in read_diff(text):
         diffs.setdefault((diff.before, diff.after), []).append(diff)
-    lines, characters = FIRST_LINES, FIRST_CHARACTERS
+    effort, lines = Effort(characters=FIRST_CHARACTERS), FIRST_LINES
     filled = []
     for shown, one in zip(cards, files, strict=True):
         found = diffs.get((one.before, one.change.path), [])
-        if len(found) == 1 and found[0].hunks and lines > 0 and characters > 0:
+        if len(found) == 1 and found[0].hunks and lines > 0 and effort.characters > 0:
             wider = place.url("/file", shown.id, context="25")
             look = Look(path=one.change.path, file=shown.id, asks=place.asks, wider=wider)
-            piece = piece_of(found[0], look, lines=min(lines, LINES), characters=characters)
-            shown = replace(shown, piece=piece)
-            lines -= sum(len(hunk.lines) for hunk in found[0].hunks) - piece.left
-            characters -= len(piece.html) // 4
+            effort.lines = min(lines, FIRST_OF_FILE)
+            lines -= effort.lines
+            shown = replace(shown, piece=piece_of(found[0], look, effort))
+            lines += effort.lines
         filled.append(shown)
     return filled
 

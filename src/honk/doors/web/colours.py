@@ -5,7 +5,7 @@ plain, and so is everything once the time is used up.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,8 +17,8 @@ from pygments.token import Token
 #: pieces of a line with their class, "" for plain ones; joined they are the line
 Pieces = list[tuple[str, str]]
 
-#: a line longer than this, and text longer than that, is left plain
-_WIDTH, _TEXT = 300, 20_000
+#: A line longer than this is left plain; so much text is coloured in one go: some lexers need time by the square of it.
+_WIDTH, _TEXT = 300, 10_000
 _LANGUAGES = {
     **dict.fromkeys(("py", "pyi", "pyw"), "python"),
     **dict.fromkeys(("js", "mjs", "cjs", "jsx"), "javascript"),
@@ -58,13 +58,35 @@ def language_of(path: str) -> str:
 
 
 def coloured(
-    language: str, lines: Sequence[str], until: float, clock: Callable[[], float] = time.monotonic
+    language: str, lines: Sequence[str], until: float, clock: Callable[[], float] = time.thread_time
 ) -> list[Pieces]:
-    """The lines in pieces. At that moment of the clock what is left stays plain."""
-    plain = [[("", line)] for line in lines]
+    """The lines in pieces. Once the thread has worked until then, what is left stays plain."""
+    found: list[Pieces] = []
+    for group in _groups(lines):
+        plain: list[Pieces] = [[("", line)] for line in group]
+        if not language or clock() >= until:
+            found += plain
+            continue
+        # A lexer that lost a character, or did not come to the end, has no say about that line.
+        found += [
+            pieces if "".join(text for _, text in pieces) == line else kept
+            for pieces, line, kept in zip(_lexed(language, group, until, clock), group, plain, strict=True)
+        ]
+    return found
+
+
+def _groups(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+    start, room = 0, _TEXT
+    for at, line in enumerate(lines):
+        room -= min(len(line), _WIDTH) + 1
+        if room < 0:
+            yield lines[start:at]
+            start, room = at, _TEXT
+    yield lines[start:]
+
+
+def _lexed(language: str, lines: Sequence[str], until: float, clock: Callable[[], float]) -> list[Pieces]:
     text = "".join(f"{line if len(line) <= _WIDTH else ''}\n" for line in lines)
-    if not language or len(text) > _TEXT or clock() >= until:
-        return plain
     found: list[Pieces] = [[]]
     for number, (_, kind, value) in enumerate(_lexer(language).get_tokens_unprocessed(text)):
         if number % 64 == 0 and clock() >= until:
@@ -75,12 +97,7 @@ def coloured(
         for one in others:
             found.append([])
             _add(found[-1], css, one)
-    found += [[] for _ in range(len(plain) - len(found))]
-    # A lexer that lost a character, or did not come to the end, has no say about that line.
-    return [
-        pieces if "".join(text for _, text in pieces) == line else kept
-        for pieces, line, kept in zip(found, lines, plain, strict=False)
-    ]
+    return (found + [[] for _ in lines])[: len(lines)]
 
 
 def _add(pieces: Pieces, css: str, text: str) -> None:

@@ -8,7 +8,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
@@ -18,7 +18,7 @@ from honk.doors.web.words import Marker, Spans
 
 #: lines and characters in one go, and characters of one line
 LINES, CHARACTERS, WIDTH = 1000, 150_000, 2000
-#: seconds that colours may take in one go
+#: seconds of a processor that the colours of one answer may take
 _COLOURS = 0.5
 #: lines that a browser lays out together
 _CHUNK = 100
@@ -55,22 +55,33 @@ class Piece:
     left: int
 
 
-def piece_of(diff: FileDiff, look: Look, *, start: int = 0, lines: int = LINES, characters: int = CHARACTERS) -> Piece:
-    """So many lines of it from a place on; at least one, however long."""
+@dataclass(slots=True)
+class Effort:
+    """What one answer may cost, of however many files it is: made and used up in one thread."""
+
+    marker: Marker = field(default_factory=Marker)
+    until: float = field(default_factory=lambda: time.thread_time() + _COLOURS)
+    lines: int = LINES
+    characters: int = CHARACTERS
+
+
+def piece_of(diff: FileDiff, look: Look, effort: Effort | None = None, *, start: int = 0) -> Piece:
+    """As many lines of it from a place on as the effort allows; at least one, however long."""
+    effort = effort or Effort()
     total = sum(len(hunk.lines) for hunk in diff.hunks)
-    marker, until = Marker(), time.monotonic() + _COLOURS
     out: list[str] = []
     at, end, before = 0, start, 0
     for number, hunk in enumerate(diff.hunks):
-        some = _fitting(hunk.lines[max(start - at, 0) :], lines, characters) if at + len(hunk.lines) > start else ()
+        some = _fitting(hunk.lines[max(start - at, 0) :], effort) if at + len(hunk.lines) > start else ()
         if some:
             begun = start > at
-            out += _hunk(Hunk("" if begun else hunk.header, hunk.heading, some), look, marker, until)
+            out += _hunk(Hunk("" if begun else hunk.header, hunk.heading, some), look, effort)
             if not begun and (gap := _gap(hunk, before, first=number == 0)) and look.wider:
                 out.insert(len(out) - 1, _gap_line(gap, look.wider))
-            lines, characters = lines - len(some), characters - sum(_length(one) for one in some)
+            effort.lines -= len(some)
+            effort.characters -= sum(_length(one) for one in some)
             end = max(start, at) + len(some)
-            if end < at + len(hunk.lines) or lines <= 0 or characters <= 0:
+            if end < at + len(hunk.lines) or effort.lines <= 0 or effort.characters <= 0:
                 break
         at += len(hunk.lines)
         before = next((one.new + 1 for one in reversed(hunk.lines) if one.new), before)
@@ -82,9 +93,10 @@ def _length(line: DiffLine) -> int:
     return min(len(line.text), WIDTH) + 20
 
 
-def _fitting(lines: Sequence[DiffLine], most: int, characters: int) -> tuple[DiffLine, ...]:
+def _fitting(lines: Sequence[DiffLine], effort: Effort) -> tuple[DiffLine, ...]:
     found: list[DiffLine] = []
-    for line in lines[:most]:
+    characters = effort.characters
+    for line in lines[: max(effort.lines, 1)]:
         characters -= _length(line)
         if found and characters < 0:
             break
@@ -103,19 +115,25 @@ def _gap_line(lines: int, wider: str) -> str:
     return f'<p class="gap"><a data-into href="{escape(wider)}">{count} not shown: show more</a></p>'
 
 
-def _hunk(hunk: Hunk, look: Look, marker: Marker, until: float) -> Iterator[str]:
-    rows = list(_rows(hunk, look, marker, until))
+def _hunk(hunk: Hunk, look: Look, effort: Effort) -> Iterator[str]:
+    rows = list(_rows(hunk, look, effort))
     chunks = [rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK)]
-    tables = "".join(f'<div class="chunk"><table><tbody>{"".join(chunk)}</tbody></table></div>' for chunk in chunks)
+    tables = "".join(_table(chunk) for chunk in chunks)
     numbers = [one.new or one.old for one in hunk.lines if one.new or one.old]
     where = f"Lines {numbers[0]} to {numbers[-1]}" if numbers else "More"
     heading = f" <code>{_shown(hunk.heading[:100])}</code>" if hunk.heading else ""
     yield f'<details class="hunk" open><summary>{where}{heading}</summary>{tables}</details>'
 
 
-def _rows(hunk: Hunk, look: Look, marker: Marker, until: float) -> Iterator[str]:
-    marks = marker.marks(hunk.lines)
-    pieces = _colours(hunk.lines, look.path, until)
+def _table(rows: Sequence[str]) -> str:
+    """Lines that a browser lays out when they come into sight; of fewer it would have to guess the height."""
+    late = ' class="chunk"' if len(rows) == _CHUNK else ""
+    return f"<div{late}><table><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _rows(hunk: Hunk, look: Look, effort: Effort) -> Iterator[str]:
+    marks = effort.marker.marks(hunk.lines)
+    pieces = _colours(hunk.lines, look.path, effort.until)
     for at, line in enumerate(hunk.lines):
         kind = {"+": ' class="a"', "-": ' class="d"'}.get(line.sign, "")
         code = "".join(_cut(pieces[at], line.text, marks.get(at, ()), line.sign))
