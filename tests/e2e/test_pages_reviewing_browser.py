@@ -28,6 +28,7 @@ from honk.domain.access import Scope
 from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
+from honk.doors.web.changed_files import file_id
 from honk.wiring.serving import listening
 
 pytestmark = [
@@ -55,7 +56,7 @@ NEW: Mapping[str, bytes] = {
     "app.py": OLD["app.py"].replace(b"song", b"track").replace(b"# how much it is", b"# its price", 1),
     "yarn.lock": b"a@2:\n",
     "test_app.py": b"def test_play():\n    assert play(None) == 'nothing is played, and this line goes on and on'\n",
-    "long.ts": b"export const value = 17;\n" * 1500 + b"x" * 5000 + "\u202eevil\n".encode(),
+    "long.ts": b"export const value = 17;\n" * 1500 + "\u202eevil".encode() + b"x" * 5000 + b"\n",
 }
 
 
@@ -175,10 +176,25 @@ async def test_a_change_is_reviewed_on_a_phone(reviewed: Reviewed, tmp_path: Pat
         await shots(page, tmp_path, "first", "body", "#diff", "[data-path='app.py']")
         assert await page.run("document.querySelector('#progress').textContent") == "0 of 5 read"
 
+        await alone(page, reviewed, tmp_path)
+        await page.go(reviewed.address)
         await loads(page)
         await asks(page, reviewed, tmp_path)
         await reads(page, reviewed)
         await shots(page, tmp_path, "read", "#diff")
+
+
+async def alone(page: Page, reviewed: Reviewed, into: Path) -> None:
+    """A file on a page of its own, as a link without JavaScript leads there; and a question in it."""
+    await page.ask("Emulation.setScriptExecutionDisabled", value=True)
+    await page.go(f"{reviewed.address}/file?file={file_id('long.ts')}&from=1000&line=7")
+    await fits(page, "a file's page")
+    assert "U+202E" in await page.text() and "3,005 more characters" in await page.text()
+    assert "About line 7 of long.ts" in await page.text()
+    await page.ask("Emulation.setScriptExecutionDisabled", value=False)
+    await page.ask("Page.reload")
+    await page.until("document.readyState === 'complete' && !!document.querySelector('#ask')")
+    await shots(page, into, "file", "main", "tr:last-child")
 
 
 async def loads(page: Page) -> None:

@@ -101,7 +101,7 @@ async def placed(request: Request, service: Local, task: Task, log: Sequence[Eve
     Raises NotNow where there is nothing before that turn.
     """
     base, head = await service.ends(task)
-    asks = Scope.STEER in getattr(request.state, "may", frozenset())
+    asks = Scope.STEER in service.scopes | getattr(request.state, "may", frozenset())
     match = _SINCE.fullmatch(request.query_params.get("since", ""))
     if match is None:
         return Place(task=task, old=base, head=head, asks=asks)
