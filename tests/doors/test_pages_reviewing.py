@@ -174,7 +174,7 @@ async def test_only_who_may_steer_is_offered_a_question(site: Site) -> None:
         fields = dict(
             re.findall(r'name="(\w+)" value="([^"]*)"', first.partition('id="ask"')[2].partition("</form>")[0])
         )
-        assert (fields["file"], fields["line"], fields["to"]) == (APP, "1", at(task))
+        assert (fields["file"], fields["line"], fields["to"]) == (APP, "1", at(task, f"#file-{file_id(APP)}"))
         assert re.fullmatch(r"[0-9a-f]{32}", fields["once"]) and fields["once"] not in second
         assert f'action="/tasks/{task.id}/reply"' in first and f"About line 1 of {APP}" in first
         old = (await browser.get(asking + "&side=old")).text
@@ -182,6 +182,20 @@ async def test_only_who_may_steer_is_offered_a_question(site: Site) -> None:
         assert 'id="ask"' in (await browser.get(at(task, f"/file?file={file_id(APP)}&line=1"))).text
         for wrong in ("line=0", "line=-1", "line=x", "line=1&file=nothing", "line=1" + "0" * 20, "line=٣"):
             assert 'id="ask"' not in (await browser.get(at(task, f"?file={file_id(APP)}&{wrong}"))).text
+
+
+async def test_a_question_about_a_line_is_a_reply_with_file_and_line(site: Site) -> None:
+    site.browser.cookies.clear()
+    await site.sign_in(await site.token(Scope.READ, Scope.STEER))
+    task = await proposed(site, OLD, NEW)
+    page = await site.text(at(task, f"?file={file_id(APP)}&line=2"))
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.partition('id="ask"')[2].partition("</form>")[0]))
+    for _ in range(2):  # a second tap is no second reply
+        answer = await site.browser.post(f"/tasks/{task.id}/reply", data={**fields, "text": "why not all?"})
+        assert (answer.status_code, answer.headers["location"]) == (303, fields["to"])
+    latest = await site.world.store.tasks.turn(task.id, (await site.world.now(task)).turn)
+    assert latest.message.text == f'On "{APP}", line 2:\n\nwhy not all?'
+    assert latest.number == 2
 
 
 async def test_what_the_last_turn_changed_is_marked_and_offered_alone(site: Site) -> None:

@@ -231,7 +231,8 @@ async def asks(page: Page, reviewed: Reviewed, into: Path) -> None:
     await page.until("!document.querySelector('form.ask') && document.readyState === 'complete'")
     (sent,) = reviewed.sent
     assert (sent["file"], sent["line"], sent["text"]) == ("app.py", "4", "why?")
-    assert len(sent["once"]) == len(sent["nonce"]) == 32 and sent["to"] == f"/tasks/{reviewed.task.id}/pull-request"
+    assert len(sent["once"]) == len(sent["nonce"]) == 32
+    assert sent["to"] == f"/tasks/{reviewed.task.id}/pull-request#file-{file_id('app.py')}"
 
 
 async def reads(page: Page, reviewed: Reviewed) -> None:

@@ -1,7 +1,6 @@
 """`/tasks/<id>/pull-request`: what is proposed, what was proven, what was not, and the difference by risk."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,8 +31,6 @@ class Question:
     line: int
     #: whether it is a line as it was before
     old: bool
-    #: names the form: sent twice, it is one reply
-    once: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +123,7 @@ async def asked(request: Request, service: Local, place: Place) -> Question | No
     old = request.query_params.get("side") == "old"
     one = found[0]
     path = (one.before if old else one.change.path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Question(id=id, path=path, line=int(line), old=old, once=secrets.token_hex(16))
+    return Question(id=id, path=path, line=int(line), old=old)
 
 
 def _outdated(verified: str, head: str) -> bool:

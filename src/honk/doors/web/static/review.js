@@ -1,6 +1,7 @@
 // Reading a change: lines come when they are wanted, files that were read fold, a line can be asked about.
 // The page is complete without this.
 "use strict";
+{ // names of its own: pages have other scripts
 
 const task = document.querySelector("main")?.dataset.task || "";
 const cards = () => [...document.querySelectorAll("details.file")];
@@ -65,6 +66,7 @@ function ask(link) {
   const old = query.get("side") === "old";
   form.elements.file.value = name;
   form.elements.line.value = query.get("line");
+  form.elements.to.value += `#${link.closest("[id]").id}`;
   form.elements.once.value = [...crypto.getRandomValues(new Uint8Array(16))].map(n => n.toString(16).padStart(2, "0")).join("");
   form.querySelector("label span").textContent = `About line ${query.get("line")}${old ? ", as it was before," : ""} of ${name}`;
   if (old) form.elements.text.value = `About line ${query.get("line")} as it was before: `;
@@ -173,3 +175,4 @@ for (const card of cards()) {
   if (card.classList.contains("done")) card.open = false;
 }
 count();
+}
