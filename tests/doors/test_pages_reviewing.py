@@ -198,6 +198,15 @@ async def test_a_question_about_a_line_is_a_reply_with_file_and_line(site: Site)
     assert latest.number == 2
 
 
+async def test_what_comes_of_a_review_is_at_the_thumb_of_who_may(site: Site) -> None:
+    task = await proposed(site, OLD, NEW)
+    assert 'id="thumb"' not in await site.text(at(task))
+    site.browser.cookies.clear()
+    await site.sign_in(await site.token(Scope.READ, Scope.STEER, Scope.MERGE))
+    thumb = (await site.text(at(task))).partition('id="thumb"')[2]
+    assert f'href="/tasks/{task.id}/merge#approve"' in thumb and f'href="/tasks/{task.id}#composer"' in thumb
+
+
 async def test_what_the_last_turn_changed_is_marked_and_offered_alone(site: Site) -> None:
     task = await proposed(site, OLD, NEW)
     assert "No earlier turn changed anything" in await site.text(at(task))

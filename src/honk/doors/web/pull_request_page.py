@@ -13,6 +13,7 @@ from honk.domain.task import BUSY, Task
 from honk.domain.verdict import Answer, Verdict
 from honk.doors.web import changed_files
 from honk.doors.web.changed_files import Changes, Place
+from honk.doors.web.possible import possible
 from honk.doors.web.rendering import page
 from honk.errors import HonkError, NotNow, Unknown
 from honk.service import Local
@@ -80,6 +81,7 @@ async def pull_request(request: Request, service: Local, found: Task) -> Respons
         question=question,
         busy=found.state in BUSY,
         steps=next_steps(card),
+        can=await possible(service, card, log),
     )
 
 
