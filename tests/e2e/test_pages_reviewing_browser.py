@@ -168,9 +168,8 @@ async def test_a_change_is_reviewed_on_a_phone(reviewed: Reviewed, tmp_path: Pat
         page = await chromium.page()
         await page.ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         await page.go(f"{reviewed.origin}/sign-in")
-        await page.run(
-            f"document.querySelector('[name=token]').value = {await reviewed.site.token(Scope.READ, Scope.STEER, Scope.MERGE)!r}"
-        )
+        token = await reviewed.site.token(Scope.READ, Scope.STEER, Scope.MERGE)
+        await page.run(f"document.querySelector('[name=token]').value = {token!r}")
         await page.click(".sign-in button")
         await page.until("location.pathname === '/'")
         await page.go(reviewed.address)
