@@ -67,3 +67,21 @@ class FileChange:
     insertions: int
     deletions: int
     binary: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """One file in which two trees differ, with the names of its contents; one that was moved is there once."""
+
+    #: under its path now, or its last one where it is gone; of a moved file the status is M
+    change: FileChange
+    #: its path before, where it was moved; "" otherwise
+    was: str = ""
+    #: objects of git; zeros where there is none
+    old: Sha
+    new: Sha
+
+    @property
+    def before(self) -> str:
+        """The path that it had before."""
+        return self.was or self.change.path

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from honk.domain.attempt import Change
-from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
+from honk.domain.repository import Base, Compared, FileChange, Merge, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.text import Secret
 from honk.domain.workspace import Workspace
@@ -72,6 +72,15 @@ class Repositories(Protocol):
 
     async def diff(self, repository: Repository, old: Sha, new: Sha, *, paths: tuple[str, ...] = ()) -> str:
         """A unified diff with renames off, for unidiff and for reading."""
+
+    async def compared(self, repository: Repository, old: Sha, new: Sha) -> tuple[Compared, ...]:
+        """Every file that differs, for a person to read: what was moved, even changed a little, is one file."""
+
+    async def differences(
+        self, repository: Repository, old: Sha, new: Sha, files: tuple[Compared, ...], *, context: int = 3
+    ) -> str:
+        """The unified diff of these files, with so many lines around each change; odd names are quoted, so that every
+        name in it is exact."""
 
     async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
         """The change byte for byte, as `git apply` takes it: binary files, and names that are no text, included."""

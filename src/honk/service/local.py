@@ -125,15 +125,15 @@ class Local(LocalUploads):
 
     async def difference(self, task: str) -> Difference:
         found = await self.find(task)
-        base, head = await self._ends(found)
+        base, head = await self.ends(found)
         text = await self.app.ports.repositories.diff(found.repository, base, head)
         return Difference(task=found.id, base=base, head=head, diff=text)
 
     async def patch(self, task: str) -> bytes:
         found = await self.find(task)
-        return await self.app.ports.repositories.patch(found.repository, *await self._ends(found))
+        return await self.app.ports.repositories.patch(found.repository, *await self.ends(found))
 
-    async def _ends(self, task: Task) -> tuple[Sha, Sha]:
+    async def ends(self, task: Task) -> tuple[Sha, Sha]:
         """The commits between which the task's change lies."""
         ports = self.app.ports
         pull_request = await ports.records.pull_request(task.id)

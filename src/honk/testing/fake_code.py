@@ -10,11 +10,12 @@ from pathlib import Path
 
 from honk.domain.attempt import Change
 from honk.domain.event import StepProgressed
-from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
+from honk.domain.repository import Base, Compared, FileChange, Merge, Repository, Sha
 from honk.domain.task import TaskId
 from honk.domain.workspace import Workspace
 from honk.errors import HandBackRefused, HonkError, RepositoryUnusable
 from honk.ports import Mount, Sandbox, Snapshot, Tell
+from honk.testing import fake_comparing
 
 Tree = Mapping[str, bytes]
 
@@ -151,6 +152,15 @@ class FakeRepositories:
 
     async def diff(self, repository: Repository, old: Sha, new: Sha, *, paths: tuple[str, ...] = ()) -> str:
         return "".join(f"{one.status} {one.path}\n" for one in await self.changes(repository, old, new))
+
+    async def compared(self, repository: Repository, old: Sha, new: Sha) -> tuple[Compared, ...]:
+        before, after = self._code.files(old), self._code.files(new)
+        return fake_comparing.compared(before, after, changes(before, after))
+
+    async def differences(
+        self, repository: Repository, old: Sha, new: Sha, files: tuple[Compared, ...], *, context: int = 3
+    ) -> str:
+        return fake_comparing.differences(self._code.files(old), self._code.files(new), files, context)
 
     async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
         return (await self.diff(repository, old, new)).encode()

@@ -4,6 +4,7 @@ from honk.views.branch import Branch
 from honk.views.card import EXITS, Card, as_json, elapsed, ends_following, line_type, settled_json
 from honk.views.merging import ChangedFile, Check, Deploying, Merging, Risk
 from honk.views.next_step import NextStep, next_steps
+from honk.views.risk import compared_by_risk
 from honk.views.sentences import checks_line, sentence
 from honk.views.trying import what_changed, what_to_try
 
@@ -19,6 +20,7 @@ __all__ = [
     "Risk",
     "as_json",
     "checks_line",
+    "compared_by_risk",
     "elapsed",
     "ends_following",
     "line_type",

@@ -5,10 +5,11 @@ By name and numbers only: it says where to look first, never that a file is safe
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from honk.checks import definitions, node, paths, python
-from honk.domain.repository import FileChange
+from honk.domain.repository import Compared, FileChange
 from honk.views.merging import ChangedFile, Risk
 
 _ORDER = {risk: number for number, risk in enumerate(Risk)}
@@ -28,8 +29,32 @@ _BUILT = re.compile(
 
 def files_by_risk(changes: Iterable[FileChange]) -> tuple[ChangedFile, ...]:
     """All of them: first what the gate runs or reads, then what is gone, then code by size; documentation last."""
-    found = [_classified(one) for one in changes]
-    return tuple(sorted(found, key=lambda one: (_ORDER[one.risk], -(one.insertions + one.deletions), one.path)))
+    return tuple(sorted((_classified(one) for one in changes), key=_place))
+
+
+def compared_by_risk(files: Iterable[Compared]) -> tuple[tuple[Compared, ChangedFile], ...]:
+    """The same order; what was moved is as risky as what it is now, or as what is gone where it was."""
+    return tuple(sorted(((one, _moved(one)) for one in files), key=lambda pair: _place(pair[1])))
+
+
+def _place(one: ChangedFile) -> tuple[int, int, str]:
+    return _ORDER[one.risk], -(one.insertions + one.deletions), one.path
+
+
+def _moved(one: Compared) -> ChangedFile:
+    here = _classified(one.change)
+    if not one.was:
+        return here
+    risk, why = _risk(replace(one.change, path=one.was, status="D", insertions=0, deletions=0))
+    if _ORDER[risk] >= _ORDER[here.risk] or (risk is Risk.DELETED and _same_kind(one)):
+        return here
+    return replace(here, risk=risk, why=f"{here.why}; where it was: {why}")
+
+
+def _same_kind(one: Compared) -> bool:
+    """Whether it is to its new name what it was to its old one: nothing is gone."""
+    kinds = (paths.is_test, paths.is_code, paths.is_docs)
+    return all(kind(one.was) == kind(one.change.path) for kind in kinds)
 
 
 def _classified(one: FileChange) -> ChangedFile:

@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
-from honk.adapters.git import address, clone, merging, removal
+from honk.adapters.git import address, clone, comparing, merging, removal
 from honk.adapters.git.environment import Environments
 from honk.adapters.git.layout import Layout
 from honk.adapters.git.mirror import TARGET, Mirrors, sha
 from honk.adapters.git.remembered import Remembered
 from honk.adapters.git.runner import GitFailed
 from honk.domain.event import EventData
-from honk.domain.repository import Base, FileChange, Merge, Repository, Sha
+from honk.domain.repository import Base, Compared, FileChange, Merge, Repository, Sha
 from honk.errors import RepositoryUnusable
 from honk.ports import Credentials, Sandboxes, Tell
 
@@ -132,6 +132,14 @@ class GitRepositories:
             )
             pieces.append(answer.stdout.decode("utf-8", "replace"))
         return "".join(pieces)
+
+    async def compared(self, repository: Repository, old: Sha, new: Sha) -> tuple[Compared, ...]:
+        return await comparing.compared(self, repository, old, new)
+
+    async def differences(
+        self, repository: Repository, old: Sha, new: Sha, files: tuple[Compared, ...], *, context: int = 3
+    ) -> str:
+        return await comparing.differences(self, (repository, old, new), files, context)
 
     async def patch(self, repository: Repository, old: Sha, new: Sha) -> bytes:
         flags = ("-r", "-p", "--binary", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", *PLAIN)

@@ -41,9 +41,14 @@ async def file(request: Request, service: Local, found: Task) -> Response:
     artifact, path = await service.artifact(found.id, request.path_params["digest"])
     if artifact.kind == "image" and artifact.media_type in _PICTURES:
         content = await anyio.to_thread.run_sync(path.read_bytes)
-        return Response(content, media_type=artifact.media_type, headers=_HEADERS)
+        return picture_of(content, artifact.media_type)
     media_type = _TEXT if artifact.kind == "log" else "application/octet-stream"
     return FileResponse(path, media_type=media_type, headers={**_HEADERS, **disposition(artifact.name)})
+
+
+def picture_of(content: bytes, media_type: str) -> Response:
+    """A picture whose first bytes were looked at, to be drawn."""
+    return Response(content, media_type=media_type, headers=_HEADERS)
 
 
 def _attached(content: bytes, name: str, media_type: str) -> Response:

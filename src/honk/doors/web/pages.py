@@ -4,7 +4,7 @@
     /builds, /deployments          new versions, newest first; what is live where
     /costs, /repositories, /people, /audit, /settings, /more    see `overview`
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
-    /tasks/<id>/pull-request       text, verdict with evidence, proof, difference
+    /tasks/<id>/pull-request       verdict with evidence, proof, text, difference; …/file, …/picture: parts of it
     /tasks/<id>/build, /builds/<id>    the build; POST …/end-links ends the links to it
     /b/<build>/<kind>/<seal>/…     an app for a phone that is not signed in (`install_page`)
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
@@ -32,6 +32,7 @@ from honk.domain.task import Task
 from honk.doors.web import (
     attachments,
     build_page,
+    file_page,
     github_page,
     install_page,
     linking_page,
@@ -88,6 +89,8 @@ def pages(hall: Hall) -> list[BaseRoute]:
         *_home(hall),
         of_task("", task_page.task),
         of_task("/pull-request", pull_request_page.pull_request),
+        of_task("/pull-request/file", file_page.file),
+        of_task("/pull-request/picture", file_page.picture),
         of_task("/build", build_page.of_task),
         of_task("/log", attachments.log),
         of_task("/patch", attachments.patch),

@@ -37,6 +37,8 @@ _STATIC = {
     "style.css": "text/css; charset=utf-8",
     "overview.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
+    "review.css": "text/css; charset=utf-8",
+    "review.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
