@@ -44,7 +44,7 @@ from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
-from honk.steps.deploy import deploy, deploys, halted, ship, undo
+from honk.steps.deploy import deploy, deploys, enter, halted, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
@@ -171,7 +171,8 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
     try:
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
-            deploying = partial(deploy, task, person, permitted=landing.deploys, ports=ports)
+            await once("line", bool, partial(_in_line, task, landing, ports=ports))
+            deploying = partial(deploy, task, person, landing=landing, ports=ports)
             outcome = await _released(task, deploying, result.commit, once, ports=ports)
         elif isinstance(result, Queued):
             outcome = Outcome.PASS
@@ -182,6 +183,10 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         outcome = Outcome.QUESTION if isinstance(error, NotAllowed) else Outcome.ERROR
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, landing.act, outcome, ports=ports)
+
+
+async def _in_line(task: Task, landing: Landing, *, ports: Ports) -> bool:
+    return await enter(task, landing, await chosen_base(task, ports=ports), ports=ports) is not None
 
 
 async def _released(task: Task, deploying: Deploying, merged: Sha, once: Once, *, ports: Ports) -> Outcome:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from honk.domain.deploy_windows import Windows
 from honk.errors import SettingsWrong
 
 #: The file's path in a repository.
@@ -111,12 +112,26 @@ class DeployConfig(_Table):
     #: where people find it, when that is known
     url: str | None = None
     timeout: Seconds = 900.0
+    #: when it is deployed there, such as "mon-fri 09:00-16:00"; None: at any time
+    windows: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)] | None = None
+    #: of the windows
+    timezone: str = "UTC"
 
     @property
     def undoes(self) -> bool:
         """Whether it can go back. A workflow that is not told the commit would deploy the branch's newest again."""
         told = self.workflow in {None, "deployment"} or any("{commit}" in one for one in self.inputs.values())
         return told and self.undo != "none"
+
+    @property
+    def open(self) -> Windows | None:
+        """When it is open; None: at any time."""
+        return Windows.parse(self.windows, self.timezone) if self.windows is not None else None
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        Windows.parse(self.windows or (), self.timezone)
+        return self
 
     @model_validator(mode="after")
     def _by_somebody(self) -> Self:

@@ -13,6 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
+from honk.ports.deploys import Deploys
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -69,6 +70,7 @@ __all__ = [
     "Credentials",
     "Deliveries",
     "Deployer",
+    "Deploys",
     "Discussions",
     "Events",
     "Exam",
@@ -147,6 +149,8 @@ class Ports:
     tokens: Tokens
     audit: Audit
     budgets: Budgets
+    #: the lines before environments, and freezes
+    deploys: Deploys
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

@@ -113,6 +113,7 @@ _EFFECTS = frozenset(
     }
     | {"save_verdict", "save_pull_request", "save_build", "save_deployment", "add_spending"}
     | {"reserve", "settle", "warn"}
+    | {"enter", "hold", "take", "leave"}
     | {"put", "open", "take", "publish", "update", "approve", "merge"}
 )
 
@@ -208,6 +209,7 @@ class World:
             tokens=self.store.tokens,
             audit=self._passed(self.store.audit, "audit"),
             budgets=self._passed(self.store.budgets, "budgets"),
+            deploys=self._passed(self.store.deploys, "deploys"),
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),

@@ -45,6 +45,7 @@ def ports_of(
         tokens=store.tokens,
         audit=store.audit,
         budgets=store.budgets,
+        deploys=store.deploys,
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
         pool=pool_of(settings, place.repositories, agents, parker=parker),
