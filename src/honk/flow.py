@@ -44,7 +44,7 @@ from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
-from honk.steps.deploy import deploy, deploys, enter, halted, ship, undo
+from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
@@ -209,6 +209,12 @@ async def shipped(task: Task, act: str, once: Once, *, ports: Ports) -> Ending:
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, act, outcome, ports=ports)
+
+
+async def watched(task: Task, deployment: str, once: Once, *, ports: Ports) -> Looked:
+    """live → one look at its health."""
+    base = await chosen_base(task, ports=ports)
+    return await once("look", Looked, partial(look, task, deployment, base=base, ports=ports))
 
 
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import anyio
 import pytest
 from chats_world import Pair, opened_twice
-from store_world import ANN, BORN, added
+from store_world import ANN, BORN, with_task
 
 from honk.domain.deploy_line import Freeze, Place, Stand
 from honk.domain.landing import Landing
@@ -26,7 +26,7 @@ async def pair(database_url: str) -> AsyncIterator[Pair]:
 
 
 async def place(pair: Pair, name: str, number: int, *, branch: str = "main", environment: str = "production") -> Place:
-    task = await added(pair.one, TaskId(name))
+    task = await with_task(pair.one, name, f"m-{name}")
     return Place(
         task=task.id,
         repository="app-1",

@@ -46,6 +46,14 @@ class Deploying(Turns):
                     _log.warning("a deployment cannot be begun", task=place.task, reason=str(error))
             await self._begin_one(line, ready)
 
+    async def look_at_health(self) -> None:
+        """Begins the looks that are due."""
+        for watch in await self.ports.deploys.watches():
+            if watch.due(self.ports.clock()):
+                payload = json.dumps({"task": watch.task, "deployment": watch.deployment})
+                name = f"watched/{watch.task}/{watch.deployment}-{watch.looks}"
+                await self.journal.start("watched", name, payload)
+
     async def _may_begin(self, place: Place) -> bool:
         """Whether its environment is open. Where its task has moved on, it leaves the line."""
         task = await self.ports.tasks.get(place.task)

@@ -130,6 +130,7 @@ class Watching(Approving, Deploying):
         while True:
             try:
                 await self.begin_waiting()
+                await self.look_at_health()
                 await self.look_round(due)
             except Exception:  # noqa: BLE001 - the worker loop: what waits at a forge must not end the work here
                 _log.exception("what waits outside cannot be looked at")

@@ -13,7 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
-from honk.ports.deploys import Deploys
+from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -80,12 +80,14 @@ __all__ = [
     "Job",
     "Journal",
     "Links",
+    "Looker",
     "Machine",
     "Mailbox",
     "Mount",
     "Movable",
     "NoCi",
     "NoDeployer",
+    "NoLooker",
     "NoPool",
     "Once",
     "ParkedExit",
@@ -161,3 +163,5 @@ class Ports:
     #: the forge's own checks and deployments
     ci: Ci = NoCi()
     deployer: Deployer = NoDeployer()
+    #: looks at the health of what is live
+    looker: Looker = NoLooker()

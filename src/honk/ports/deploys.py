@@ -1,7 +1,8 @@
-"""Environments: the line before each, and what people froze."""
+"""Environments: the line before each, what people froze, and the health of what is live."""
 
 from typing import Protocol
 
+from honk.domain.deploy_health import HealthWatch
 from honk.domain.deploy_line import Freeze, Place, Stand
 from honk.domain.task import TaskId
 
@@ -36,3 +37,29 @@ class Deploys(Protocol):
 
     async def freezes(self, repository: str) -> tuple[Freeze, ...]:
         """Those of the repository, whether they have run out or not."""
+
+    async def watch(self, watch: HealthWatch) -> None:
+        """Keeps it as it is now."""
+
+    async def unwatch(self, deployment: str) -> None:
+        """Its health is not looked at any more."""
+
+    async def watches(self) -> tuple[HealthWatch, ...]:
+        """All that are to be looked at, whose turn comes first before the others."""
+
+
+class Looker(Protocol):
+    """Looks at addresses from this host, as the operator's rules for networks allow it."""
+
+    async def look(self, url: str) -> str:
+        """Why that address is not healthy, in a sentence; "" where it answers 2xx within 10 s.
+
+        Addresses inside, which sandboxes may not reach either, are not looked at, nor is a redirect to them followed.
+        """
+
+
+class NoLooker:
+    """Where nothing is looked at."""
+
+    async def look(self, url: str) -> str:
+        return "nothing is looked at here"

@@ -40,6 +40,7 @@ def ports_of(
         forge=RoutedForge(sites),
         ci=RoutedCi(sites),
         deployer=RoutedDeployer(sites),
+        looker=place.looker,
         previews=place.addresses,
         policy=RolesPolicy(live.rules),
         tokens=store.tokens,

@@ -1,13 +1,14 @@
 """The lines before environments, and what people froze, in the database."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
-from honk.adapters.sql.schema import deploy_freezes, deploy_line
+from honk.adapters.sql.schema import deploy_freezes, deploy_line, health_watches
 from honk.domain.codec import dump, load
+from honk.domain.deploy_health import HealthWatch
 from honk.domain.deploy_line import HELD, Freeze, Place, Stand
 from honk.domain.landing import Landing
 from honk.domain.person import PersonId
@@ -126,6 +127,24 @@ class SqlDeploys:
         query = sa.select(deploy_freezes).where(deploy_freezes.c.repository == repository)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(sorted(map(_freeze, rows), key=lambda one: one.environment))
+
+    async def watch(self, watch: HealthWatch) -> None:
+        row = asdict(watch)
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(health_watches.delete().where(health_watches.c.deployment == watch.deployment))
+            connection.execute(health_watches.insert().values(row))
+
+        await self._database.write(work)
+
+    async def unwatch(self, deployment: str) -> None:
+        gone = health_watches.delete().where(health_watches.c.deployment == deployment)
+        await self._database.write(lambda connection: connection.execute(gone))
+
+    async def watches(self) -> tuple[HealthWatch, ...]:
+        query = sa.select(health_watches).order_by(health_watches.c.next, health_watches.c.deployment)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(HealthWatch(**one._mapping) for one in rows)
 
 
 def _is(repository: str, environment: str) -> sa.ColumnElement[bool]:

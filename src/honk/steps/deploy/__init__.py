@@ -24,8 +24,10 @@ from honk.steps.deploy.carrying_out import carry_out, tell_finished, went_live
 from honk.steps.deploy.config import deploy_config, deployed_from, deploys, live_deployment, undo_sentence
 from honk.steps.deploy.line import behind, come_first, enter, its_turn, rest, site_of, why_closed, why_waits
 from honk.steps.deploy.remote import hand_over, ship, under_way, undone
+from honk.steps.deploy.watch import Looked, begin_watch, look
 
 __all__ = [
+    "Looked",
     "behind",
     "deploy",
     "deploy_config",
@@ -34,6 +36,7 @@ __all__ = [
     "enter",
     "halted",
     "live_deployment",
+    "look",
     "rest",
     "ship",
     "site_of",
@@ -86,6 +89,7 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
         made = await carry_out(task, config, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
         await ports.tasks.move(task.id, State.DEPLOYED)
+        await begin_watch(task, made, config, ports=ports)
     elif made.state is DeploymentState.STARTED:
         await ports.tasks.move(task.id, State.DEPLOYING, f"the forge deploys it to {made.environment}")
     else:
