@@ -66,7 +66,7 @@ class Looker:
 
 def _target(url: str) -> Target:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.port == 0:
         raise ValueError(f"{url[:100]!r} is no address that is looked at")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return parse_target(f"{host}:{parts.port}" if parts.port else host, 443 if parts.scheme == "https" else 80)
