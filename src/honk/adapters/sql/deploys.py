@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
-from honk.adapters.sql.schema import deploy_freezes, deploy_line, health_watches
+from honk.adapters.sql.schema_deploys import deploy_freezes, deploy_line, health_watches
 from honk.domain.codec import dump, load
 from honk.domain.deploy_health import HealthWatch
 from honk.domain.deploy_line import HELD, Freeze, Place, Stand
