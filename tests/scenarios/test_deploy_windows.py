@@ -370,6 +370,22 @@ async def test_one_whose_deployment_fails_lets_the_next_one_go(here: World) -> N
     assert other.state is State.DEPLOYED
 
 
+async def test_a_place_on_which_nobody_is_at_work_blocks_nobody(here: World) -> None:
+    """As after a backup, which has the store and not what was under way."""
+    await _weekend(here)
+    async with here.working():
+        first, second = await _two(here)
+        first, second = await _merged(here, first), await _merged(here, second)
+        [place, *_] = await here.store.deploys.places()
+        await here.store.deploys.enter(place)
+        assert await here.store.deploys.take(place.task, first=True) is None
+        _set(here, MONDAY)
+        await here.store.deploys.enter(place)
+        for _ in range(2):
+            first, second = await _looked(here, first, second)
+    assert second.state is State.DEPLOYED and await _stands(here) == {}
+
+
 async def test_no_undo_while_another_is_deployed(here: World) -> None:
     async with here.working():
         first, second = await _two(here)

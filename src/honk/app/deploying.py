@@ -20,7 +20,7 @@ from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.task import State
 from honk.errors import HonkError, Unknown, Usage
-from honk.steps.deploy import behind, deployed_from, rest, site_of, why_closed
+from honk.steps.deploy import behind, deploy_config, rest, site_of, why_closed
 from honk.steps.prepare import chosen_base
 
 _log = structlog.get_logger()
@@ -35,8 +35,11 @@ class Deploying(Turns):
         """Begins the deployments that may begin by now, and says anew why the others wait."""
         lines: dict[tuple[str, str], list[Place]] = defaultdict(list)
         for place in await self.ports.deploys.places():
-            lines[place.repository, place.environment].append(place)
+            if place.stand in HELD or not await self._left_behind(place):
+                lines[place.repository, place.environment].append(place)
         for line in lines.values():
+            if any(one.stand is Stand.GOING for one in line):
+                continue  # nothing else begins there, and why it waits was said
             ready: list[Place] = []
             for place in (one for one in line if one.stand in HELD):
                 try:
@@ -54,10 +57,22 @@ class Deploying(Turns):
                 name = f"watched/{watch.task}/{watch.deployment}-{watch.looks}"
                 await self.journal.start("watched", name, payload)
 
+    async def _left_behind(self, place: Place) -> bool:
+        """Whether nobody is at work on a place that comes or goes, as after a restored backup: it leaves the line."""
+        if any(one.split("/")[1] == place.task for one in await self.journal.unfinished()):
+            return False
+        task = await self.ports.tasks.get(place.task)
+        if task.state is State.DEPLOYING:
+            config = await deploy_config(task, (await chosen_base(task, ports=self.ports)).commit, ports=self.ports)
+            if config is not None and config.workflow is not None:
+                return False  # the forge is at work on it
+        return await self.ports.deploys.leave(place.task)
+
     async def _may_begin(self, place: Place) -> bool:
         """Whether its environment is open. Where its task has moved on, it leaves the line."""
         task = await self.ports.tasks.get(place.task)
-        config = await deployed_from(task, await chosen_base(task, ports=self.ports), ports=self.ports)
+        base = await chosen_base(task, ports=self.ports)
+        config = await deploy_config(task, base.commit, ports=self.ports)
         if task.state is not State.MERGED or config is None:
             if not await self._landing(place):
                 await self.ports.deploys.leave(place.task, waiting=True)
@@ -73,7 +88,7 @@ class Deploying(Turns):
         """The first of the line; of those that waited for it to open, the newest of a branch has the others within."""
         newest = {one.branch: one for one in ready}
         rows = [one for one in ready if one.stand is not Stand.CLOSED or newest[one.branch] is one]
-        ahead: Place | None = next((one for one in line if one.stand is Stand.GOING), None)
+        ahead: Place | None = None
         coming = [one for one in line if one.stand is Stand.COMING]
         for place in rows:
             front = ahead or next((one for one in coming if one.merged_at < place.merged_at), None)

@@ -7,6 +7,7 @@ often, twice at once, or late: a webhook, a poll and a restart all end here.
 import json
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
 import structlog
@@ -128,12 +129,11 @@ class Watching(Approving, Deploying):
         """Looks at all tasks that wait at a forge or for an environment, again and again, until it is cancelled."""
         due = {} if looked is None else looked
         while True:
-            try:
-                await self.begin_waiting()
-                await self.look_at_health()
-                await self.look_round(due)
-            except Exception:  # noqa: BLE001 - the worker loop: what waits at a forge must not end the work here
-                _log.exception("what waits outside cannot be looked at")
+            for look in (self.begin_waiting, self.look_at_health, partial(self.look_round, due)):
+                try:
+                    await look()
+                except Exception:  # noqa: BLE001 - the worker loop: what waits outside must not end the work here
+                    _log.exception("what waits outside cannot be looked at")
             await anyio.sleep(_ROUND)
 
     async def look_round(self, due: dict[TaskId, datetime]) -> None:

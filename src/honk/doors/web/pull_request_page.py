@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from honk.domain.event import DeploymentFinished, MergeDone, MergeRefused
+from honk.domain.event import DeploymentFinished, DeploymentWatched, MergeDone, MergeRefused
 from honk.domain.task import BUSY, Task
 from honk.doors.web.diffs import Diff, read_diff
 from honk.doors.web.rendering import page
@@ -20,7 +20,7 @@ async def pull_request(request: Request, service: Local, found: Task) -> Respons
     landed = [
         (event, sentence(event))
         for event in log
-        if isinstance(event.data, MergeDone | MergeRefused | DeploymentFinished)
+        if isinstance(event.data, MergeDone | MergeRefused | DeploymentFinished | DeploymentWatched)
     ]
     diff, trouble = await _difference(service, found) if card.pull_request else (None, "")
     logs = {one.digest: one for one in await service.artifacts(found.id)}
