@@ -123,9 +123,7 @@ async def test_who_may_not_undo_any_more_has_nothing_undone_by_itself(here: Worl
     assert "may not undo" in task.reason
 
 
-@pytest.mark.parametrize(
-    "place", ["deploys.watch", "journal.start", "records.deployments", "deploys.unwatch", "tasks.move", "events.record"]
-)
+@pytest.mark.parametrize("place", ["deploys.watch", "journal.start", "deploys.unwatch", "tasks.move"])
 async def test_killed_anywhere_it_is_undone_once(here: World, place: str) -> None:
     await _configured(here, WATCH + ITSELF)
     async with here.working():

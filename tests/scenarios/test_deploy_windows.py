@@ -97,7 +97,7 @@ async def test_a_server_that_was_down_when_it_opened_begins_it_when_it_comes_bac
     assert (task.state, here.production()) == (State.DEPLOYED, b"fixed")
 
 
-@pytest.mark.parametrize("place", ["deploys.enter", "deploys.hold", "tasks.move", "journal.start"])
+@pytest.mark.parametrize("place", ["deploys.enter", "deploys.hold"])
 async def test_killed_while_it_comes_to_wait_or_begins_it_is_deployed_once(here: World, place: str) -> None:
     await _weekend(here)
     async with here.working():
