@@ -15,6 +15,7 @@ Here is only the order of the steps. Where the rest comes in:
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
 - a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
+- a deployment that waits for its window, a thaw or its turn; health: `app/deploying.py` begins `land` and `watched`
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
 - who asks, and who is told: the doors, by way of `service/`; a door has its map in `doors/slack/__init__.py` and so on
 """
@@ -44,7 +45,7 @@ from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
-from honk.steps.deploy import deploy, deploys, halted, ship, undo
+from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
@@ -171,7 +172,8 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
     try:
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
-            deploying = partial(deploy, task, person, permitted=landing.deploys, ports=ports)
+            await once("line", bool, partial(_in_line, task, landing, ports=ports))
+            deploying = partial(deploy, task, person, landing=landing, ports=ports)
             outcome = await _released(task, deploying, result.commit, once, ports=ports)
         elif isinstance(result, Queued):
             outcome = Outcome.PASS
@@ -182,6 +184,10 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         outcome = Outcome.QUESTION if isinstance(error, NotAllowed) else Outcome.ERROR
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, landing.act, outcome, ports=ports)
+
+
+async def _in_line(task: Task, landing: Landing, *, ports: Ports) -> bool:
+    return await enter(task, landing, await chosen_base(task, ports=ports), ports=ports) is not None
 
 
 async def _released(task: Task, deploying: Deploying, merged: Sha, once: Once, *, ports: Ports) -> Outcome:
@@ -204,6 +210,12 @@ async def shipped(task: Task, act: str, once: Once, *, ports: Ports) -> Ending:
     except HonkError as error:
         await come_to_rest(task, State.MERGED, str(error), ports=ports)
     return await settle_landing(task, act, outcome, ports=ports)
+
+
+async def watched(task: Task, deployment: str, once: Once, *, ports: Ports) -> Looked:
+    """live → one look at its health."""
+    base = await chosen_base(task, ports=ports)
+    return await once("look", Looked, partial(look, task, deployment, base=base, ports=ports))
 
 
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:

@@ -27,6 +27,7 @@ from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, single
 from honk.ports import Once, Workflow
 from honk.steps.again import standing
+from honk.steps.deploy import Looked
 from honk.steps.pause import patient, pausable, waiting
 from honk.steps.queue import Line
 from honk.steps.remind import Reminders
@@ -106,6 +107,7 @@ class Worker:
             "land": self._land,
             "shipped": self._shipped,
             "undo": self._undo,
+            "watched": self._watched,
         }
 
     def _in_line(self, run: Workflow) -> Workflow:
@@ -216,6 +218,21 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             ending = await self._broken(task, act, State.DEPLOYED, error)
         return dump(Ending, ending)
+
+    async def _watched(self, payload: str, once: Once) -> str:
+        asked = json.loads(payload)
+        task, deployment = await self._app.ports.tasks.get(asked["task"]), asked["deployment"]
+        looked = Looked()
+        try:
+            looked = await flow.watched(task, deployment, once, ports=self._app.ports)
+        except HonkError as error:
+            await self._app.ports.deploys.unwatch(deployment)
+            _log.warning("a version's health cannot be looked at", task=task.id, reason=str(error))
+        if looked.undo_by is not None:
+            act = f"unhealthy-{deployment}"
+            words = json.dumps({"task": task.id, "by": looked.undo_by, "act": act})
+            await self._app.journal.start("undo", f"undo/{task.id}/{act}", words)
+        return dump(Looked, looked)
 
     async def _broken(self, task: Task, act: str, deploying: State, error: Exception) -> Ending:
         """An unknown error in a merge, a deployment or an undo."""

@@ -72,3 +72,14 @@ def test_what_never_began_is_said_too() -> None:
     assert said(ended(State.DEPLOYED), state=State.DEPLOYED) == ["It was not undone: it broke"]
     unhealthy = said(MERGED, begun(HEAD), finished("failed"), ended(State.MERGED))[1:]
     assert unhealthy == ["The deployment to production is unhealthy: the version before is still live"]
+
+
+def test_health_has_a_message_where_a_person_is_needed() -> None:
+    def watched(state: str) -> events.DeploymentWatched:
+        since = "2026-11-21 08:00 UTC"
+        return events.DeploymentWatched(
+            deployment="d", environment="production", state=state, seconds=600.0, since=since, detail="it answered 503"
+        )
+
+    log = (watched("watching"), watched("healthy"), watched("unhealthy"))
+    assert said(*log, state=State.DEPLOYED) == ["production is unhealthy since 2026-11-21 08:00 UTC"]

@@ -92,6 +92,7 @@ class Approving(Turns):
             act=act,
             accept_unsure=consent.accept_unsure,
             deploys=deploys,
+            now=consent.now,
         )
         payload = json.dumps({"task": task.id, "landing": dump(Landing, landing)})
         await self.journal.start("land", f"land/{task.id}/{act}", payload)

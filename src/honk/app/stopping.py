@@ -13,6 +13,7 @@ from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.pull_request import MergeMethod
 from honk.domain.task import LANDING, State, Task
+from honk.domain.text import one_line
 from honk.domain.turn import Outcome, Point, Turn
 from honk.errors import NotNow, Usage
 from honk.flow import halt
@@ -68,7 +69,7 @@ class Stopping(Steering, Approving):
         """Asks the work to stop. `working` is False when no process works on it, so that it rests at once.
 
         A plan that waits is cancelled. A merge that has begun is finished; a deployment is ended unless its
-        version is live already.
+        version is live already, and one that waits is given up.
         """
         await self.allow(person, Act.STOP, task)
         if await self.cancel_plan(person, task):
@@ -76,6 +77,9 @@ class Stopping(Steering, Approving):
         task = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, task.turn)
         landing = [one for one in await self.journal.unfinished() if one.startswith(f"land/{task.id}/")]
+        if not landing and task.state is State.MERGED and await self.ports.deploys.leave(task.id, waiting=True):
+            reason = f"stopped by {one_line(person.name)}, before it was deployed"
+            return await self.ports.tasks.move(task.id, State.MERGED, reason, actor=person.id)
         if not landing and (task.state in LANDING or last.outcome is not None):
             raise NotNow(f"task {task.id} is {task.state}: no turn is at work")
         if landing and task.state is State.MERGING and not working:

@@ -7,10 +7,12 @@ often, twice at once, or late: a webhook, a poll and a restart all end here.
 import json
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
 import structlog
 
+from honk.app.deploying import Deploying
 from honk.app.landing import Approving
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
@@ -46,8 +48,8 @@ _NEVER = timedelta(hours=1)
 _ROUND = 5.0
 
 
-class Watching(Approving):
-    """Looks at the forge."""
+class Watching(Approving, Deploying):
+    """Looks at the forge, and at the environments that may have opened."""
 
     async def look(self, id: TaskId) -> bool:
         """Begins what follows from what the forge says now; whether something is awaited there."""
@@ -124,13 +126,14 @@ class Watching(Approving):
         return True
 
     async def keep(self, looked: dict[TaskId, datetime] | None = None) -> None:
-        """Looks at all tasks that wait at a forge, again and again, until it is cancelled."""
+        """Looks at all tasks that wait at a forge or for an environment, again and again, until it is cancelled."""
         due = {} if looked is None else looked
         while True:
-            try:
-                await self.look_round(due)
-            except Exception:  # noqa: BLE001 - the worker loop: what waits at a forge must not end the work here
-                _log.exception("the forge cannot be looked at")
+            for look in (self.begin_waiting, self.look_at_health, partial(self.look_round, due)):
+                try:
+                    await look()
+                except Exception:  # noqa: BLE001 - the worker loop: what waits outside must not end the work here
+                    _log.exception("what waits outside cannot be looked at")
             await anyio.sleep(_ROUND)
 
     async def look_round(self, due: dict[TaskId, datetime]) -> None:

@@ -17,6 +17,8 @@ class Consent:
     typed: str = ""
     #: merge although not everything was proven
     accept_unsure: bool = False
+    #: deploy although the environment is closed
+    now: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,3 +33,5 @@ class Landing:
     accept_unsure: bool = False
     #: deployed as well; not for who came with an access token that is not for that
     deploys: bool = True
+    #: also where the environment is closed, and before others that wait for it
+    now: bool = False

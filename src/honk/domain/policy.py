@@ -12,6 +12,8 @@ class Act(StrEnum):
     MERGE = "merge"
     DEPLOY = "deploy"
     UNDO = "undo"
+    FREEZE = "freeze"
+    THAW = "thaw"
     ADMINISTER = "administer"
 
 
@@ -34,6 +36,8 @@ NEEDS: dict[Act, Right] = {
     Act.MERGE: Right.MERGE,
     Act.DEPLOY: Right.DEPLOY,
     Act.UNDO: Right.DEPLOY,
+    Act.FREEZE: Right.DEPLOY,
+    Act.THAW: Right.DEPLOY,
     Act.ADMINISTER: Right.ADMINISTER,
 }
 

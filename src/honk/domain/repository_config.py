@@ -15,9 +15,11 @@ Everything is optional. Commands are lines for `sh -c`, run in `/workspace`; tim
 import re
 import tomllib
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from honk.domain.deploy_windows import Windows
 from honk.errors import SettingsWrong
 
 #: The file's path in a repository.
@@ -32,6 +34,25 @@ def _below_root(path: str) -> str:
         raise ValueError("must be a path below the repository's root")
     return path.rstrip("/")
 
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    form = re.fullmatch(r"([0-9]{1,5})\s*([smh])", value.strip())
+    if form is None:
+        raise ValueError(f'{value[:40]!r} is no time, such as "10m", "90s" or "1h"')
+    return int(form[1]) * {"s": 1, "m": 60, "h": 3600}[form[2]]
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.port == 0:
+        raise ValueError("must be an address such as https://app.example.com/healthz, without a password")
+    return url
+
+
+#: Seconds, or such as "10m".
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=60, le=6 * 3600)]
 
 #: A path below the repository's root, with forward slashes; "." is the root.
 InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_below_root)]
@@ -112,12 +133,40 @@ class DeployConfig(_Table):
     #: where people find it, when that is known
     url: str | None = None
     timeout: Seconds = 900.0
+    #: when it is deployed there, such as "mon-fri 09:00-16:00"; None: at any time
+    windows: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)] | None = None
+    #: of the windows
+    timezone: str = "UTC"
+    #: for how long its health is looked at once it is live, such as "10m"; None: not at all
+    watch: Duration | None = None
+    #: an address that answers 2xx while it is healthy; or, in its place, `health` again
+    health_url: Annotated[str, Field(max_length=2000), AfterValidator(_address)] | None = None
+    #: "unhealthy": undone by itself then, where that is possible
+    undo_when: Literal["unhealthy", "asked"] = "asked"
 
     @property
     def undoes(self) -> bool:
         """Whether it can go back. A workflow that is not told the commit would deploy the branch's newest again."""
         told = self.workflow in {None, "deployment"} or any("{commit}" in one for one in self.inputs.values())
         return told and self.undo != "none"
+
+    @property
+    def open(self) -> Windows | None:
+        """When it is open; None: at any time."""
+        return Windows.parse(self.windows, self.timezone) if self.windows is not None else None
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        Windows.parse(self.windows or (), self.timezone)
+        return self
+
+    @model_validator(mode="after")
+    def _watches(self) -> Self:
+        if self.watch is not None and self.health is None and self.health_url is None:
+            raise ValueError("watch needs a health command or a health_url to look at")
+        if self.watch is None and (self.health_url is not None or self.undo_when == "unhealthy"):
+            raise ValueError('health_url and undo_when are for a watch, such as watch = "10m"')
+        return self
 
     @model_validator(mode="after")
     def _by_somebody(self) -> Self:

@@ -13,6 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
+from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -71,6 +72,7 @@ __all__ = [
     "Credentials",
     "Deliveries",
     "Deployer",
+    "Deploys",
     "Discussions",
     "Events",
     "Exam",
@@ -80,12 +82,14 @@ __all__ = [
     "Job",
     "Journal",
     "Links",
+    "Looker",
     "Machine",
     "Mailbox",
     "Mount",
     "Movable",
     "NoCi",
     "NoDeployer",
+    "NoLooker",
     "NoPackages",
     "NoPool",
     "Once",
@@ -154,6 +158,8 @@ class Ports:
     audit: Audit
     budgets: Budgets
     overview: Overview
+    #: the lines before environments, and freezes
+    deploys: Deploys
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path
@@ -166,3 +172,5 @@ class Ports:
     deployer: Deployer = NoDeployer()
     #: what an app's file is
     packages: Packages = NoPackages()
+    #: looks at the health of what is live
+    looker: Looker = NoLooker()

@@ -22,6 +22,7 @@ from honk.errors import NotNow, Unknown, Usage
 from honk.service import enclosing
 from honk.service import feed as feeding
 from honk.service.feed import Feed
+from honk.service.freezing import LocalFreezing
 from honk.service.local_uploads import LocalUploads
 from honk.service.nouns import (
     About,
@@ -50,7 +51,7 @@ from honk.views.shown import branch, card, merging
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local(LocalUploads):
+class Local(LocalUploads, LocalFreezing):
     """Implements honk.service.Service on an opened Honk."""
 
     app: App
@@ -286,7 +287,9 @@ class Local(LocalUploads):
     async def merge(self, task: str, approval: Approval, *, id: str = "") -> Pressed:
         method = approval.method or self.defaults.merge
         found = await self.find(task)
-        consent = Consent(head=approval.head, typed=approval.typed, accept_unsure=approval.accept_unsure)
+        consent = Consent(
+            head=approval.head, typed=approval.typed, accept_unsure=approval.accept_unsure, now=approval.now
+        )
         act = await self.app.merge(self.person, found, method=method, consent=consent, act=id, deploys=self._deploys)
         return Pressed(act=act)
 

@@ -238,6 +238,8 @@ class Approval:
     method: MergeMethod | None = None
     #: merge although not everything was proven
     accept_unsure: bool = False
+    #: deploy although the environment is closed by a window or a freeze, and before others that wait for it
+    now: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

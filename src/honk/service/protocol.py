@@ -8,6 +8,7 @@ from honk.domain.event import Event
 from honk.domain.message import File, Image, Message, Waiting
 from honk.domain.task import Task
 from honk.domain.turn import Turn
+from honk.service.freezing import Freezing
 from honk.service.governing import Governing
 from honk.service.nouns import (
     About,
@@ -138,5 +139,5 @@ class Acting(Protocol):
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
 
 
-class Service(Looking, Acting, Governing, Uploads, Protocol):
+class Service(Looking, Acting, Governing, Uploads, Freezing, Protocol):
     """A Honk, in this process or behind a server."""

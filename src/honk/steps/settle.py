@@ -41,6 +41,8 @@ async def settle_landing(task: Task, act: str, outcome: Outcome, *, ports: Ports
     """Leaves a merge, a deployment, an undo or a plan that was cancelled, in whatever state the task has reached."""
     await ports.tasks.clear_stop(task.id)
     now = await ports.tasks.get(task.id)
+    if now.state is not State.DEPLOYING:  # the forge may go on with it
+        await ports.deploys.leave(task.id)
     ending = Ending(outcome=outcome, state=now.state, reason=now.reason)
     await _record(task.id, now.turn, ending, key=f"settled/{act}", ports=ports)
     return ending

@@ -97,3 +97,17 @@ class FakeDeployer:
     async def look(self, repository: Repository, release: RemoteRelease, id: str) -> RemoteDeployment:
         assert id == f"run-{release.id}"
         return self.states[release.id]
+
+
+@dataclass
+class FakeLooker:
+    """See `Looker`."""
+
+    #: why what is live is not healthy; "" while it is
+    trouble: str = ""
+    #: what was looked at
+    looked: list[str] = field(default_factory=list)
+
+    async def look(self, url: str) -> str:
+        self.looked.append(url)
+        return self.trouble

@@ -26,7 +26,7 @@ from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Agent, Clock, Ports
-from honk.testing.fake_ci import FakeCi, FakeDeployer
+from honk.testing.fake_ci import FakeCi, FakeDeployer, FakeLooker
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
 from honk.testing.fake_machine import FakeMachine
@@ -114,6 +114,7 @@ _EFFECTS = frozenset(
     }
     | {"save_verdict", "save_pull_request", "save_build", "save_deployment", "add_spending"}
     | {"reserve", "settle", "warn"}
+    | {"enter", "hold", "take", "leave", "watch", "unwatch"}
     | {"put", "open", "take", "publish", "update", "approve", "merge"}
 )
 
@@ -184,6 +185,7 @@ class World:
         self.camera = FakeCamera()
         self.ci = FakeCi()
         self.deployer = FakeDeployer()
+        self.looker = FakeLooker()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -210,11 +212,13 @@ class World:
             audit=self._passed(self.store.audit, "audit"),
             budgets=self._passed(self.store.budgets, "budgets"),
             overview=self.store.overview,
+            deploys=self._passed(self.store.deploys, "deploys"),
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),
             deployer=self._passed(self.deployer, "deployer"),
             packages=FakePackages(),
+            looker=self.looker,
         )
 
     def _passed(self, port: P, name: str) -> P:

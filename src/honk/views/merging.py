@@ -60,6 +60,8 @@ class Deploying:
     live: str = ""
     #: what undoing will do, in words
     undo: str = "nothing is deployed: merge a revert to undo"
+    #: why it would not be deployed at once: a window, a freeze, or who is before it; "" where it would
+    waits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
             changed = (diff,) if card.pull_request else ()
             return (*changed, reply, retry, *((*_approve(card), accept) if unsure and card.pull_request else ()))
         case State.MERGED:
-            return diff, NextStep(what="read what happened", command=f"honk log {id}"), revert
+            return *_deploy(card), diff, NextStep(what="read what happened", command=f"honk log {id}"), revert
         case State.DEPLOYED:
             return NextStep(what="put the version before back", command=f"honk undo {id}"), revert
         case State.STOPPED | State.FAILED:
@@ -48,6 +48,12 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
         case State.MERGING | State.DEPLOYING:
             return (follow,)
     return follow, reply, NextStep(what="stop it; the work is kept", command=f"honk stop {id}")
+
+
+def _deploy(card: Card) -> tuple[NextStep, ...]:
+    if not card.waits_to_deploy:
+        return ()
+    return (NextStep(what="deploy it now, although it waits", command=f"honk merge {card.task.id} --now"),)
 
 
 def _approve(card: Card) -> tuple[NextStep, ...]:

@@ -230,3 +230,13 @@ def _(data: events.DeploymentFinished) -> str:
         said = shortened(data.output[-400:], 400)
         return f"{data.environment}: unhealthy, so it did not go live" + (f"\n  {said}" if said else "")
     return f"{data.environment}: {data.state}" + (f" at {data.url}" if data.url else "")
+
+
+@_say.register
+def _(data: events.DeploymentWatched) -> str:
+    minutes = f"{data.seconds / 60:g} min"
+    if data.state == "watching":
+        return f"{data.environment}: live, watching for {minutes}"
+    if data.state == "healthy":
+        return f"{data.environment}: healthy after {minutes}"
+    return f"{data.environment}: unhealthy since {data.since}: {shortened(data.detail, 300)}\n  {data.undo}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from honk.domain import event as events
+from honk.domain.deploy_line import HELD
 from honk.domain.event import Event, TaskSettled
 from honk.domain.person import Person
 from honk.domain.plan import waiting
@@ -19,7 +20,7 @@ from honk.domain.text import one_line
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError, NotNow
 from honk.ports import Ports
-from honk.steps.deploy import deployed_from, live_deployment, undo_sentence
+from honk.steps.deploy import deployed_from, live_deployment, undo_sentence, why_waits
 from honk.steps.merge import PRESSABLE, approvers, deleted_build, lacks_second, objection
 from honk.steps.prepare import chosen_base
 from honk.views.branch import Branch
@@ -30,6 +31,7 @@ from honk.views.risk import files_by_risk
 #: more than any log has
 _EVENTS = 1_000_000
 _LANDED = frozenset({State.MERGED, State.DEPLOYED})
+_DEPLOYS = frozenset({State.DEPLOYING, State.DEPLOYED})
 
 
 async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None) -> Card:
@@ -70,7 +72,12 @@ async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None
         confirmation=await ports.policy.confirmation(task.repository),
         plan=waiting(task, log),
         checks=_checks(log, pull_request),
+        waits_to_deploy=task.state is State.MERGED and await _waits(task, ports=ports),
     )
+
+
+async def _waits(task: Task, *, ports: Ports) -> bool:
+    return any(one.task == task.id and one.stand in HELD for one in await ports.deploys.places())
 
 
 def _checks(log: tuple[Event, ...], pull_request: PullRequest | None) -> events.ChecksSeen | None:
@@ -189,6 +196,7 @@ async def _as_declared(task: Task, base: Base, *, ports: Ports) -> Deploying:
         url=url,
         live=live.commit if live is not None else "",
         undo=undo_sentence(config, previous=previous),
+        waits="" if task.state in _DEPLOYS else await why_waits(task, config, ports=ports),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from honk.adapters.broker import NetworkRules, SocketBroker, Upstream
+from honk.adapters.broker import Looker, NetworkRules, SocketBroker, Upstream
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
@@ -29,6 +29,7 @@ class Place:
     broker: SocketBroker
     artifacts: FileArtifacts
     gate: LocalGate
+    looker: Looker
 
 
 def place_of(settings: Settings, store: SqlStore, credentials: Credentials | None = None) -> Place:
@@ -60,6 +61,7 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         broker=broker,
         artifacts=artifacts,
         gate=gate,
+        looker=Looker(rules),
     )
 
 

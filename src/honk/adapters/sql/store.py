@@ -10,6 +10,7 @@ from honk.adapters.sql.audit import SqlAudit
 from honk.adapters.sql.budgets import SqlBudgets
 from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
+from honk.adapters.sql.deploys import SqlDeploys
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
 from honk.adapters.sql.overview import SqlOverview
@@ -62,6 +63,7 @@ class SqlStore:
         self.tokens = SqlTokens(self._database, clock, new_id, rules)
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
+        self.deploys = SqlDeploys(self._database)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

@@ -229,3 +229,22 @@ class DeploymentFinished(EventData):
     output: str = ""
     #: failed because the health command did, after the deploy command had ended well
     unhealthy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentWatched(EventData):
+    """The health of what went live is looked at for a while: it begins, or what came of it."""
+
+    type: ClassVar[str] = "deployment.watched"
+    deployment: str
+    environment: str
+    #: "watching", "healthy" or "unhealthy"
+    state: str
+    #: for how long it is, or was, to be looked at
+    seconds: float
+    #: of an unhealthy version: the first of the looks in a row that failed, in UTC
+    since: str = ""
+    #: what the last look saw
+    detail: str = ""
+    #: what becomes of an unhealthy version
+    undo: str = ""

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from honk import __version__
-from honk.doors.api import acting, governing, looking, uploading
+from honk.doors.api import acting, freezing, governing, looking, uploading
 from honk.doors.api.bounds import Bounded
 from honk.doors.api.callers import Admitted, Backstage
 from honk.doors.api.problems import say_problems
@@ -29,7 +29,13 @@ def api(backstage: Backstage) -> FastAPI:
         redirect_slashes=False,
         servers=[{"url": PREFIX}],
         # As they are: `include_router` would make every route a second time, within the first request.
-        routes=[*looking.router.routes, *acting.router.routes, *governing.router.routes, *uploading.router.routes],
+        routes=[
+            *looking.router.routes,
+            *acting.router.routes,
+            *governing.router.routes,
+            *uploading.router.routes,
+            *freezing.router.routes,
+        ],
     )
     app.state.backstage = backstage
     say_problems(app)

@@ -87,6 +87,14 @@ COMMANDS = (
         },
     ),
     Part(
+        lambda cli, behind: _module("freezing").add_freezing_commands(cli, behind.open_house),
+        {
+            "freeze": "Let nothing be deployed to a repository's environments: merges go on, and their deployments "
+            "wait.",
+            "thaw": "End a freeze; what waited for it is deployed by itself.",
+        },
+    ),
+    Part(
         lambda cli, behind: _module("serving").add_serving_commands(cli, behind.open_house),
         {"serve": "Do the work of other commands and doors here; serve API, pages, builds and live versions."},
     ),

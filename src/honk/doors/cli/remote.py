@@ -19,6 +19,7 @@ from honk.domain.task import Task
 from honk.domain.text import Secret
 from honk.domain.turn import Turn
 from honk.doors.cli.house import only_there
+from honk.doors.cli.remote_freezing import RemoteFreezing
 from honk.doors.cli.remote_uploads import RemoteUploads
 from honk.doors.cli.wire import Wire
 from honk.errors import Usage
@@ -50,7 +51,7 @@ if TYPE_CHECKING:  # no server lends them
     from honk.service.linking import Linking
 
 
-class Remote(RemoteUploads):
+class Remote(RemoteUploads, RemoteFreezing):
     """Implements honk.service.Service on a server."""
 
     # ── looking ────────────────────────────────────────────────────────────────────────────────

@@ -111,6 +111,8 @@ def _rows(shown: Merging) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(shown.files) - _FILES} more"
     yield "approved by", ", ".join(shown.approved_by) or "nobody"
     yield "deploys to", shown.deploying.environment or "nothing"
+    if shown.deploying.waits:
+        yield "then", shown.deploying.waits
     yield "undo", shown.deploying.undo
     yield from (("needs", line) for line in _needs(shown))
     yield "you", f"{'may' if shown.allowed else 'may not'}: {shown.policy}"

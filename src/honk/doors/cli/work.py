@@ -184,7 +184,7 @@ def _add_retry(cli: typer.Typer, open_house: Open) -> None:
 
 def _add_merge(cli: typer.Typer, open_house: Open) -> None:
     @cli.command(epilog="Example: honk merge fix-the-crash --squash")
-    def merge(
+    def merge(  # noqa: PLR0913 - one parameter an option
         task: TaskName,
         squash: Annotated[bool, typer.Option("--squash", help="All of the pull request as one commit.")] = False,
         accept_unsure: Annotated[
@@ -196,9 +196,15 @@ def _add_merge(cli: typer.Typer, open_house: Open) -> None:
         head: Annotated[
             str, typer.Option(help="The commit that you looked at: at another one, nothing is done.", metavar="SHA")
         ] = "",
+        now: Annotated[
+            bool, typer.Option("--now", help="Deploy although a window or a freeze has it closed, and before others.")
+        ] = False,
         json: Json = False,
     ) -> None:
-        """Merge exactly the commit that was verified, and deploy it where the repository says how."""
+        """Merge exactly the commit that was verified, and deploy it where the repository says how.
+
+        Of a task that is merged and waits to be deployed, --now deploys it at once.
+        """
         out = Output(json_lines=json)
 
         async def command(house: House) -> int:
@@ -208,6 +214,7 @@ def _add_merge(cli: typer.Typer, open_house: Open) -> None:
                 accept_unsure=accept_unsure,
                 typed=typed or await _typed(house, found, out),
                 head=head,
+                now=now,
             )
 
             async def begin() -> Task:

@@ -50,6 +50,9 @@ def _text(event: Event, name: str) -> str:
         case events.DeploymentFinished(state="failed") as finished:
             where = plain(finished.environment)
             return f"The deployment to {where} failed: the version before is still live."
+        case events.DeploymentWatched(state="unhealthy") as watched:
+            where, why = plain(watched.environment), plain(watched.detail)
+            return f"{where} is unhealthy since {watched.since}: {why}. {plain(watched.undo)}"
     return ""
 
 

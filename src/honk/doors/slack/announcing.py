@@ -98,6 +98,8 @@ def _announcement(event: Event, log: Sequence[Event], card: Card, thread: Thread
             return _settled(settled, event, log, card, thread, whom)
         case events.MergeDone() | events.MergeRefused() | events.DeploymentFinished():
             return _landed(event, log, card, thread)
+        case events.DeploymentWatched(state="unhealthy") as watched:
+            return _unhealthy(watched, card, thread)
     return None
 
 
@@ -280,6 +282,15 @@ def _deployed(finished: events.DeploymentFinished, card: Card, thread: Thread) -
     if finished.output.strip():
         blocks.append(w.rich(w.pre(finished.output.strip()[-800:])))
     return said, [*blocks, w.row(w.button("Deploy again", "honk:deploy", of_turn(card)))]
+
+
+def _unhealthy(watched: events.DeploymentWatched, card: Card, thread: Thread) -> Made:
+    """What is live is not well; undo is a press away, where it is still live."""
+    said = f"{shortened(watched.environment, 80)} is unhealthy since {watched.since}"
+    lines = [w.line(_to(thread), " ", w.emoji("rotating_light"), " ", w.bold(said))]
+    lines += [w.quote(shortened(watched.detail, 800)), w.line(w.sentence(shortened(watched.undo, 300)))]
+    undo = w.button("Undo…", "honk:undo", card.task.id, style="danger")
+    return said, [w.rich(*lines), *([w.row(undo)] if card.task.state is State.DEPLOYED else [])]
 
 
 # ── parts ──────────────────────────────────────────────────────────────────────────────────────

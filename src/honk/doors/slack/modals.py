@@ -152,6 +152,8 @@ def _afterwards(view: Merging) -> list[Mrkdwn]:
     lines = []
     if deploying.environment:
         lines.append(w.line(f"Then it is deployed to {deploying.environment}."))
+    if deploying.waits:
+        lines.append(w.line(w.sentence(shortened(deploying.waits, 400))))
     lines.append(_undoing(deploying.undo))
     return lines
 

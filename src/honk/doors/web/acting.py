@@ -217,7 +217,8 @@ async def _revert(service: Local, task: Task, _: Form, id: str) -> str:
 
 
 async def _merge(service: Local, task: Task, form: Form, id: str) -> str:
-    approval = Approval(head=_head(form), typed=form["typed"], accept_unsure=form["accept"] == "yes")
+    accepts, now = form["accept"] == "yes", form["now"] == "yes"
+    approval = Approval(head=_head(form), typed=form["typed"], accept_unsure=accepts, now=now)
     if not approval.accept_unsure and (await service.merging(task.id)).needs_accept:
         raise NotNow("not everything was proven, and that was not accepted", "accept it, or ask for what is missing")
     await service.merge(task.id, approval, id=id)

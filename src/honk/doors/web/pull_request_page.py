@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from honk.domain.access import Scope
-from honk.domain.event import DeploymentFinished, Event, MergeDone, MergeRefused
+from honk.domain.event import DeploymentFinished, DeploymentWatched, Event, MergeDone, MergeRefused
 from honk.domain.task import BUSY, Task
 from honk.domain.verdict import Answer, Verdict
 from honk.doors.web import changed_files
@@ -52,7 +52,7 @@ async def pull_request(request: Request, service: Local, found: Task) -> Respons
     landed = [
         (event, sentence(event))
         for event in log
-        if isinstance(event.data, MergeDone | MergeRefused | DeploymentFinished)
+        if isinstance(event.data, MergeDone | MergeRefused | DeploymentFinished | DeploymentWatched)
     ]
     turn = changed_files.latest_turn(log)
     place, changes, trouble = None, None, ""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from honk.domain.audit import Entry
 from honk.domain.deployment import Deployment, DeploymentState, Release
+from honk.domain.landing import Landing
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.repository import Base, Sha
@@ -21,36 +22,43 @@ from honk.errors import NeedsHuman, NotAllowed
 from honk.ports import Ports
 from honk.steps.deploy.carrying_out import carry_out, tell_finished, went_live
 from honk.steps.deploy.config import deploy_config, deployed_from, deploys, live_deployment, undo_sentence
+from honk.steps.deploy.line import behind, come_first, enter, its_turn, rest, site_of, why_closed, why_waits
 from honk.steps.deploy.remote import hand_over, ship, under_way, undone
+from honk.steps.deploy.watch import Looked, begin_watch, look
 
 __all__ = [
+    "Looked",
+    "behind",
     "deploy",
     "deploy_config",
     "deployed_from",
     "deploys",
+    "enter",
     "halted",
     "live_deployment",
+    "look",
+    "rest",
     "ship",
+    "site_of",
     "under_way",
     "undo",
     "undo_sentence",
+    "why_closed",
+    "why_waits",
 ]
 
 
-async def deploy(
-    task: Task, person: Person, release: Release, *, permitted: bool = True, ports: Ports
-) -> Deployment | None:
-    """None where the repository deploys nothing. Raises NotAllowed when the person may not.
-
-    `permitted` is False for a person who came with an access token that is not for this.
-    """
+async def deploy(task: Task, person: Person, release: Release, *, landing: Landing, ports: Ports) -> Deployment | None:
+    """None where the repository deploys nothing, or it has to wait. Raises NotAllowed when the person may not."""
     config = await deploy_config(task, release.base.commit, ports=ports)
     if config is None:
         return None
     decision = await ports.policy.ask(person, Act.DEPLOY, task.repository, task)
-    if decision.allowed and not permitted:
+    if decision.allowed and not landing.deploys:
         decision = replace(decision, allowed=False, reason="the access token is not for 'deploy'")
-    await ports.audit.record(Entry.of(person, Act.DEPLOY, task.repository, task, decision, ports.clock()))
+    closed = await why_closed(task.repository, config, ports=ports) if landing.now else ""
+    said = replace(decision, reason=f"{decision.reason}; in spite of this: {closed}") if closed else decision
+    await ports.audit.record(Entry.of(person, Act.DEPLOY, task.repository, task, said, ports.clock()))
     if not decision.allowed:
         able = ", ".join(await ports.policy.able(Act.DEPLOY, task.repository)) or "nobody"
         remedy = f"it waits for somebody who may deploy ({able}): honk merge {task.id}"
@@ -67,9 +75,12 @@ async def deploy(
         at=ports.clock(),
         previous=live.id if live else None,
     )
+    there = live is not None and live.id == wanted.id
+    if not there and not await its_turn(task, person, config, release.base, landing, ports=ports):
+        return None
     if (await ports.tasks.get(task.id)).state is not State.DEPLOYED:
         await ports.tasks.move(task.id, State.DEPLOYING, actor=person.id)
-    if live is not None and live.id == wanted.id:
+    if live is not None and there:
         made = live
         await tell_finished(task, made, ports=ports)
     elif config.workflow is not None:
@@ -78,6 +89,7 @@ async def deploy(
         made = await carry_out(task, config, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
         await ports.tasks.move(task.id, State.DEPLOYED)
+        await begin_watch(task, made, config, ports=ports)
     elif made.state is DeploymentState.STARTED:
         await ports.tasks.move(task.id, State.DEPLOYING, f"the forge deploys it to {made.environment}")
     else:
@@ -120,6 +132,7 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports
     before = next((one for one in history if live and one.id == live.previous), None)
     if live is None or live.task != task.id or before is None or not config.undoes:
         raise NeedsHuman(*_cannot_undo(live, before, task, config))
+    await come_first(task, person, config, act, ports=ports)
     await ports.tasks.move(task.id, State.DEPLOYING, "undo", actor=person.id)
     # It stays the version of the task that made it, which can be undone in its turn.
     wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock())

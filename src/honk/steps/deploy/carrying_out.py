@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from honk.domain.event import DeploymentFinished, DeploymentStarted
 from honk.domain.repository_config import DeployConfig
 from honk.domain.task import Task
 from honk.domain.workspace import Workspace
-from honk.ports import Box, Mount, Ports, Ran
+from honk.ports import Box, Mount, Ports, Ran, Sandbox
 from honk.steps.deploy.config import undo_sentence
 
 _UNPACK = 'mkdir -p /tmp/artifact && tar -C /tmp/artifact -xf /honk/artifact.tar && exec sh -c "$0"'
@@ -71,6 +73,32 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
         shutil.rmtree(target)
     target.mkdir(parents=True)
     ports.sandboxes.own(target)
+    into = Mount(source=target, target="/honk/production", writable=True)
+    async with _opened(task, config, release, into, ports=ports) as sandbox:
+        ran = await sandbox.run(("sh", "-c", _UNPACK, config.command or ""), seconds=config.timeout)
+        if ran.exit_code != 0 or not config.health:
+            return ran, False
+        looked = await sandbox.run(("sh", "-c", config.health), seconds=config.timeout)
+        return looked, looked.exit_code != 0
+
+
+async def look_again(task: Task, config: DeployConfig, release: Release, *, ports: Ports) -> str:
+    """Why the health command says that what is live is not healthy; "" where it is."""
+    current = ports.home / "production" / task.repository.key / config.environment / "current"
+    live = Mount(source=current.resolve(), target="/honk/production")
+    async with _opened(task, config, release, live, ports=ports) as sandbox:
+        ran = await sandbox.run(("sh", "-c", _UNPACK, config.health or ""), seconds=config.timeout)
+    said = (ran.stdout + ran.stderr)[-400:].decode("utf-8", "replace").strip()
+    return (
+        "" if ran.exit_code == 0 else f"the health command ended with {ran.exit_code}" + (f": {said}" if said else "")
+    )
+
+
+@asynccontextmanager
+async def _opened(
+    task: Task, config: DeployConfig, release: Release, production: Mount, *, ports: Ports
+) -> AsyncIterator[Sandbox]:
+    """A sandbox with the commit that is deployed, its build, and the release."""
     root = ports.home / "checkouts"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix="deploy-", ignore_cleanup_errors=True) as name:
@@ -83,7 +111,7 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
             mounts=(
                 *ports.workspaces.mounts(place),
                 Mount(source=ports.artifacts.path(release.digest), target="/honk/artifact.tar"),
-                Mount(source=target, target="/honk/production", writable=True),
+                production,
             ),
             environment={
                 "HONK_ARTIFACT": "/tmp/artifact",
@@ -93,11 +121,7 @@ async def _run(task: Task, config: DeployConfig, release: Release, target: Path,
             },
         )
         async with ports.sandboxes.open(box) as sandbox:
-            ran = await sandbox.run(("sh", "-c", _UNPACK, config.command or ""), seconds=config.timeout)
-            if ran.exit_code != 0 or not config.health:
-                return ran, False
-            looked = await sandbox.run(("sh", "-c", config.health), seconds=config.timeout)
-            return looked, looked.exit_code != 0
+            yield sandbox
 
 
 def went_live(root: Path, wanted: Deployment) -> bool:

@@ -10,6 +10,7 @@ from honk.domain.task import State, Task
 from honk.ports import Ports
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config
+from honk.steps.deploy.watch import begin_watch
 
 #: In place of a workflow's name: a deployment of the forge's own kind, for whoever listens there.
 _OWN = "deployment"
@@ -79,6 +80,8 @@ async def ship(task: Task, *, base: Base, ports: Ports) -> Deployment | None:
         await ports.tasks.move(task.id, State.MERGED if own else State.DEPLOYED, f"{reason}; {still}")
     elif own:
         await ports.tasks.move(task.id, State.DEPLOYED)
+        if (config := await deploy_config(task, base.commit, ports=ports)) is not None:
+            await begin_watch(task, made, config, ports=ports)
     else:
         await undone(task, made, history, ports=ports)
     return made
