@@ -140,6 +140,7 @@ async def test_an_upload_becomes_a_build_as_honks_own_do(door: ApiWorld, task: T
         (tarred("./index.html"), "web"),
         (tarred("app.js", "index.html", mode="w:gz"), "web"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "file",
 )
 async def test_its_content_says_what_it_is(door: ApiWorld, task: Task, content: bytes, kind: str) -> None:
     async with ci(door, task) as client:
@@ -162,6 +163,7 @@ async def test_its_content_says_what_it_is(door: ApiWorld, task: Task, content: 
         (b"PK\5\6" + bytes(4) + b"\xff" * 14, "is an archive that cannot be read"),
         (b"\x1f\x8b" + bytes(100), "is an archive that cannot be read"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "file",
 )
 async def test_what_is_no_build_is_refused_and_named(door: ApiWorld, task: Task, content: bytes, said: str) -> None:
     async with ci(door, task) as client:
