@@ -92,7 +92,9 @@ async def test_a_web_app_is_an_archive_with_a_first_page(giving: Giving, pack: o
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", zipped({"a.txt": b""}), _tarred({"a.txt": b""}), b"PK\x03\x04" + bytes(100)]
+    "content",
+    [b"", b"hello", zipped({"a.txt": b""}), _tarred({"a.txt": b""}), b"PK\x03\x04" + bytes(100)],
+    ids=["empty", "text", "zip", "tar", "broken zip"],
 )
 async def test_what_is_no_build_is_refused(giving: Giving, content: bytes) -> None:
     with pytest.raises(Usage):
