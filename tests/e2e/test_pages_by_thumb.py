@@ -121,7 +121,7 @@ async def test_what_is_sent_in_a_tunnel_arrives_once_also_after_the_page_was_clo
         await page.go(f"{origin}/tasks/{task.id}")
         await page.until("document.body.textContent.includes('Waiting messages')")
         assert [one.message.text for one in await house.app.ports.tasks.waiting(task.id)] == ["and log it"]
-        assert await page.run("Object.keys(localStorage).length") == 0, "what was accepted is not kept"
+        await page.until("Object.keys(localStorage).length === 0")  # what was accepted is not kept
         await look(page, tmp_path, "sent")
 
         # The same once more, as from a second tab that did not hear of it.
@@ -174,7 +174,7 @@ async def test_a_change_goes_from_the_words_to_production_by_thumb(
         await arrives(page, "proposed", "document.body.textContent.includes('Turn 2')")
         chromium.complaints.clear()  # the browser itself tells of requests in the tunnel
         assert "Turn 3" not in await page.text()
-        assert await page.run("Object.keys(localStorage).length") == 0, "what was accepted is not kept"
+        await page.until("Object.keys(localStorage).length === 0")  # what was accepted is not kept
         await look(page, tmp_path, "proposed")
 
         await page.click("#moves a.main")

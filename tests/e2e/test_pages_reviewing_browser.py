@@ -176,6 +176,8 @@ async def test_a_change_is_reviewed_on_a_phone(reviewed: Reviewed, tmp_path: Pat
         await fits(page, "the page")
         await shots(page, tmp_path, "first", "body", "#diff", "[data-path='app.py']")
         assert await page.run("document.querySelector('#progress').textContent") == "0 of 5 read"
+        beside = "document.querySelector('[data-path=\"long.ts\"] tr.a td:not(.c)').offsetHeight"
+        assert await page.run(beside) < 30, "numbers are beside their line"
 
         await alone(page, reviewed, tmp_path)
         await page.go(reviewed.address)
@@ -227,6 +229,7 @@ async def asks(page: Page, reviewed: Reviewed, into: Path) -> None:
     await press(page, number)
     await page.until("document.activeElement.name === 'text'")
     await shots(page, into, "asked", "tr.asking")
+    assert await page.run("document.activeElement.offsetWidth") > 250, "there is room for words"
     await page.run("document.activeElement.value = 'why?'")
     await press(page, "form.ask button")
     await page.until("!document.querySelector('form.ask') && document.readyState === 'complete'")
