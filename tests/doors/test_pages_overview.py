@@ -189,7 +189,7 @@ async def test_costs_are_added_up(site: Site) -> None:
 async def test_repositories_say_what_the_visitor_may(site: Site) -> None:
     await site.world.ask()
     ada = await site.world.person()
-    site.world.policy.refused.add((ada.id, Act.DEPLOY))
+    site.world.policy.refused |= {(ada.id, act) for act in (Act.DEPLOY, Act.FREEZE, Act.THAW)}
     text = words(await site.text("/repositories"))
     assert "you may ask, steer, merge a merge needs a press of the button" in text
     assert "No repository has these words" in await site.text("/repositories?q=elsewhere")

@@ -44,6 +44,9 @@ ACTING = [
         "forget T --yes",
     ],
     ["update T --json", "update nope"],
+    # one environment is thawed once, whoever does it
+    ["freeze R", "freeze R WORDS --environment staging --json", "freeze R", "thaw R --environment nowhere --json"],
+    ["build token nope", "build token T --json", "build upload /nowhere.apk --task T --commit 1234567"],
     ["hand-over T WORDS --agent command --json", "retry T --from merge --json"],
     ["token create --name x --scope read", "token create --name x --scope read --days 1 --json"],
 ]

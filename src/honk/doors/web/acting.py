@@ -22,11 +22,11 @@ from honk.domain.event import QuestionAsked
 from honk.domain.message import Handling
 from honk.domain.task import Task
 from honk.domain.text import visible
-from honk.doors.web.forms import Form, TooLarge, form_of, sent_from_here
+from honk.doors.web.forms import Form, form_of, sent_from_here
 from honk.doors.web.possible import must_have
 from honk.doors.web.rendering import HEADERS, problem
 from honk.doors.web.signing_in import Sessions
-from honk.errors import HonkError, LimitReached, NeedsHuman, NotAllowed, NotNow, Retryable, Unknown, Usage
+from honk.errors import HonkError, LimitReached, NeedsHuman, NotAllowed, NotNow, Retryable, TooLarge, Unknown, Usage
 from honk.service import Approval, Go, Local, Reply, Review, once
 
 #: Does it, as the request of that id, and says where to go afterwards.

@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from honk.domain.attachment import HEAD, PICTURES, kind_of
 from honk.domain.message import File, Image
-from honk.errors import NotAllowed, Usage
+from honk.errors import NotAllowed, TooLarge, Usage
 from honk.service import FILE_LIMIT, IMAGE_LIMIT, Local
 
 #: A million characters take up to twelve bytes each in a form without files.
@@ -32,10 +32,6 @@ _FIELDS, _FILES = 40, 10
 _ONCE = re.compile(r"[0-9A-Za-z-]{16,64}")
 #: where each sending of a form differs although it says the same
 _NOT_SAID = frozenset({"nonce", "once"})
-
-
-class TooLarge(Usage):
-    """The form is larger than is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
