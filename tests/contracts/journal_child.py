@@ -5,6 +5,7 @@ wait for ever.
 """
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -52,5 +53,7 @@ async def main(journal: Path | str, mode: str) -> None:
 
 
 if __name__ == "__main__":
+    # a shell that runs the tests in the background has its children ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     place = sys.argv[1]
     asyncio.run(main(place if place.startswith("postgresql:") else Path(place), sys.argv[2]))
