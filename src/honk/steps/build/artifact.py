@@ -7,28 +7,19 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import anyio
-
 from honk.domain.build import Build, id_of
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import BuildConfig
 from honk.domain.task import Task
 from honk.errors import ForgeRefused
-from honk.ports import Box, Mount, Ports
+from honk.ports import Ports
 from honk.ports.configuration import configuration
 from honk.ports.slow import progress, slow
-from honk.steps.build.package import Packaged, packaged
+from honk.steps.build.package import LIMIT, Packaged, packaged
+from honk.steps.build.unpacking import PACK, SECONDS, UNPACKED, unpacked
 
-#: bytes of the archive, and of what is in it
-LIMIT = 2 << 30
-_SECONDS = 600.0
 _INSIDE = "/honk/artifact.zip"
-#: Sorted names and fixed owners and dates: the same files give the same digest.
-_PACK = (
-    *("tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"),
-    *("-C", "unpacked", "-cf", "-"),
-)
 
 
 async def wants_artifact(task: Task, base: Base, head: Sha, *, ports: Ports) -> bool:
@@ -87,23 +78,16 @@ async def _unpacked(
 
     Raises ForgeRefused for one that cannot be unpacked, or has no package where it should.
     """
-    place = room / "place"
-    place.mkdir()
-    archive.chmod(0o644)
-    room.chmod(0o711)
-    ports.sandboxes.own(place)
-    python = str(await anyio.to_thread.run_sync(ports.sandboxes.runtime, "python"))
     into = room / "build.tar"
-    box = Box(workspace=place, mounts=(Mount(source=archive, target=_INSIDE),))
-    async with ports.sandboxes.open(box) as sandbox:
-        unpack = (python, "-I", "-m", "zipfile", "-e", _INSIDE, "unpacked")
-        ran = await sandbox.run(unpack, seconds=_SECONDS)
+    async with unpacked(archive, _INSIDE, room, ports=ports) as (sandbox, ran):
         if ran.exit_code != 0:
             raise ForgeRefused("what the CI kept is no archive that can be unpacked")
-        packed = await sandbox.run((*_PACK, config.output), seconds=_SECONDS, stdout_to=into, output_limit=LIMIT)
+        packed = await sandbox.run(
+            (*PACK, "-C", UNPACKED, config.output), seconds=SECONDS, stdout_to=into, output_limit=LIMIT
+        )
         if packed.exit_code != 0 or packed.cut:
             raise ForgeRefused(f"what the CI kept has no {config.output}, or is larger than {LIMIT >> 30} GiB")
-        app = await packaged(sandbox, f"unpacked/{config.output}", config.kind, head, room / "app", ports=ports)
+        app = await packaged(sandbox, f"{UNPACKED}/{config.output}", config.kind, head, room / "app", ports=ports)
     if app.missing:
-        raise ForgeRefused(f"what the CI kept cannot be installed: {app.missing.removeprefix('unpacked/')}")
+        raise ForgeRefused(f"what the CI kept cannot be installed: {app.missing.removeprefix(f'{UNPACKED}/')}")
     return into, app

@@ -14,19 +14,17 @@ from honk.domain.build import Build, id_of
 from honk.domain.repository import Sha
 from honk.domain.task import Task
 from honk.errors import Usage
-from honk.ports import Box, Mount, Ports, Reading
+from honk.ports import Ports, Reading
 from honk.steps.build.naming import name_of
 from honk.steps.build.package import LIMIT, Packaged, kept
+from honk.steps.build.unpacking import PACK, SECONDS, unpacked
 
-_SECONDS = 600.0
 _INSIDE = "/honk/given"
 #: The folder of index.html: the archive's root, or the only folder there.
 _ROOT = """
 cd unpacked && if [ ! -f index.html ] && [ "$(ls -A | wc -l)" = 1 ]; then cd -- "$(ls -A)"; fi
 [ -f index.html ] && [ ! -L index.html ] && pwd -P
 """
-#: Sorted names and fixed owners and dates: the same files give the same digest.
-_PACK = ("tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu", "-cf", "-")
 _NEITHER = "it is neither an .apk, .aab or .ipa nor a zip or tar archive with an index.html"
 
 
@@ -77,22 +75,15 @@ def _archived(file: Path, name: str, into: Path) -> None:
 
 async def _web(reading: Reading, file: Path, room: Path, into: Path, commit: Sha, *, ports: Ports) -> Packaged:
     """The files of a web app as a tar archive, and what the app calls itself."""
-    place = room / "place"
-    place.mkdir()
-    room.chmod(0o711)
-    ports.sandboxes.own(place)
-    python = str(await anyio.to_thread.run_sync(ports.sandboxes.runtime, "python"))
-    zipped = (python, "-I", "-m", "zipfile", "-e", _INSIDE, "unpacked")
-    tarred = ("sh", "-c", f"mkdir unpacked && exec tar -C unpacked --no-same-owner -xf {_INSIDE}")
-    async with ports.sandboxes.open(Box(workspace=place, mounts=(Mount(source=file, target=_INSIDE),))) as sandbox:
-        ran = await sandbox.run(zipped if reading.form == "zip" else tarred, seconds=_SECONDS)
+    zipped = reading.form == "zip"
+    async with unpacked(file, _INSIDE, room, zipped=zipped, ports=ports) as (sandbox, ran):
         if ran.exit_code != 0:
             raise Usage("the archive cannot be unpacked", ran.ended or "pack it again")
         found = await sandbox.run(("sh", "-c", _ROOT), seconds=60.0, output_limit=8192)
         inside = found.stdout.decode("utf-8", "replace").rstrip("\n")
         if found.exit_code != 0 or not inside:
             raise Usage(_NEITHER, "put index.html at the root of the archive")
-        packed = await sandbox.run((*_PACK, "-C", inside, "."), seconds=_SECONDS, stdout_to=into, output_limit=LIMIT)
+        packed = await sandbox.run((*PACK, "-C", inside, "."), seconds=SECONDS, stdout_to=into, output_limit=LIMIT)
         if packed.exit_code != 0 or packed.cut:
             raise Usage(
                 f"what is in it cannot be kept, or is larger than {LIMIT >> 30} GiB", "leave out what is not shown"
