@@ -65,6 +65,10 @@ async def test_a_session_is_resumed_after_its_process_was_killed(claude: World) 
     async with claude.start() as (session, _), anyio.create_task_group() as group:
 
         async def kill() -> None:
+            # The agent writes its session down a moment after it acts; what is not in there is begun anew.
+            written = claude.transcript().parent
+            while not any("tool_use" in file.read_text() for file in written.glob("*.jsonl")):
+                await anyio.sleep(0.02)
             while not (claude.workspace / "begun").exists():
                 await anyio.sleep(0.02)
             await session._transport.kill()  # type: ignore[attr-defined]
