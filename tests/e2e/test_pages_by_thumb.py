@@ -3,13 +3,13 @@
 Real: Chromium, the server, git, the sandbox, the agent `command`. In the short form nobody works on the task.
 """
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, Browser, Page, browser
+from browser import CHROMIUM, Browser, browser
+from phone import arrives, look, offline, phone, sign_in, tap, write
 from run_world import Honk, world
 from serve_world import RELEASED, server
 
@@ -26,9 +26,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: the pages are not tried in a browser (make browser)"),
 ]
 
-WIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('pre') && e.getClientRects().length
-  && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
-
 
 @pytest.fixture
 def home() -> Iterator[Honk]:
@@ -40,52 +37,6 @@ def home() -> Iterator[Honk]:
 async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
     async with browser(tmp_path / "profile") as made:
         yield made
-
-
-async def phone(chromium: Browser) -> Page:
-    """A small one, whose complaints are heard."""
-    page = await chromium.page()
-    await page.ask("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
-    for domain in ("Log", "Runtime", "Network"):
-        await page.ask(f"{domain}.enable")
-    return page
-
-
-async def offline(page: Page, off: bool) -> None:
-    """In a tunnel, or out of it."""
-    await page.ask(
-        "Network.emulateNetworkConditions", offline=off, latency=0, downloadThroughput=-1, uploadThroughput=-1
-    )
-
-
-async def write(page: Page, selector: str, words: str) -> None:
-    """Types into a field."""
-    await page.run(f"document.querySelector({selector!r}).focus()")
-    await page.ask("Input.insertText", text=words)
-
-
-async def look(page: Page, into: Path, name: str) -> None:
-    """Nothing is wider than the screen; and a picture for who wants to see it."""
-    assert await page.run(WIDE) == [], name
-    assert await page.run("document.documentElement.scrollWidth") == 360, name
-    await page.screenshot(into / f"{name}.png")
-
-
-async def arrives(page: Page, state: str, and_: str = "true") -> None:
-    """Waits for work to end, which a busy machine does later than a page loads."""
-    script = f"!!document.querySelector('.badge.{state}') && {and_}"
-    for _ in range(4):
-        with contextlib.suppress(AssertionError):
-            await page.until(script)
-            return
-    await page.until(script)
-
-
-async def sign_in(page: Page, origin: str, token: str) -> None:
-    await page.go(f"{origin}/ask")
-    await write(page, "[name=token]", token)
-    await page.click(".sign-in button")
-    await page.until("location.pathname === '/ask' && document.readyState === 'complete'")
 
 
 @asynccontextmanager
@@ -112,7 +63,7 @@ async def test_what_is_sent_in_a_tunnel_arrives_once_also_after_the_page_was_clo
         assert await page.run("document.activeElement.value") == "and log it", "it was thrown away"
 
         await offline(page, True)
-        await page.click("#composer button.main")
+        await tap(page, "#composer button.main")
         await page.until("document.querySelector('[data-say]').textContent.includes('No network')")
         await look(page, tmp_path, "offline")
         once = await page.run("document.querySelector('#composer [name=once]').value")
@@ -150,9 +101,9 @@ async def test_a_change_goes_from_the_words_to_production_by_thumb(
         await write(page, ".ask [name=other]", str(bare))
         await page.run("document.querySelector('#options').open = true")
         await page.run("document.querySelector('[name=agent]').value = 'command'")
-        await page.click("[name=build]")
+        await tap(page, "[name=build]")
         await write(page, ".ask textarea", "sleep 4; echo lala >> song.txt")
-        await page.click(".ask button.main")
+        await tap(page, ".ask button.main")
         await page.until("/^\\/tasks\\/./.test(location.pathname) && document.readyState === 'complete'")
 
         # What is half written, and the keyboard, outlive the page's going on by itself.
@@ -167,7 +118,7 @@ async def test_a_change_goes_from_the_words_to_production_by_thumb(
 
         await write(page, "#composer textarea", " >> song.txt")
         await offline(page, True)
-        await page.click("#composer button.main")
+        await tap(page, "#composer button.main")
         await page.until("document.querySelector('[data-say]').textContent.includes('No network')")
         await look(page, tmp_path, "offline")
         await offline(page, False)
@@ -177,10 +128,10 @@ async def test_a_change_goes_from_the_words_to_production_by_thumb(
         await page.until("Object.keys(localStorage).length === 0")  # what was accepted is not kept
         await look(page, tmp_path, "proposed")
 
-        await page.click("#moves a.main")
+        await tap(page, "#moves a.main")
         await page.until("location.pathname.endsWith('/merge') && document.readyState === 'complete'")
         await look(page, tmp_path, "merge")
-        await page.click(".press button")
+        await tap(page, ".press button")
         await arrives(page, "deployed", "location.pathname.split('/').length === 3")
         await look(page, tmp_path, "deployed")
         await page.go(f"{served.url}/")
