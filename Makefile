@@ -38,7 +38,7 @@ installed: develop partners ## The wheel in an environment of its own, and the d
 	@$(PY) -m pytest -m slow tests/e2e/test_wheel.py $(ARGS)
 
 chaos: develop partners ## Killed at every step, then a real server at TRIALS random moments (SEED repeats a run)
-	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_model.py $(ARGS)
+	@$(PY) -m pytest -n 2 -m slow tests/scenarios tests/e2e/test_run_killed.py tests/e2e/test_run_lost.py tests/e2e/test_run_model.py $(ARGS)
 	@$(PY) tests/chaos/run.py --trials $(or $(TRIALS),300) $(if $(SEED),--seed $(SEED))
 
 fuzz: develop ## Thousands of strange requests to every route of the API, from Slack and from GitHub, none of which may meet a defect

@@ -93,6 +93,17 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """The alarm is held back meanwhile: in the middle of a report it would end not a test, but all of them."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        return (yield)
+    finally:
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left, 5.0)
+
+
 @pytest.fixture
 def short_tmp() -> Iterator[Path]:
     """A folder with a path short enough for unix sockets (108 bytes), removed afterwards."""

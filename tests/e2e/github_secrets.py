@@ -26,11 +26,16 @@ class Watch:
 
     def look(self, parent: int) -> None:
         """At what runs now. What was forked, and is still the server itself, is no program of its own yet."""
+        with suppress(OSError):
+            server = Path(f"/proc/{parent}/cmdline").read_bytes()
+            self._look_below(parent, server)
+
+    def _look_below(self, parent: int, server: bytes) -> None:
         for one in _below(parent):
             with suppress(OSError):
                 place = Path(f"/proc/{one}")
                 line = (place / "cmdline").read_bytes()
-                if (one, line) in self._known or line == Path(f"/proc/{parent}/cmdline").read_bytes():
+                if line == server or (one, line) in self._known:
                     continue
                 environment = (place / "environ").read_bytes()
                 if (place / "cmdline").read_bytes() == line:

@@ -200,6 +200,7 @@ async def nothing_shown(here: Place) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.slow
 async def test_somebody_tries_it_with_a_token_and_no_webhook() -> None:
     """Honk looks every half second; a label asks."""
     async with place(app=False) as here, here.serving():

@@ -201,7 +201,7 @@ async def test_a_hostile_preview_reads_and_presses_nothing(site: Served, chromiu
     assert SECRET in await page.text(), "the person is still signed in"
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+@pytest.mark.parametrize("path", ["/sign-in", pytest.param("/sign-out", marks=pytest.mark.slow)])
 async def test_a_hostile_preview_cannot_sign_anybody_in_or_out(path: str, site: Served, chromium: Browser) -> None:
     page = await chromium.page()
     if path == "/sign-out":
@@ -216,7 +216,7 @@ async def test_a_hostile_preview_cannot_sign_anybody_in_or_out(path: str, site: 
     assert (SECRET in await page.text()) is (path == "/sign-out")
 
 
-@pytest.mark.parametrize("verb", ["stop", "merge", "reply"])
+@pytest.mark.parametrize("verb", ["merge", *(pytest.param(one, marks=pytest.mark.slow) for one in ("stop", "reply"))])
 async def test_a_hostile_preview_presses_no_button(verb: str, site: Served, chromium: Browser) -> None:
     """Even one that knew what stands in the form of the person's own page."""
     page = await chromium.page()

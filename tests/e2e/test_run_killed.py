@@ -44,7 +44,7 @@ MOMENTS = {
     "built": _kind("build.ready"),
 }
 #: the others run with the slow ones
-OFTEN = {("cloning", "retry"), ("at work", "run"), ("building", "run")}
+OFTEN = {("cloning", "retry"), ("at work", "run")}
 CASES = [
     pytest.param(*case, marks=() if case in OFTEN else pytest.mark.slow)
     for case in itertools.product(MOMENTS, ("run", "retry"))

@@ -63,7 +63,8 @@ async def _at_work(honk: Honk, running: Running) -> str:
     return task
 
 
-@pytest.mark.parametrize("victim", ["claude", pytest.param("bwrap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["claude", "bwrap"])
 async def test_killed_under_a_living_worker_it_goes_on_in_the_same_attempt(
     home: Honk, model: ScriptedModel, victim: str
 ) -> None:

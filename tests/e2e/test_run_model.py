@@ -54,7 +54,7 @@ async def test_a_wrong_key_is_named(honk: Honk) -> None:
         ("endless", ("--max-calls", "3"), "--max-calls"),
         pytest.param("endless", ("--max-usd", "0.0001"), "--max-usd", marks=slow),
         pytest.param("sleepy", ("--timeout", "5"), "time limit of 5 s", marks=slow),
-        ("529", ("--timeout", "6"), "time limit of 6 s"),
+        pytest.param("529", ("--timeout", "6"), "time limit of 6 s", marks=slow),
         pytest.param("429", ("--timeout", "6"), "time limit", marks=slow),
         pytest.param("500", ("--timeout", "6"), "time limit", marks=slow),
         pytest.param("torn", ("--timeout", "6"), "time limit", marks=slow),

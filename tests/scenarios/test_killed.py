@@ -170,8 +170,15 @@ async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: i
     assert number > 8, "the process was killed nowhere"
 
 
-@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
-@pytest.mark.parametrize("story", _STORIES)
+@pytest.mark.parametrize(
+    ("story", "after"),
+    [
+        pytest.param(story, after, id=f"{story}-{when}", marks=() if number % 2 == after else pytest.mark.slow)
+        for number, story in enumerate(_STORIES)
+        for after, when in ((True, "after"), (False, "before"))
+    ],
+)
+@pytest.mark.seconds(90)
 async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
     await _kill(tmp_path, story, after=after, first=3 if after else 7, every=19)
 

@@ -109,8 +109,15 @@ async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: i
     assert number > (2 if story == "cancel" else 8), "the process was killed nowhere"
 
 
-@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
-@pytest.mark.parametrize("story", _STORIES)
+@pytest.mark.parametrize(
+    ("story", "after"),
+    [
+        pytest.param(story, after, id=f"{story}-{when}", marks=() if number % 2 == after else pytest.mark.slow)
+        for number, story in enumerate(_STORIES)
+        for after, when in ((True, "after"), (False, "before"))
+    ],
+)
+@pytest.mark.seconds(90)
 async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
     every = 1 if story == "cancel" else 13
     await _kill(tmp_path, story, after=after, first=1 if after else 2, every=every)

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from honk.testing.scripted_model import ScriptedModel
 
 #: seconds for one `honk run`; the first of a trial also installs what the project needs
 _LIMIT = 900.0
+#: what is handed in, and whether it must be refused
+_CASES = {"fix": False, "tests-only": True}
 _HONK = Path(sys.executable).with_name("honk")
 
 
@@ -60,6 +62,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="this trial alone; may be given again")
+    parser.add_argument("--case", action="append", choices=_CASES, help="this case alone")
     parser.add_argument("--keep", action="store_true", help="keep repositories, output and Honk's own folder")
     parser.add_argument("--plain", action="store_true", help="without Honk: is every recipe itself true?")
     parser.add_argument("--archives", type=Path, metavar="FOLDER", help="keep the downloads there, and use them again")
@@ -71,8 +74,10 @@ def _tried(trial: Trial, options: argparse.Namespace) -> Iterator[Row]:
     began = time.monotonic()
     try:
         repository = cut(trial, folder, options.archives or folder / "archives")
-        cases = _plain if options.plain else _with_honk
-        yield from cases(trial, repository, folder)
+        if options.plain:
+            yield from _plain(trial, repository, folder)
+        else:
+            yield from _with_honk(trial, repository, folder, options.case or tuple(_CASES))
     except (TrialUnusable, plain.NotInstalled) as error:
         yield Row(trial=trial.name, case="recipe", seconds=time.monotonic() - began, faults=(str(error),))
     finally:
@@ -89,8 +94,9 @@ def _plain(trial: Trial, repository: Cut, folder: Path) -> Iterator[Row]:
         yield Row(trial=trial.name, case=branch, seconds=seconds, faults=(f"exit {code}: {tail}",) if wrong else ())
 
 
-def _with_honk(trial: Trial, repository: Cut, folder: Path) -> Iterator[Row]:
-    for branch, refused in (("fix", False), ("tests-only", True)):
+def _with_honk(trial: Trial, repository: Cut, folder: Path, cases: Sequence[str]) -> Iterator[Row]:
+    for branch in cases:
+        refused = _CASES[branch]
         key = f"sk-ant-trial-{secrets.token_hex(16)}"
         output, complaints = asyncio.run(_honk(trial, repository, folder, branch, key))
         found = judge.faults(trial, repository, output, refused=refused)
