@@ -44,7 +44,7 @@ class Sending:
         async with anyio.create_task_group() as group:
             for posting in found:
                 group.start_soon(self._one, posting)
-        return len(found) == _AT_ONCE
+        return bool(found)
 
     async def _one(self, posting: Posting) -> None:
         try:
