@@ -235,7 +235,9 @@ def _embedded(request: Request) -> bool:
     """Whether another site asks, other than by a link that a person follows."""
     headers = request.headers
     elsewhere = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
-    followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    # "empty": Honk's own service worker hands on what a person follows; of a frame it hands nothing on
+    shown = headers.get("sec-fetch-dest") in {"document", "empty"}
+    followed = headers.get("sec-fetch-mode") == "navigate" and shown
     return elsewhere and not followed
 
 
