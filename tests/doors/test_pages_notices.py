@@ -116,6 +116,7 @@ async def test_what_is_no_subscription_is_refused(site: Site) -> None:
         {"p256dh": "A" * 86},
         {"auth": "<script>"},
         {"auth": "é" * 22},
+        {"sender": "B" * 87},
     )
     for fields in wrong:
         answer = await add(site, phone, **fields)

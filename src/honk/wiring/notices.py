@@ -73,6 +73,7 @@ def notices_door(house: Host) -> NoticesDoor:
             mail=mail_of(house),
             sign=house.addresses.sign,
             listen=house.store.listen,
+            stamp=house.store.stamp,
         )
     )
 

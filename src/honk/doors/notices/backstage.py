@@ -24,5 +24,7 @@ class Backstage:
     sign: Sign
     #: is given who wants to hear of each event that this process stores
     listen: Callable[[Callable[[Event], None]], None]
+    #: differs once something was stored; None where that cannot be seen without asking
+    stamp: Callable[[], object | None] = field(default=lambda: None)
     #: waits for so many seconds
     sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep)

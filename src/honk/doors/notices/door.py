@@ -51,9 +51,14 @@ class NoticesDoor:
         await _until_done(self._sending.send)
 
     async def _keep(self) -> None:
+        seen: object | None = None
         while True:
             try:
-                await self.pass_once()
+                stamp = self._stage.stamp()
+                if stamp is None or stamp != seen:
+                    await _until_done(self._telling.look)
+                await _until_done(self._sending.send)
+                seen = stamp
                 await self._wait()
             except Exception as error:  # noqa: BLE001 - a store in trouble must not end the telling
                 _log.warning("people could not be told", error=str(error))

@@ -119,6 +119,8 @@ class NoticesPage:
         endpoint, p256dh, auth = (form.get(name, "").rstrip("=") for name in ("endpoint", "p256dh", "auth"))
         if not _KEY.fullmatch(p256dh) or not _SECRET.fullmatch(auth):
             return _said(400, "The browser gave no usable keys.")
+        if form.get("sender", "") not in {"", self.noticing.push.key()}:
+            return _said(400, "The browser subscribed to another Honk. Please try once more.")
         if refusal := await self.noticing.push.refusal(endpoint):
             return _said(400, refusal)
         now = service.app.ports.clock()

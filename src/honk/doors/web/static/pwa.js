@@ -9,12 +9,19 @@ const able = () => "serviceWorker" in navigator && isSecureContext;
 
 async function tell(subscription) {
   const { endpoint, keys } = subscription.toJSON();
-  const body = new URLSearchParams({ nonce: nonce(), endpoint, p256dh: keys.p256dh, auth: keys.auth });
+  const said = { nonce: nonce(), endpoint, p256dh: keys.p256dh, auth: keys.auth, sender: text(subscription) };
+  const body = new URLSearchParams(said);
   const answer = await fetch("/notices/devices", { method: "POST", body });
-  const { said } = await answer.json();
+  const { said: words } = await answer.json();
   try { localStorage.setItem(SEEN, answer.ok ? String(Date.now()) : "0"); } catch { /* a private window */ }
   if (!answer.ok) await subscription.unsubscribe();
-  return { ok: answer.ok, said };
+  return { ok: answer.ok, said: words };
+}
+
+// The key with which the browser subscribed: that of a Honk before a restore is worth nothing.
+function text(subscription) {
+  const key = new Uint8Array(subscription.options?.applicationServerKey || []);
+  return btoa(String.fromCharCode(...key)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 function bytes(text) {
