@@ -3,24 +3,28 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 from starlette.applications import Starlette
 
 from honk.adapters.pages import Addresses
+from honk.adapters.push import WebPush
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
 from honk.doors.web.github_page import GithubPage
 from honk.doors.web.install_page import InstallPage
+from honk.doors.web.notices_page import Noticing
 from honk.doors.web.overview import Known
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
 from honk.service.feed import Feed
 from honk.service.linking import Linking
+from honk.testing.fake_push import FakePush
 from honk.testing.world import World, world
 
 
@@ -33,6 +37,8 @@ class Site:
     browser: httpx.AsyncClient
     #: what the server says of itself
     closing: bool = False
+    #: the service that delivers notices
+    push: FakePush = field(default_factory=lambda: FakePush(lambda: datetime.now(UTC)))
 
     async def token(self, *scopes: Scope, name: str = "phone") -> str:
         """A new token of Ada's; for looking, unless other scopes are named."""
@@ -59,6 +65,18 @@ def linking_of(here: World, addresses: Addresses) -> Linking:
     return Linking(sign=addresses.sign, links=here.store.chats.links, app=here.app)
 
 
+def noticing_of(here: World, addresses: Addresses, push: FakePush) -> Noticing:
+    """How people are told who look at no page."""
+    sender = WebPush(
+        secret=addresses.derived("vapid"),
+        contact="https://honk.example",
+        post=push.post,
+        allow=push.allow,
+        clock=here.clock,
+    )
+    return Noticing(devices=here.store.devices(b"k" * 32), push=sender, sign=addresses.sign, mail=True)
+
+
 #: The pages for people's own accounts at GitHub.
 GithubPages = Callable[[World, Addresses, Sessions], GithubPage]
 
@@ -70,6 +88,7 @@ def app_of(
     secure: bool = False,
     github: GithubPages | None = None,
     closing: Callable[[], bool] = lambda: False,
+    noticing: Noticing | None = None,
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -91,7 +110,11 @@ def app_of(
         ),
         linking=linking_of(here, addresses),
         closing=closing,
-        known=Known(preferences=here.store.chats.preferences, rules=lambda: here.who_is_who),
+        known=Known(
+            preferences=here.store.chats.preferences,
+            rules=lambda: here.who_is_who,
+            noticing=noticing or noticing_of(here, addresses, FakePush(here.clock)),
+        ),
         github=github(here, addresses, sessions) if github else None,
         install=InstallPage(ports=ports),
     )
@@ -104,9 +127,10 @@ def app_of(
 async def site_of(home: Path, *, secure: bool = False, github: GithubPages | None = None) -> AsyncIterator[Site]:
     """A world in that folder, served; nobody has signed in yet."""
     async with world(home) as here:
-        addresses = Addresses(home)
-        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing)
+        addresses, push = Addresses(home), FakePush(here.clock)
+        noticing = noticing_of(here, addresses, push)
+        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing, noticing=noticing)
         scheme = "https" if secure else "http"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://honk") as browser:
-            made = Site(here, addresses, browser)
+            made = Site(here, addresses, browser, push=push)
             yield made

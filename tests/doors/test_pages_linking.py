@@ -73,7 +73,7 @@ async def test_whoever_agrees_gets_a_code_and_the_code_makes_the_link(
         "The Slack user Eve Example (@eve) of the workspace Acme will be able to ask, steer, merge and deploy "
         "in your name, Ada." in words(asked)
     )
-    assert "slack:T1/U1" in asked.text and "<script" not in asked.text
+    assert "slack:T1/U1" in asked.text and "<script>" not in asked.text
     assert (
         asked.headers["cache-control"] == "no-store"
         and "form-action 'self'" in asked.headers["content-security-policy"]

@@ -35,6 +35,8 @@ class Browser:
         self._loaded: dict[str, asyncio.Event] = {}
         #: what pages complained of; a page that is to be heard enables Log and Runtime
         self.complaints: list[str] = []
+        #: of service workers, by their scopes; a page that is to know them enables ServiceWorker
+        self.registrations: dict[str, str] = {}
 
     async def listen(self) -> None:
         """Takes what the browser says, until it ends."""
@@ -47,6 +49,9 @@ class Browser:
                 self._answers.pop(said["id"]).set_result(said)
             elif said["method"] == "Page.loadEventFired":
                 self._loaded.setdefault(said["sessionId"], asyncio.Event()).set()
+            elif said["method"] == "ServiceWorker.workerRegistrationUpdated":
+                for one in said["params"]["registrations"]:
+                    self.registrations[one["scopeURL"]] = one["registrationId"]
             elif said["method"] == "Runtime.exceptionThrown" or (
                 said["method"] == "Log.entryAdded" and said["params"]["entry"]["level"] in {"error", "warning"}
             ):
@@ -78,6 +83,12 @@ class Browser:
             mobile=True,
         )
         return Page(self, session)
+
+    async def worker(self) -> "Page":
+        """The service worker that runs, to be asked as a page is."""
+        found = (await self.ask("Target.getTargets"))["targetInfos"]
+        (target,) = (one["targetId"] for one in found if one["type"] == "service_worker")
+        return Page(self, (await self.ask("Target.attachToTarget", targetId=target, flatten=True))["sessionId"])
 
     def loaded(self, session: str) -> asyncio.Event:
         """Set when the page of that session has loaded."""

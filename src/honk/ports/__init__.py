@@ -18,6 +18,7 @@ from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
+from honk.ports.notices import Devices, Letter, Mail, NoMail, Outbox, Outcome, Push, Sent
 from honk.ports.overview import Overview
 from honk.ports.packages import NoPackages, Packages, Reading
 from honk.ports.pool import (
@@ -73,6 +74,7 @@ __all__ = [
     "Deliveries",
     "Deployer",
     "Deploys",
+    "Devices",
     "Discussions",
     "Events",
     "Exam",
@@ -81,18 +83,23 @@ __all__ = [
     "Gate",
     "Job",
     "Journal",
+    "Letter",
     "Links",
     "Looker",
     "Machine",
+    "Mail",
     "Mailbox",
     "Mount",
     "Movable",
     "NoCi",
     "NoDeployer",
     "NoLooker",
+    "NoMail",
     "NoPackages",
     "NoPool",
     "Once",
+    "Outbox",
+    "Outcome",
     "Overview",
     "Packages",
     "ParkedExit",
@@ -104,6 +111,7 @@ __all__ = [
     "Preferences",
     "Previews",
     "Process",
+    "Push",
     "Ran",
     "Reading",
     "Records",
@@ -113,6 +121,7 @@ __all__ = [
     "Sandbox",
     "Sandboxes",
     "Seat",
+    "Sent",
     "Session",
     "Shot",
     "Sitting",

@@ -62,6 +62,8 @@ class Settings(Section):
     slack_app_token: Secret = Secret("")
     #: what Slack signs its requests with in mode "http"
     slack_signing_secret: Secret = Secret("")
+    #: of `mail_user` at the mail server
+    mail_password: Secret = Secret("")
     #: what lets Honk into GitHub
     github: GithubAccess = GithubAccess()
     #: what lets Honk into GitLab, and GitLab's events into Honk
@@ -157,6 +159,7 @@ class Settings(Section):
             slack_bot_token=slack.bot,
             slack_app_token=slack.app,
             slack_signing_secret=slack.signing,
+            mail_password=Secret(env.get("HONK_MAIL_PASSWORD", "").strip()),
             github=GithubAccess.of(env, file.github, home),
             gitlab=GitlabTokens.of(env, file.gitlab),
         )

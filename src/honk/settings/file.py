@@ -12,6 +12,7 @@ from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
 from honk.settings.github import GithubSettings
 from honk.settings.gitlab import GitlabSettings
+from honk.settings.notices import NoticeSettings
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of
 from honk.settings.repositories import Repositories, wrong_repositories
@@ -138,6 +139,7 @@ class File(Section):
     slack: SlackSettings = SlackSettings()
     github: GithubSettings = GithubSettings()
     gitlab: GitlabSettings = GitlabSettings()
+    notices: NoticeSettings = NoticeSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from honk.adapters.broker import Poster
 from honk.adapters.broker.sockets import sweep
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.pages import Addresses
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
     from honk.adapters.github.users import UserTokens
     from honk.doors.github import GithubDoor
     from honk.doors.gitlab import GitlabDoor
+    from honk.doors.notices import NoticesDoor
     from honk.doors.slack import SlackDoor
     from honk.doors.web.github_page import Accounts
+    from honk.doors.web.notices_page import Noticing
 
 
 @dataclass(kw_only=True)
@@ -66,6 +69,8 @@ class OpenHonk:
     linking: Linking
     #: the forges in which Honk has an account of its own
     outside: Outside
+    #: posts to addresses of the outside
+    poster: Poster
     #: people's own tokens at GitHub; None where Honk is not there
     users: "UserTokens | None" = None
     #: the repositories of honk.toml, as it is now
@@ -101,6 +106,20 @@ class OpenHonk:
     def gitlab(self) -> "GitlabDoor | None":
         """What GitLab tells; None where it has no token for that."""
         return None if self.outside.gitlab is None else self.outside.gitlab.door(self.store, self._look)
+
+    @cached_property
+    def notices(self) -> "NoticesDoor":
+        """Tells people who look at no page."""
+        from honk.wiring.notices import notices_door  # only who serves pays for it
+
+        return notices_door(self)
+
+    @property
+    def noticing(self) -> "Noticing":
+        """What the pages have of it."""
+        from honk.wiring.notices import noticing_of
+
+        return noticing_of(self)
 
     async def _look(self, task: TaskId) -> None:
         await self.app.look(task)
@@ -192,7 +211,7 @@ class OpenHonk:
     async def _doors(self) -> AsyncIterator[None]:
         """Those that listen somewhere else, while the context is open."""
         async with AsyncExitStack() as stack:
-            for door in (self.slack, self.github, self.gitlab):
+            for door in (self.slack, self.github, self.gitlab, self.notices):
                 if door is not None:
                     await stack.enter_async_context(door.opened())
             yield
@@ -266,6 +285,7 @@ async def open_honk(settings: Settings, *, agents: Mapping[str, Agent] | None = 
                     listed=live.repositories,
                     rules=live.rules,
                     outside=outside,
+                    poster=place.poster,
                     users=users,
                     linking=Linking(sign=place.addresses.sign, links=store.chats.links, app=app),
                 )

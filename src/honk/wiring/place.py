@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from honk.adapters.broker import Looker, NetworkRules, SocketBroker, Upstream
+from honk.adapters.broker import Looker, NetworkRules, Poster, SocketBroker, Upstream
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
@@ -30,6 +30,8 @@ class Place:
     artifacts: FileArtifacts
     gate: LocalGate
     looker: Looker
+    #: to addresses that browsers name
+    poster: Poster
 
 
 def place_of(settings: Settings, store: SqlStore, credentials: Credentials | None = None) -> Place:
@@ -62,6 +64,7 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         artifacts=artifacts,
         gate=gate,
         looker=Looker(rules),
+        poster=Poster(rules),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
@@ -23,6 +24,7 @@ from honk.domain.access import Scope
 from honk.domain.person import Person
 from honk.domain.rules import Rules
 from honk.doors.web.previews import preview_app
+from honk.doors.web.pwa import OneWorker
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
 from honk.ports import Chats
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from honk.doors.gitlab import GitlabDoor
     from honk.doors.slack import SlackDoor
     from honk.doors.web.github_page import Accounts, GithubPage
+    from honk.doors.web.notices_page import Noticing
     from honk.doors.web.overview import Known
     from honk.doors.web.signing_in import Sessions
 
@@ -80,6 +83,11 @@ class Host(Protocol):
         ...
 
     @property
+    def noticing(self) -> "Noticing":
+        """How people are told who look at no page."""
+        ...
+
+    @property
     def home(self) -> Path:
         """HONK_HOME."""
         ...
@@ -102,7 +110,7 @@ class Site:
         """The one ASGI application."""
         previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
         routes = [*self._reach(), *self._ops(), *self._api(), *self._told(), *self._pages(), *previews.routes, *extra]
-        site = Starlette(routes=routes, exception_handlers={404: _nowhere})
+        site = Starlette(routes=routes, exception_handlers={404: _nowhere}, middleware=[Middleware(OneWorker)])
         # Such redirects are made of the Host header, which anybody can choose.
         site.router.redirect_slashes = False
         return site
@@ -172,6 +180,7 @@ class Site:
             preferences=house.chats.preferences,
             rules=house.rules,
             settings=lambda: shown_settings(house.settings),
+            noticing=house.noticing,
         )
 
     def _github_page(self, sessions: "Sessions") -> "GithubPage | None":

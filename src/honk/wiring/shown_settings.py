@@ -48,6 +48,7 @@ def _environment(settings: Settings) -> Iterator[SettingShown]:
         "SLACK_BOT_TOKEN": settings.slack_bot_token,
         "SLACK_APP_TOKEN": settings.slack_app_token,
         "SLACK_SIGNING_SECRET": settings.slack_signing_secret,
+        "HONK_MAIL_PASSWORD": settings.mail_password,
         "what lets Honk into GitHub": settings.github.opens,
         "what lets Honk into GitLab": settings.gitlab.api,
     }

@@ -3,7 +3,8 @@
 from honk.adapters.broker.broker import SocketBroker, SocketExit
 from honk.adapters.broker.looker import Looker
 from honk.adapters.broker.network import NetworkRules
+from honk.adapters.broker.posting import Poster
 from honk.adapters.broker.upstream import Upstream
 from honk.adapters.broker.wire import Patience
 
-__all__ = ["Looker", "NetworkRules", "Patience", "SocketBroker", "SocketExit", "Upstream"]
+__all__ = ["Looker", "NetworkRules", "Patience", "Poster", "SocketBroker", "SocketExit", "Upstream"]

@@ -13,6 +13,7 @@ from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
+from honk.adapters.sql.outbox import SqlOutbox
 from honk.adapters.sql.overview import SqlOverview
 from honk.adapters.sql.people import WhoIsWho
 from honk.adapters.sql.records import SqlRecords
@@ -25,6 +26,7 @@ from honk.domain.rules import Rules
 from honk.ports import Chats, Clock
 
 if TYPE_CHECKING:
+    from honk.adapters.sql.devices import SqlDevices
     from honk.adapters.sql.forge_tokens import SqlForgeTokens
 
 
@@ -64,6 +66,7 @@ class SqlStore:
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
         self.deploys = SqlDeploys(self._database)
+        self.outbox = SqlOutbox(self._database, clock)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),
@@ -76,6 +79,12 @@ class SqlStore:
         from honk.adapters.sql.forge_tokens import SqlForgeTokens  # only who seals pays for cryptography
 
         return SqlForgeTokens(self._database, self.now, key)
+
+    def devices(self, key: bytes) -> "SqlDevices":
+        """The browsers that show notices. `key` is 32 bytes that are kept elsewhere."""
+        from honk.adapters.sql.devices import SqlDevices  # only who seals pays for cryptography
+
+        return SqlDevices(self._database, key)
 
     async def open(self) -> None:
         """Connects and brings the schema up to date. Raises SettingsWrong for a newer release's database."""

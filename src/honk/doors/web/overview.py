@@ -1,7 +1,7 @@
 """Pages that look over everything: builds, deployments, money, repositories, people, the audit log and the settings.
 
-Whoever may look may see builds, deployments, costs and the repositories that are theirs to use. The audit log, all
-people and the settings are for who may administer Honk, with an access token that is for that.
+Whoever may look may see builds, deployments, costs, the repositories that are theirs to use and their own settings.
+The audit log, all people and the server's settings are for who may administer Honk, with an access token for that.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from honk.doors.web.audit_page import AuditPage
 from honk.doors.web.builds_page import builds
 from honk.doors.web.costs_page import costs
 from honk.doors.web.deployments_page import deployments
+from honk.doors.web.notices_page import NoticesPage, Noticing
 from honk.doors.web.people_page import PeoplePage
 from honk.doors.web.rendering import page
 from honk.doors.web.repositories_page import RepositoriesPage
@@ -35,9 +36,17 @@ class Known:
     rules: Callable[[], Rules] = Rules
     #: what is set, without secrets
     settings: Callable[[], tuple[SettingShown, ...]] = tuple
+    #: how people are told who look at no page; None: not at all
+    noticing: Noticing | None = None
+
+    def notices(self, sessions: Sessions) -> NoticesPage | None:
+        """Where people say what they want to be told."""
+        if self.noticing is None:
+            return None
+        return NoticesPage(sessions=sessions, preferences=self.preferences, noticing=self.noticing)
 
 
-def overview(sessions: Sessions, known: Known) -> tuple[tuple[str, _Page], ...]:
+def overview(sessions: Sessions, known: Known, notices: NoticesPage | None) -> tuple[tuple[str, _Page], ...]:
     """The pages by their addresses."""
     return (
         ("/builds", builds),
@@ -46,7 +55,7 @@ def overview(sessions: Sessions, known: Known) -> tuple[tuple[str, _Page], ...]:
         ("/repositories", RepositoriesPage(sessions=sessions).repositories),
         ("/people", PeoplePage(sessions=sessions, rules=known.rules).people),
         ("/audit", AuditPage(sessions=sessions).audit),
-        ("/settings", SettingsPage(sessions=sessions, settings=known.settings).shown),
+        ("/settings", SettingsPage(sessions=sessions, settings=known.settings, notices=notices).shown),
         ("/more", _more),
     )
 

@@ -13,6 +13,8 @@
     /tasks/<id>/reply, …           what is done to a task: see `acting`; GET leads to the task
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
+    /notices, /notices/…           what a person is told without a page: see `notices_page`
+    /manifest.webmanifest, /sw.js, /offline    the pages as an app: see `pwa`
     /views, /views/rename, /views/remove    searches that a person keeps
     /sign-in, /sign-out
 
@@ -43,7 +45,9 @@ from honk.doors.web import (
 from honk.doors.web.acting import NOT_REFUSED, VERBS, Acting
 from honk.doors.web.ask_page import AskPage
 from honk.doors.web.home_page import HomePage
+from honk.doors.web.notices_page import NoticesPage, signing_out
 from honk.doors.web.overview import Known, overview
+from honk.doors.web.pwa import pwa_routes
 from honk.doors.web.rendering import HEADERS, problem, static_file
 from honk.doors.web.saved_views import SavedViews
 from honk.doors.web.signing_in import Sessions, to_sign_in
@@ -78,6 +82,7 @@ class Hall:
 
 def pages(hall: Hall) -> list[BaseRoute]:
     """The routes of every page."""
+    notices = hall.known.notices(hall.sessions)
 
     def shown(path: str, page: Page) -> Route:
         return Route(path, _guarded(hall, page), methods=["GET"])
@@ -98,12 +103,14 @@ def pages(hall: Hall) -> list[BaseRoute]:
         shown("/builds/{build}", build_page.build),
         *_acting(hall),
         *_installing(hall),
-        *(shown(path, page) for path, page in overview(hall.sessions, hall.known)),
+        *(shown(path, page) for path, page in overview(hall.sessions, hall.known, notices)),
+        *_notices(hall, notices),
+        *pwa_routes(),
         *_linking(hall),
         *_github(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
-        Route("/sign-out", _safe(hall.sessions.sign_out), methods=["POST"]),
+        Route("/sign-out", _safe(signing_out(hall.sessions, notices)), methods=["POST"]),
         Route("/static/{version}/{name}", _static, methods=["GET"]),
     ]
 
@@ -157,6 +164,19 @@ def _installing(hall: Hall) -> tuple[Route, ...]:
     return ending, Route(install_page.PATH, _safe(hall.install.answer), methods=["GET"])
 
 
+def _notices(hall: Hall, page: NoticesPage | None) -> tuple[Route, ...]:
+    """A letter's link ends that mail without signing in."""
+    if page is None:
+        return ()
+    return (
+        Route("/notices", _guarded(hall, page.choose), methods=["POST"]),
+        Route("/notices/devices", _guarded(hall, page.add), methods=["POST"]),
+        Route("/notices/devices/remove", _guarded(hall, page.remove), methods=["POST"]),
+        Route("/notices/press", _guarded(hall, page.press), methods=["POST"]),
+        Route("/notices/no-mail/{token}", _safe(page.no_mail), methods=["GET", "POST"]),
+    )
+
+
 def _home(hall: Hall) -> tuple[Route, ...]:
     """The list of tasks, and the searches that people keep."""
     views = SavedViews(sessions=hall.sessions, preferences=hall.known.preferences)
@@ -200,6 +220,7 @@ def _guarded(hall: Hall, page: Page) -> Callable[[Request], Awaitable[Response]]
         if visitor is None:
             return to_sign_in(request)
         request.state.person, request.state.visitor = visitor.person.name, visitor.person
+        request.state.access = visitor
         request.state.nonce = hall.sessions.fresh_nonce(request)
         request.state.refused = NOT_REFUSED
         shown = await page(request, hall.service(visitor))
@@ -214,7 +235,9 @@ def _embedded(request: Request) -> bool:
     """Whether another site asks, other than by a link that a person follows."""
     headers = request.headers
     elsewhere = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
-    followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    # "empty": Honk's own service worker hands on what a person follows; of a frame it hands nothing on
+    shown = headers.get("sec-fetch-dest") in {"document", "empty"}
+    followed = headers.get("sec-fetch-mode") == "navigate" and shown
     return elsewhere and not followed
 
 

@@ -21,7 +21,7 @@ from honk.views import checks_line
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -41,6 +41,11 @@ _STATIC = {
     "review.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "pwa.js": "text/javascript; charset=utf-8",
+    "icon-192.png": "image/png",
+    "icon-512.png": "image/png",
+    "icon-maskable-512.png": "image/png",
+    "icon-badge-96.png": "image/png",
 }
 #: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
 _ONCE = Markup("\0once\0")
@@ -78,7 +83,7 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {"checks": checks_line, "readable": readable}
     environment.globals["once"] = _ONCE
     environment.globals["places"] = PLACES
-    environment.globals["static"] = {name: f"/static/{_version(name)}/{name}" for name in _STATIC}
+    environment.globals["static"] = static_paths()
     return environment
 
 
@@ -98,13 +103,15 @@ def _clock(at: datetime) -> str:
 
 
 @cache
-def _content(name: str) -> bytes:
-    return resources.files("honk.doors.web").joinpath("static", name).read_bytes()
+def content_of(name: str, folder: str = "static") -> bytes:
+    """A file that belongs to the pages."""
+    return resources.files("honk.doors.web").joinpath(folder, name).read_bytes()
 
 
 @cache
-def _version(name: str) -> str:
-    return hashlib.sha256(_content(name)).hexdigest()[:12]
+def static_paths() -> dict[str, str]:
+    """Where the files are that pages are made of; the address of each changes with its content."""
+    return {name: f"/static/{hashlib.sha256(content_of(name)).hexdigest()[:12]}/{name}" for name in _STATIC}
 
 
 def static_file(name: str) -> Response | None:
@@ -112,7 +119,7 @@ def static_file(name: str) -> Response | None:
     if name not in _STATIC:
         return None
     kept = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(_content(name), media_type=_STATIC[name], headers=kept)
+    return Response(content_of(name), media_type=_STATIC[name], headers=kept)
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:

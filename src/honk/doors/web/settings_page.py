@@ -1,4 +1,4 @@
-"""`/settings`: what is set, and where; secrets are said to be set, and never shown."""
+"""`/settings`: what a person wants to be told; what is set, and where. Secrets are said to be set, and never shown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from itertools import groupby
 from starlette.requests import Request
 from starlette.responses import Response
 
-from honk.doors.web.gates import demand_administrator
+from honk.doors.web.gates import administers, demand_administrator
+from honk.doors.web.notices_page import NoticesPage
 from honk.doors.web.rendering import page
 from honk.doors.web.signing_in import Sessions
 from honk.service import Local
@@ -27,13 +28,26 @@ class SettingShown:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsPage:
-    """For who may administer Honk."""
+    """One's own for everybody; the server's for who may administer Honk."""
 
     sessions: Sessions
     settings: Callable[[], tuple[SettingShown, ...]]
+    #: None: nobody is told anything here
+    notices: NoticesPage | None = None
 
     async def shown(self, request: Request, service: Local) -> Response:
-        """By section."""
-        await demand_administrator(request, self.sessions, service)
-        sections = [(name, list(rows)) for name, rows in groupby(self.settings(), key=lambda one: one.section)]
-        return page(request, "settings.html", visit=request.state, here="settings", sections=sections)
+        """The server's by section."""
+        if self.notices is None:
+            await demand_administrator(request, self.sessions, service)
+        all_of_it = await administers(request, self.sessions, service)
+        rows = self.settings() if all_of_it else ()
+        return page(
+            request,
+            "settings.html",
+            visit=request.state,
+            here="settings",
+            told=None if self.notices is None else await self.notices.told(request, service.person),
+            kept=request.query_params.get("kept") == "notices",
+            all_of_it=all_of_it,
+            sections=[(name, list(of)) for name, of in groupby(rows, key=lambda one: one.section)],
+        )

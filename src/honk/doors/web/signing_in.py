@@ -115,7 +115,7 @@ class Sessions:
 
     async def form(self, request: Request) -> dict[str, str] | None:
         """The fields of a small form; None of one that was not filled in here."""
-        form = await _form_of(request)
+        form = await small_form(request)
         return form if self._is_ours(request, form) else None
 
     def knows(self, request: Request, nonce: str) -> bool:
@@ -124,7 +124,7 @@ class Sessions:
 
     async def sign_in(self, request: Request) -> Response:
         """Takes the form. One that another site filled in is refused: it does not know the browser's nonce."""
-        form = await _form_of(request)
+        form = await small_form(request)
         back = way_back(form.get("to", ""))
         if not self._is_ours(request, form):
             said = "This form was not filled in here, or has expired. Please try again."
@@ -144,7 +144,7 @@ class Sessions:
 
     async def sign_out(self, request: Request) -> Response:
         """Forgets the browser. Asked by another site it has no effect: the cookies do not come along."""
-        form = await _form_of(request)
+        form = await small_form(request)
         if not self._is_ours(request, form):
             return _away("/")
         answer = _away("/sign-in")
@@ -183,7 +183,7 @@ def _away(to: str) -> Response:
     return RedirectResponse(to, status_code=303, headers=HEADERS)
 
 
-async def _form_of(request: Request) -> dict[str, str]:
+async def small_form(request: Request) -> dict[str, str]:
     """The fields of a small form; nothing of a large or strange one."""
     body = b""
     async for chunk in request.stream():
