@@ -31,6 +31,8 @@ class Site:
     world: World
     addresses: Addresses
     browser: httpx.AsyncClient
+    feed: Feed
+    app: Starlette
     #: what the server says of itself
     closing: bool = False
 
@@ -70,6 +72,7 @@ def app_of(
     secure: bool = False,
     github: GithubPages | None = None,
     closing: Callable[[], bool] = lambda: False,
+    feed: Feed | None = None,
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -82,7 +85,7 @@ def app_of(
         sessions=sessions,
         service=lambda access: Local(
             app=here.app,
-            feed=Feed(ports.events),
+            feed=feed or Feed(ports.events),
             person=access.person,
             scopes=access.scopes,
             defaults=Defaults(limits=Limits(), model="", merge=MergeMethod.MERGE),
@@ -105,8 +108,10 @@ async def site_of(home: Path, *, secure: bool = False, github: GithubPages | Non
     """A world in that folder, served; nobody has signed in yet."""
     async with world(home) as here:
         addresses = Addresses(home)
-        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing)
+        feed = Feed(here.store.events)
+        here.store.listen(feed.heard)
+        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing, feed=feed)
         scheme = "https" if secure else "http"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://honk") as browser:
-            made = Site(here, addresses, browser)
+            made = Site(here, addresses, browser, feed, app)
             yield made
