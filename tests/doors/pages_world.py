@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -31,10 +31,11 @@ class Site:
     world: World
     addresses: Addresses
     browser: httpx.AsyncClient
-    feed: Feed
-    app: Starlette
     #: what the server says of itself
     closing: bool = False
+    #: what streams are fed by, once it runs; and the pages, for who speaks to them without a browser
+    feed: Feed = field(init=False)
+    app: Starlette = field(init=False)
 
     async def token(self, *scopes: Scope, name: str = "phone") -> str:
         """A new token of Ada's; for looking, unless other scopes are named."""
@@ -113,5 +114,6 @@ async def site_of(home: Path, *, secure: bool = False, github: GithubPages | Non
         app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing, feed=feed)
         scheme = "https" if secure else "http"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://honk") as browser:
-            made = Site(here, addresses, browser, feed, app)
+            made = Site(here, addresses, browser)
+            made.feed, made.app = feed, app
             yield made
