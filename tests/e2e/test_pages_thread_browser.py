@@ -91,6 +91,31 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
         yield made
 
 
+async def looked_at(page: Page, into: Path) -> None:
+    """Pictures in light and dark; nothing is wider than the screen, and nothing keeps people out."""
+    for dark in (False, True):
+        await page.screenshot(into / f"at work {'dark' if dark else 'light'}.png", dark=dark)
+    assert await page.run(WIDE) == []
+    if axe.installed():
+        assert await axe.serious(page) == []
+
+
+async def undisturbed(page: Page) -> None:
+    """What a person had typed and unfolded before is as it was."""
+    assert await page.run("document.querySelector('.call').open") is True, "it was folded"
+    assert await page.run("document.querySelector('#composer textarea').value") == "mind the empty"
+
+
+async def each_once(page: Page) -> bool:
+    """Whether no event is shown twice."""
+    return bool(
+        await page.run(
+            "(all => new Set(all).size === all.length)"
+            "([...document.querySelectorAll('[data-seq]:not(main)')].map(e => e.dataset.seq))"
+        )
+    )
+
+
 async def test_a_thread_goes_on_in_two_tabs_and_over_a_restart(
     chromium: Browser, tmp_path: Path, short_tmp: Path
 ) -> None:
@@ -113,19 +138,14 @@ async def test_a_thread_goes_on_in_two_tabs_and_over_a_restart(
         await record(ID, 1, TaskNoted(text="the agent's memory of this task was lost"))
         await record(ID, 1, StepProgressed(step="code", detail="attempt 1"))
         await page.until("document.getElementById('card').textContent.includes('memory of this task')")
-        assert await page.run("document.querySelector('.call').open") is True, "it was folded"
-        assert await page.run("document.querySelector('#composer textarea').value") == "mind the empty"
+        await undisturbed(page)
         assert await page.run("String(getSelection())") == "Fix the crash when a playlist is empty"
 
         other = await chromium.page(apart=True)
         await opened(other, origin, await token(house, "grace"))
         await page.until("document.getElementById('here').textContent === 'Also here: grace'")
         assert "Also here" in await other.text()
-        for dark in (False, True):
-            await page.screenshot(tmp_path / f"at work {'dark' if dark else 'light'}.png", dark=dark)
-        assert await page.run(WIDE) == []
-        if axe.installed():
-            assert await axe.serious(page) == []
+        await looked_at(page, tmp_path)
         port = int(origin.rpartition(":")[2])
         assert chromium.complaints == []
     await page.until("!document.getElementById('offline').hidden")
@@ -139,14 +159,33 @@ async def test_a_thread_goes_on_in_two_tabs_and_over_a_restart(
         done = VerifierFinished(verifier="pytest", answer="pass", summary="12 passed", on="change", seconds=2.0)
         await record(ID, 1, done)
         await page.until("document.body.textContent.includes('12 passed')")
-        seqs = await page.run("[...document.querySelectorAll('[data-seq]')].map(e => Number(e.dataset.seq)).slice(0)")
-        lines = [one for one in seqs if one]
-        assert len(lines) == len(set(lines)), "something was shown twice"
+        assert await each_once(page)
         assert await page.run("document.getElementById('writing-1').textContent") == ""
         assert await page.run("window.same") is True, "it was loaded anew"
-        assert await page.run("document.querySelector('#composer textarea').value") == "mind the empty"
-        assert await page.run("document.querySelector('.call').open") is True
+        await undisturbed(page)
         await page.until("document.getElementById('here').textContent === 'Also here: grace'")
         await page.screenshot(tmp_path / "after the restart.png")
     complaints = [one for one in chromium.complaints if not any(away in one for away in _AWAY)]
     assert complaints == []
+
+
+async def test_where_no_stream_comes_through_the_page_asks(chromium: Browser, tmp_path: Path, short_tmp: Path) -> None:
+    page = await phone(chromium)
+    refused = (
+        "window.EventSource = class { constructor() { this.readyState = 2; setTimeout(() => this.onerror()) }"
+        " close() {} }; window.EventSource.CLOSED = 2; window.EventSource.OPEN = 1"
+    )
+    await page.ask("Page.addScriptToEvaluateOnNewDocument", source=refused)
+    async with serving(short_tmp) as (house, origin):
+        await begun(house)
+        await opened(page, origin, await token(house))
+        for words in ("half of it", "the other half"):
+            await house.app.ports.events.record(ID, 1, StepProgressed(step="code", detail=words))
+            await page.until(f"document.getElementById('doing').textContent.includes({words!r})")
+        await house.app.ports.tasks.move(ID, State.STOPPED, "stopped by a person")
+        await page.until("!!document.querySelector('.badge.stopped')")
+        assert await each_once(page)
+        mark = f"seen/{house.person.id}/{ID}"
+        while not await house.chats.preferences.read(mark):
+            await page.until("true")
+        assert chromium.complaints == []

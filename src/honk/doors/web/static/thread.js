@@ -5,6 +5,8 @@
 const main = document.getElementById("thread");
 //: ms: hidden so long, the stream ends; between two looks where no stream comes through; between two marks as read
 const HIDDEN = 60000, EVERY = 3000, READ = 15000, SPOKEN = 5000;
+//: ms after which what is on the screen counts as read
+const GLANCE = 2000;
 //: ms in which a stream must say something, which a proxy may keep to itself
 const SILENT = 25000;
 //: lines of a turn that stay on the page
@@ -13,7 +15,7 @@ const MOST = 400;
 let seen = Number(main.dataset.seq); // the last event that is shown
 let complete = String(seen); // up to here lines and parts are complete
 let stream = null, timer = 0, silence = 0, failed = 0, polls = false;
-let away = 0, hiddenAt = 0, readAt = 0, readUpTo = 0, reading = 0;
+let away = 0, hiddenAt = 0, shownAt = Date.now(), readAt = 0, readUpTo = 0, reading = 0;
 const pending = new Map();
 const loaded = new Set([...document.scripts].map(one => one.src));
 
@@ -34,7 +36,9 @@ function begin() {
   stream.onerror = () => {
     connected(false);
     // The browser comes back by itself where it can, with the number of the last event.
-    if (stream?.readyState === EventSource.CLOSED) again();
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    polls = failed > 0; // refused again, although Honk answers
+    again();
   };
   listen();
 }
@@ -230,11 +234,11 @@ function typing() {
 // ── what was read ────────────────────────────────────────────────────────────────────────────
 function read() {
   if (document.hidden || reading || seen <= readUpTo) return;
-  reading = setTimeout(() => { reading = 0; mark(); }, Math.max(2000, readAt + READ - Date.now()));
+  reading = setTimeout(() => { reading = 0; if (!document.hidden) mark(); }, Math.max(GLANCE, readAt + READ - Date.now()));
 }
 
 function mark() {
-  if (document.visibilityState !== "visible" && !hiddenAt || seen <= readUpTo) return;
+  if (seen <= readUpTo) return;
   readAt = Date.now();
   readUpTo = seen;
   const form = document.getElementById("seen");
@@ -242,16 +246,18 @@ function mark() {
   fetch(form.action, { method: "POST", body: said, keepalive: true }).catch(() => { readUpTo = 0; });
 }
 
+// Hidden for long, the page ends its stream; seen again, it catches up from where it was.
 let sleep = 0;
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
-    if (reading && readAt) { clearTimeout(reading); reading = 0; mark(); }
+    if (Date.now() - shownAt > GLANCE) mark();
     hiddenAt = Date.now();
     away = seen;
     sleep = setTimeout(end, HIDDEN);
   } else {
     clearTimeout(sleep);
-    if (Date.now() - hiddenAt < HIDDEN) away = 0;
+    shownAt = Date.now();
+    if (shownAt - hiddenAt < HIDDEN) away = 0;
     begin();
     read();
   }
@@ -260,6 +266,7 @@ document.addEventListener("focusout", () => setTimeout(settle));
 document.addEventListener("selectionchange", () => { if (getSelection().isCollapsed) settle(); });
 addEventListener("online", () => { if (!stream || stream.readyState !== EventSource.OPEN) { end(); begin(); } });
 addEventListener("pagehide", end);
+addEventListener("pageshow", event => { if (event.persisted) begin(); });
 begin();
 read();
 }
