@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -33,7 +34,7 @@ from honk.domain.event import (
     VerifierStarted,
 )
 from honk.domain.person import PersonId
-from honk.domain.task import Task, TaskId
+from honk.domain.task import Task
 from honk.doors.web.rendering import HEADERS, fragments
 from honk.doors.web.signing_in import Sessions
 from honk.doors.web.task_page import TaskPage, names_of
@@ -50,8 +51,8 @@ _LIGHT = (
 _PARTS_EVERY = 0.5
 #: seconds after which others are told that somebody came or went: a page that is loaded again does both
 _SETTLES = 1.0
-#: lines that are kept as HTML for everybody who follows
-_KEPT = 4096
+#: messages that are kept for others who follow
+_KEPT = 1024
 #: parts of the template stand apart by this; no words of others can contain it
 _APART = "\0part\0"
 #: what each form has anew
@@ -67,7 +68,7 @@ class LivePage:
     #: seconds between two times that the parts are made for one follower
     parts_every: float = _PARTS_EVERY
     settles: float = _SETTLES
-    _html: OrderedDict[tuple[TaskId, str, str], str] = field(default_factory=OrderedDict)
+    _made: OrderedDict[tuple[object, ...], bytes] = field(default_factory=OrderedDict)
 
     async def live(self, request: Request, service: Local, found: Task) -> Response:
         """What is new since the event that is named; then, unless it is asked once, what comes."""
@@ -79,15 +80,31 @@ class LivePage:
             body += await follower.parts()
         return Response(body, media_type="text/event-stream", headers=HEADERS)
 
-    def line(self, event: Event, actor: str) -> str:
-        """The event's line, made once for everybody."""
-        key = (event.task, event.id, actor)
-        if key not in self._html:
-            made = line(event, {event.actor: actor} if event.actor else {})
-            self._html[key] = fragments("thread.html", "line", made) if made else ""
-            if len(self._html) > _KEPT:
-                self._html.popitem(last=False)
-        return self._html[key]
+    def news(self, events: Sequence[Event], names: tuple[str, ...], owed: bool) -> bytes:
+        """What these events say, made once for everybody who is told of them together."""
+        key = (events[0].task, events[0].id, events[-1].id, names, owed)
+        if (made := self._made.get(key)) is None:
+            made = self._made[key] = frame(_told(events, names, owed), None if owed else events[-1].seq)
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        return made
+
+
+def _told(events: Sequence[Event], names: Sequence[str], owed: bool) -> str:
+    """Lines, and unless the parts say it soon, what goes on and what it has cost."""
+    whole = max((at for at, event in enumerate(events) if ends_writing(event)), default=-1)
+    html = []
+    for at, (event, name) in enumerate(zip(events, names, strict=True)):
+        if at < whole and isinstance(event.data, AgentWrote) and event.data.partial:
+            continue  # said as a whole by what follows
+        if made := line(event, {event.actor: name} if event.actor else {}):
+            html.append(fragments("thread.html", "line", made))
+    if (words := doing(events)) is not None and not owed:
+        html.append(fragments("thread.html", "doing_part", words))
+    calls = [event.data for event in events if isinstance(event.data, ModelCalled)]
+    if calls and not owed:
+        html.append(fragments("thread.html", "spent_part", calls[-1].total_usd, calls[-1].total_calls))
+    return "".join(html)
 
 
 @dataclass(kw_only=True)
@@ -150,18 +167,8 @@ class _Follower:
             return b""
         self.last = events[-1].seq
         self.owed = self.owed or not all(isinstance(event.data, _LIGHT) for event in events)
-        whole = max((at for at, event in enumerate(events) if ends_writing(event)), default=-1)
-        html = []
-        for at, event in enumerate(events):
-            if at < whole and isinstance(event.data, AgentWrote) and event.data.partial:
-                continue  # said as a whole by what follows
-            html.append(self.page.line(event, await self._name(event)))
-        if (words := doing(events)) is not None and not self.owed:
-            html.append(fragments("thread.html", "doing_part", words))
-        calls = [event.data for event in events if isinstance(event.data, ModelCalled)]
-        if calls and not self.owed:
-            html.append(fragments("thread.html", "spent_part", calls[-1].total_usd, calls[-1].total_calls))
-        return frame("".join(html), None if self.owed else self.last)
+        names = tuple([await self._name(event) for event in events])
+        return self.page.news(events, names, self.owed)
 
     async def parts(self) -> bytes:
         """Those parts of the page that differ from what was sent before."""
@@ -195,16 +202,16 @@ class _Coming:
 
     def __init__(self, batches: AsyncGenerator[Sequence[Told], None]) -> None:
         self._batches = batches
-        self.next = asyncio.ensure_future(anext(batches))
+        self.next: asyncio.Future[Any] = asyncio.ensure_future(anext(batches))
+        self._other: asyncio.Event | None = None
+        self.waits: asyncio.Future[Any] | None = None
         self.ended = False
 
     async def get(self, seconds: float | None, other: asyncio.Event) -> Sequence[Told] | None:
         """The batch, () for a heartbeat; None after those seconds, when the other happens, or at the end."""
-        waits = asyncio.ensure_future(other.wait())
-        try:
-            await asyncio.wait((self.next, waits), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waits.cancel()
+        if self.waits is None or self._other is not other:
+            self._other, self.waits = other, asyncio.ensure_future(other.wait())
+        await asyncio.wait((self.next, self.waits), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not self.next.done():
             return None
         try:
@@ -215,6 +222,14 @@ class _Coming:
         self.next = asyncio.ensure_future(anext(self._batches))
         return tuple(batch)
 
+    async def end(self) -> None:
+        """Nothing is waited for any more."""
+        jobs = [job for job in (self.next, self.waits) if job is not None]
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await self._batches.aclose()
+
 
 @asynccontextmanager
 async def _batches(batches: AsyncGenerator[Sequence[Told], None]) -> AsyncIterator[_Coming]:
@@ -222,9 +237,7 @@ async def _batches(batches: AsyncGenerator[Sequence[Told], None]) -> AsyncIterat
     try:
         yield coming
     finally:
-        coming.next.cancel()
-        await asyncio.gather(coming.next, return_exceptions=True)
-        await batches.aclose()
+        await coming.end()
 
 
 def frame(html: str, seq: int | None = None) -> bytes:
