@@ -19,12 +19,14 @@ from honk.domain.event import (
     AgentCalledTool,
     AgentToolAnswered,
     AgentWrote,
+    ContactNamed,
     EventData,
     ModelCalled,
     StepProgressed,
     TaskNoted,
 )
 from honk.domain.message import Handling, Message, MessageId
+from honk.domain.policy import Act
 from honk.domain.task import State, Task
 
 pytestmark = pytest.mark.anyio
@@ -357,6 +359,30 @@ async def test_taken_while_it_is_changed_it_is_either(site: Site) -> None:
         send(site, mine, text="two"), site.world.store.tasks.hand_messages(task.id, 1)
     )
     assert (changed.status_code, taken[0].text) in {(303, "two"), (409, "one")}
+
+
+async def test_a_task_is_handed_over_to_who_may_answer_for_it(site: Site) -> None:
+    task = await at_work(site)
+    grace, eve = await site.world.person("Grace"), await site.world.person("Eve")
+    assert f"/tasks/{task.id}/contact" not in await site.text(f"/tasks/{task.id}"), "there is nobody else"
+    await waits(site, task, "Grace", "and mine")
+    site.world.policy.refused.add((eve.id, Act.STEER))
+    filled = form(await site.text(f"/tasks/{task.id}"), f"/tasks/{task.id}/contact")
+    for nobody in ("", "nobody", eve.id):
+        answer = await send(site, filled, person=nobody, once=f"{nobody[:8]:0<32}")
+        assert answer.status_code == 400, nobody
+    for once in ("e" * 32, "f" * 32):
+        led_to(await send(site, filled, person=grace.id, once=once))
+    assert (await site.world.now(task)).told == grace.id != (await site.world.now(task)).requested_by
+    named = [one for one in await site.world.log(task) if isinstance(one.data, ContactNamed)]
+    assert [one.data.name for one in named] == ["Grace"], "once"
+    assert "Grace is asked and told about it from now on" in await site.text(f"/tasks/{task.id}")
+    await site.world.store.tasks.move(task.id, State.WAITING, "a question")
+    assert f"/tasks/{task.id}" not in await site.text("/?tab=waiting")
+    await signed_in(site, name="Grace")
+    assert f"/tasks/{task.id}" in await site.text("/?tab=waiting")
+    await signed_in(site, Scope.READ)
+    assert f"/tasks/{task.id}/contact" not in (await site.text(f"/tasks/{task.id}"))
 
 
 async def test_pages_are_sent_small_and_streams_as_they_are(site: Site) -> None:

@@ -1,6 +1,6 @@
 """Whom a message names: the requester, and, where somebody else must act, a few of those who may."""
 
-from honk.domain.person import IdentityKind
+from honk.domain.person import IdentityKind, PersonId
 from honk.domain.policy import Act
 from honk.domain.thread import Thread
 from honk.doors.slack.backstage import Backstage
@@ -13,8 +13,13 @@ _OTHERS = 3
 
 
 async def must_act(card: Card, thread: Thread, stage: Backstage) -> tuple[str, ...]:
-    """Users of Slack for what somebody has to merge: the requester alone where they may, otherwise others besides."""
+    """Users of Slack for what somebody has to merge: the requester alone where they may, otherwise others besides.
+
+    Whoever was named as the task's contact stands in the requester's place.
+    """
     ports, task = stage.ports, card.task
+    if task.told != task.requested_by and (named := await _users_of(task.told, stage)):
+        return named
     requester = await ports.tasks.get_person(task.requested_by)
     who = await stage.linking.who(identity(thread.asked_by), requester.name)
     may = (await ports.policy.ask(who.person, Act.MERGE, task.repository, task)).allowed
@@ -22,6 +27,14 @@ async def must_act(card: Card, thread: Thread, stage: Backstage) -> tuple[str, .
         return (thread.asked_by,)
     others = [one for one in await _those_who_may(card, stage, ports) if one != thread.asked_by]
     return (thread.asked_by, *dict.fromkeys(others[:_OTHERS]))
+
+
+async def _users_of(id: PersonId, stage: Backstage) -> tuple[str, ...]:
+    """As whom that person is known in Slack."""
+    person = await stage.ports.tasks.get_person(id)
+    own = [one.value for one in person.identities if one.kind is IdentityKind.SLACK]
+    linked = [one.identity.value for one in await stage.chats.links.all() if one.person == id]
+    return tuple(dict.fromkeys((*own, *linked)))[:1]
 
 
 async def _those_who_may(card: Card, stage: Backstage, ports: Ports) -> list[str]:

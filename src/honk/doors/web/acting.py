@@ -1,6 +1,6 @@
 """What a person does on the pages: each act is a form, asked of the policy at the moment of the act, and acts once.
 
-    POST /tasks/<id>/reply, …/answer, …/go, …/stop, …/retry, …/edit, …/withdraw, …/update, …/revert
+    POST /tasks/<id>/reply, …/answer, …/go, …/stop, …/retry, …/edit, …/withdraw, …/contact, …/update, …/revert
     POST /tasks/<id>/merge, …/approve, …/undo     after the page of the same name has said what comes of it
 
 A form carries the browser's nonce, and `once`, which was made with the page: sent again (a second tap, a reload, a
@@ -20,8 +20,10 @@ from starlette.responses import RedirectResponse, Response
 from honk.domain.access import Scope
 from honk.domain.event import QuestionAsked
 from honk.domain.message import Handling
+from honk.domain.person import PersonId
 from honk.domain.task import Task
 from honk.domain.text import visible
+from honk.doors.web.contacts import contacts
 from honk.doors.web.forms import Form, form_of, sent_from_here
 from honk.doors.web.possible import must_have
 from honk.doors.web.rendering import HEADERS, problem
@@ -225,6 +227,16 @@ async def _edit(service: Local, task: Task, form: Form, _: str) -> str:
     return _back(task, form)
 
 
+async def _contact(service: Local, task: Task, form: Form, _: str) -> str:
+    if not form["person"]:
+        raise Usage("nobody was chosen", "choose who is asked and told about the task")
+    known = {id for id, _ in await contacts(service, task, await service.events(task.id))}
+    if form["person"] not in known:
+        raise Usage("this person is nobody's contact here", "load the page again, and choose one of those shown")
+    await service.app.name_contact(service.person, task, PersonId(form["person"]))
+    return _back(task, form)
+
+
 async def _update(service: Local, task: Task, form: Form, id: str) -> str:
     await service.update(task.id, id=id)
     return _back(task, form)
@@ -262,6 +274,7 @@ VERBS: dict[str, Verb] = {
     "retry": Verb(does=_retry, scope=Scope.STEER),
     "edit": Verb(does=_edit, scope=Scope.STEER),
     "withdraw": Verb(does=_withdraw, scope=Scope.STEER),
+    "contact": Verb(does=_contact, scope=Scope.STEER),
     "update": Verb(does=_update, scope=Scope.STEER),
     "revert": Verb(does=_revert, scope=Scope.ASK),
     "merge": Verb(does=_merge, scope=Scope.MERGE),

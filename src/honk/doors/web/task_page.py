@@ -15,6 +15,7 @@ from starlette.responses import Response
 from honk.domain.event import Event
 from honk.domain.person import PersonId
 from honk.domain.task import BUSY, Task, TaskId
+from honk.doors.web.contacts import contacts
 from honk.doors.web.possible import possible
 from honk.doors.web.presence import Presence
 from honk.doors.web.reading import Readings, first_new
@@ -73,6 +74,7 @@ class TaskPage:
         people = [*(event.actor for event in log), *(turn.message.by for turn in turns)]
         names = await names_of(service, people)
         room = Room()
+        can = await possible(service, stands, log)
         return {
             "visit": request.state,
             "card": stands,
@@ -86,7 +88,9 @@ class TaskPage:
             "turns": [turn_shown(turn, log, names, room, latest=turn.number == found.turn) for turn in turns],
             "before": lines([event for event in log if event.turn == 0], names)[0],
             "steps": next_steps(stands),
-            "can": await possible(service, stands, log),
+            "can": can,
+            "told": (await ports.tasks.get_person(found.told)).name,
+            "contacts": await contacts(service, found, log) if can.reply else [],
             "others": self.presence.others(found.id, service.person.id),
         }
 
