@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -387,8 +388,9 @@ async def test_a_task_is_handed_over_to_who_may_answer_for_it(site: Site) -> Non
 
 async def test_pages_are_sent_small_and_streams_as_they_are(site: Site) -> None:
     task = await at_work(site)
-    for number in range(400):
-        await tell(site, task, AgentWrote(text=f"{number}: " + "the playlist is empty there; " * 8))
+    for number in range(400):  # words that do not compress well
+        said = " ".join(hashlib.sha256(f"{number} {word}".encode()).hexdigest()[:6] for word in range(number))
+        await tell(site, task, AgentWrote(text=f"{number}: {said}"))
     address = f"/tasks/{task.id}"
     total = 0
     answer = await _raw(site, address, "gzip, br")

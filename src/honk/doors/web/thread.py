@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from honk.domain.event import (
     AgentCalledTool,
@@ -37,8 +37,10 @@ from honk.domain.person import PersonId
 from honk.domain.turn import Turn
 from honk.views import sentence
 
-#: Lines that a page shows at most, the newest first; the log has all.
-LINES = 200
+#: Lines that a page shows at most, and characters of them, the newest first; the log has all.
+LINES, CHARACTERS = 200, 120_000
+#: what a line has besides its words
+_FRAME = 200
 #: characters of what the agent wrote at a time, and of a tool's answer
 _WORDS, _ANSWER = 4000, 1200
 #: What a screen reader says as it happens; everything else is read when somebody goes there.
@@ -100,13 +102,20 @@ class WaitingShown:
 class Room:
     """How many lines a page still takes."""
 
-    left: int = field(default=LINES)
+    left: int = LINES
+    characters: int = CHARACTERS
 
     def take(self, lines: Sequence[Line]) -> tuple[Line, ...]:
         """The last ones, as many as fit."""
-        taken = tuple(lines[-self.left :]) if self.left else ()
-        self.left -= len(taken)
-        return taken
+        taken: list[Line] = []
+        for one in reversed(lines):
+            self.left -= 1
+            self.characters -= _FRAME + len(one.text) + sum(len(answer.text) + _FRAME for answer in one.answers)
+            if self.left < 0 or self.characters < 0:
+                self.left = 0  # nothing older either
+                break
+            taken.append(one)
+        return tuple(reversed(taken))
 
 
 def line(event: Event, names: Names) -> Line | None:
