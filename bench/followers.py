@@ -2,8 +2,9 @@
 
 The server is `honk serve`'s own: store, feed, API and one socket. Tasks are made live by recording events on
 them as an agent's work would: in the server's process, and (`--other`) in another process of the same
-HONK_HOME. The alternative is a Starlette application with a queue a follower and no store. A delay is the
-time from the event's own clock to the follower's socket.
+HONK_HOME. In the last row the followers are open pages (`/tasks/<id>/live`), which get HTML. The alternative
+is a Starlette application with a queue a follower and no store. A delay is the time from the event's own
+clock to the follower's socket.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -145,6 +147,32 @@ def serve_plain(pipe: Any, home: Path, options: argparse.Namespace) -> None:
     asyncio.run(main())
 
 
+async def visit(origin: str, token: str) -> str:
+    """The cookies of a browser that has signed in."""
+    import httpx
+
+    async with httpx.AsyncClient(base_url=origin) as browser:
+        form = (await browser.get("/sign-in")).text
+        nonce = re.findall(r'name="nonce" value="(\w+)"', form)[0]
+        await browser.post("/sign-in", data={"nonce": nonce, "token": token})
+        return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
+
+async def look(origin: str, cookies: str, task: str, seen: list[float], ready: asyncio.Semaphore) -> None:
+    """One open page, as `follow`: each line that comes says when it happened."""
+    host, port = origin.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = (f"GET /tasks/{task}/live?after=0 HTTP/1.1", f"Host: {host}:{port}", f"Cookie: {cookies}")
+    writer.write("\r\n".join((*lines, "", "")).encode())
+    first = await reader.readline()
+    assert b"200" in first, first
+    ready.release()
+    while line := await reader.readline():
+        if b'class="wrote"' in line:
+            at = line.split(b'datetime="', 1)[1].split(b'"', 1)[0].decode()
+            seen.append(time.time() - datetime.fromisoformat(at).timestamp())
+
+
 async def follow(origin: str, token: str, task: str, seen: list[float], ready: asyncio.Semaphore) -> None:
     """One follower on a socket of its own, with as little work as possible beside it."""
     host, port = origin.removeprefix("http://").split(":")
@@ -165,8 +193,10 @@ async def measure(pipe: Any, options: argparse.Namespace, recorder: Callable[[],
     origin, token = await asyncio.to_thread(pipe.recv)
     seen: list[float] = []
     ready = asyncio.Semaphore(0)
+    one = look if options.pages else follow
+    known = await visit(origin, token) if options.pages else token
     followers = [
-        asyncio.create_task(follow(origin, token, name(number % options.tasks), seen, ready))
+        asyncio.create_task(one(origin, known, name(number % options.tasks), seen, ready))
         for number in range(options.followers)
     ]
     for _ in followers:
@@ -221,19 +251,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     rows = []
-    for label, serve, other in (
-        ("plain server, from memory", serve_plain, False),
-        ("Honk, recorded by the server", serve_honk, False),
-        ("Honk, recorded by another process", serve_honk, True),
+    for label, serve, other, pages in (
+        ("plain server, from memory", serve_plain, False, False),
+        ("Honk, recorded by the server", serve_honk, False, False),
+        ("Honk, recorded by another process", serve_honk, True, False),
+        ("Honk's pages, recorded by the server", serve_honk, False, True),
     ):
-        options.other = other
+        options.other, options.pages = other, pages
         delays = run(serve, options)
         rows.append((label, len(delays), statistics.median(delays), delays[int(len(delays) * 0.99)], delays[-1]))
     print(f"{options.followers} followers of {options.tasks} tasks, {options.rate:g} events a second and task")
-    print(f"{'':36}{'events':>8}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'p99 ratio':>11}")
+    print(f"load of the machine: {', '.join(f'{one:.1f}' for one in os.getloadavg())}")
+    print(f"{'':38}{'events':>8}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'p99 ratio':>11}")
     for label, count, middle, late, last in rows:
         ratio = late / rows[0][3]
-        print(f"{label:36}{count:8}{middle * 1000:9.1f}{late * 1000:9.1f}{last * 1000:9.1f}{ratio:11.1f}")
+        print(f"{label:38}{count:8}{middle * 1000:9.1f}{late * 1000:9.1f}{last * 1000:9.1f}{ratio:11.1f}")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ class Forms(HTMLParser):
 
 
 def forms(page: str) -> list[str]:
-    """Where the forms of the page lead, but for signing out."""
-    return [one.action for one in Forms(page).found if one.action != "/sign-out"]
+    """Where the forms of the page lead, but for signing out, and for saying that it was read."""
+    return [one.action for one in Forms(page).found if one.action != "/sign-out" and not one.action.endswith("/seen")]
 
 
 def form(page: str, action: str, **like: str) -> Filled:

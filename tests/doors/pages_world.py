@@ -39,6 +39,9 @@ class Site:
     closing: bool = False
     #: the service that delivers notices
     push: FakePush = field(default_factory=lambda: FakePush(lambda: datetime.now(UTC)))
+    #: what streams are fed by, once it runs; and the pages, for who speaks to them without a browser
+    feed: Feed = field(init=False)
+    app: Starlette = field(init=False)
 
     async def token(self, *scopes: Scope, name: str = "phone") -> str:
         """A new token of Ada's; for looking, unless other scopes are named."""
@@ -89,6 +92,7 @@ def app_of(
     github: GithubPages | None = None,
     closing: Callable[[], bool] = lambda: False,
     noticing: Noticing | None = None,
+    feed: Feed | None = None,
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -101,7 +105,7 @@ def app_of(
         sessions=sessions,
         service=lambda access: Local(
             app=here.app,
-            feed=Feed(ports.events),
+            feed=feed or Feed(ports.events),
             person=access.person,
             scopes=access.scopes,
             defaults=Defaults(limits=Limits(), model="", merge=MergeMethod.MERGE),
@@ -129,8 +133,19 @@ async def site_of(home: Path, *, secure: bool = False, github: GithubPages | Non
     async with world(home) as here:
         addresses, push = Addresses(home), FakePush(here.clock)
         noticing = noticing_of(here, addresses, push)
-        app = app_of(here, addresses, secure=secure, github=github, closing=lambda: made.closing, noticing=noticing)
+        feed = Feed(here.store.events)
+        here.store.listen(feed.heard)
+        app = app_of(
+            here,
+            addresses,
+            secure=secure,
+            github=github,
+            closing=lambda: made.closing,
+            noticing=noticing,
+            feed=feed,
+        )
         scheme = "https" if secure else "http"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://honk") as browser:
             made = Site(here, addresses, browser, push=push)
+            made.feed, made.app = feed, app
             yield made

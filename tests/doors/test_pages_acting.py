@@ -241,10 +241,10 @@ async def test_merge_says_what_comes_of_it_and_merges_the_commit_shown(site: Sit
     assert (await site.world.now(task)).state is State.PROPOSED
     for _ in range(2):
         assert led_to(await send(site, merge)) == f"/tasks/{task.id}"
-        assert "data-live" in await site.text(f"/tasks/{task.id}"), "what was pressed is not seen to go on"
+        assert "Look again" in await site.text(f"/tasks/{task.id}"), "what was pressed is not seen to go on"
     task = await settled(site, task)
     assert task.state is State.DEPLOYED
-    assert "data-live" not in await site.text(f"/tasks/{task.id}")
+    assert "Look again" not in await site.text(f"/tasks/{task.id}")
     assert led_to(await send(site, merge)) == f"/tasks/{task.id}"
     assert [one for one in site.world.journal.started if one.startswith("land/")] == [site.world.journal.started[-1]]
     assert "deployed already" in words(await site.browser.get(f"/tasks/{task.id}/merge"))

@@ -125,6 +125,22 @@ async def test_whoever_may_merge_is_named_where_the_requester_may_not(here: Slac
     assert mentioned(await here.message(third, "is ready to try")) == ["U0ADA"]
 
 
+async def test_after_a_hand_over_another_person_is_named(here: SlackWorld) -> None:
+    await here.link("ada")
+    await here.link("ben")
+    ts = await here.ask("fix the crash", user="ada")
+    assert mentioned(await here.message(ts, "is ready to try")) == ["U0ADA"]
+    ada, ben = await here.world.person("Ada"), await here.world.person("Ben")
+    await here.world.app.name_contact(ada, await here.task(), ben.id)
+    await here.slack.say("ada", "general", f"{here.slack.mention} make it friendlier", thread=ts)
+
+    def ready() -> list[Message]:
+        return [one for one in here.said(ts) if "is ready to try" in text_of(one)]
+
+    await here.slack.until(lambda: len(ready()) == 2)
+    assert mentioned(ready()[-1]) == ["U0BEN"]
+
+
 def mentioned(message: Message) -> list[str]:
     """The users whom a message notifies."""
     return re.findall(r"<@(U\w+)>", str(message.blocks))

@@ -68,9 +68,10 @@ class Browser:
         result: dict[str, Any] = said["result"]
         return result
 
-    async def page(self) -> "Page":
-        """A new, empty page."""
-        target = (await self.ask("Target.createTarget", url="about:blank"))["targetId"]
+    async def page(self, *, apart: bool = False) -> "Page":
+        """A new, empty page; apart: as in another person's browser, with cookies of its own."""
+        within = await self.ask("Target.createBrowserContext") if apart else {}
+        target = (await self.ask("Target.createTarget", url="about:blank", **within))["targetId"]
         session = (await self.ask("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
         await self.ask("Page.enable", session)
         width, height = PHONE

@@ -122,7 +122,8 @@ async def test_a_change_goes_from_the_words_to_production_by_thumb(
         await page.until("document.querySelector('[data-say]').textContent.includes('No network')")
         await look(page, tmp_path, "offline")
         await offline(page, False)
-        await arrives(page, "proposed", "document.body.textContent.includes('Turn 2')")
+        ended = "!!document.querySelector('#turn-2-head .badge') && !!document.querySelector('#moves a.main')"
+        await arrives(page, "proposed", ended)
         chromium.complaints.clear()  # the browser itself tells of requests in the tunnel
         assert "Turn 3" not in await page.text()
         await page.until("Object.keys(localStorage).length === 0")  # what was accepted is not kept

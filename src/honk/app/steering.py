@@ -7,7 +7,7 @@ from honk.app.asking import checked
 from honk.app.planning import Planning
 from honk.domain.event import MessageReceived, QuestionAsked, TaskHandedOver
 from honk.domain.message import NOTHING, Enclosed, Handling, Message, MessageId, Waiting
-from honk.domain.person import Person
+from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
 from honk.domain.task import Options, State, Task
 from honk.domain.turn import Outcome, Turn
@@ -113,6 +113,18 @@ class Steering(Planning):
         await self.ports.tasks.queue_message(task.id, message)
         begun = await self.next_turn(task)
         return begun if begun is not None and begun.message.id == message_id else None
+
+    async def name_contact(self, person: Person, task: Task, to: PersonId) -> Task:
+        """Another person is asked and told about the task from now on; nobody's rights change by it.
+
+        Raises Usage for who may say nothing to the task themselves.
+        """
+        await self.allow(person, Act.STEER, task)
+        other = await self.ports.tasks.get_person(to)
+        may = await self.ports.policy.ask(other, Act.STEER, task.repository, task)
+        if not may.allowed:
+            raise Usage(f"{other.name} may say nothing to this task", may.reason)
+        return await self.ports.tasks.name_contact(task.id, other, by=person.id)
 
     async def _knows(self, task: Task, id: MessageId) -> bool:
         """Whether the message was delivered by its door before."""

@@ -76,6 +76,8 @@ class Wanted:
     states: frozenset[State] | None = None
     #: whoever was joined to one of them counts too
     people: frozenset[PersonId] | None = None
+    #: who is asked and told about them
+    contacts: frozenset[PersonId] | None = None
     #: only those of which something was heard since
     since: datetime | None = None
     #: and one of these fits; empty: no such condition

@@ -105,6 +105,13 @@ class Task:
     created_at: datetime
     #: number of the latest turn; 0 before the first
     turn: int = 0
+    #: who is asked and told about it in place of whoever asked for it; None: nobody else
+    contact: PersonId | None = None
+
+    @property
+    def told(self) -> PersonId:
+        """Who is asked, and told, where a person is needed."""
+        return self.contact or self.requested_by
 
     @property
     def called(self) -> str:

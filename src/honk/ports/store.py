@@ -135,6 +135,9 @@ class Tasks(Mailbox, Plans, Protocol):
     async def set_options(self, task: TaskId, options: Options) -> Task:
         """From the next turn on."""
 
+    async def name_contact(self, task: TaskId, to: Person, *, by: PersonId) -> Task:
+        """That person is asked and told from now on, with the event of it. It is that person already: no effect."""
+
     async def ask_stop(self, task: TaskId, by: PersonId) -> None:
         """Asks whoever works on the task, in any process, to stop. Messages that wait now do not begin a turn by it."""
 

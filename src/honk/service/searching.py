@@ -43,13 +43,13 @@ async def wanted(app: App, person: Person, tab: Tab, search: Search) -> Wanted:
 async def waiting(app: App, person: Person) -> tuple[Wanted, ...]:
     """What waits for a person: any of these.
 
-    Their own that ask, can be merged or are drafts; their own that failed lately; and everybody's that can be
-    merged where they may merge. The question is one for showing the right thing, not an act.
+    Those about which they are told that ask, can be merged or are drafts, and that failed lately; and everybody's that
+    can be merged where they may merge. The question is one for showing the right thing, not an act.
     """
     mine = frozenset({person.id})
     found = [
-        Wanted(people=mine, states=GROUPS["open"]),
-        Wanted(people=mine, states=frozenset({State.FAILED}), since=app.ports.clock() - FAILED_FOR),
+        Wanted(contacts=mine, states=GROUPS["open"]),
+        Wanted(contacts=mine, states=frozenset({State.FAILED}), since=app.ports.clock() - FAILED_FOR),
     ]
     if may := await _mergeable(app, person):
         found.append(Wanted(repositories=may, states=frozenset({State.PROPOSED})))

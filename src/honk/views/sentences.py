@@ -28,6 +28,11 @@ def _(data: events.TaskNoted) -> str:
 
 
 @_say.register
+def _(data: events.ContactNamed) -> str:
+    return f"{shortened(data.name, 80)} is asked and told about it from now on"
+
+
+@_say.register
 def _(data: events.StepProgressed) -> str:
     return f"{data.step}: {shortened(data.detail, 160)}"
 

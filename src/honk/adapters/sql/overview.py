@@ -96,6 +96,10 @@ def _fits(connection: sa.Connection, wanted: Wanted) -> _Is:
     if wanted.people is not None:
         everyone = {id for one in wanted.people for id in everyone_who_is(connection, one)}
         found.append(tasks.c.requested_by.in_(sorted(everyone)))
+    if wanted.contacts is not None:
+        everyone = {id for one in wanted.contacts for id in everyone_who_is(connection, one)}
+        still = sa.and_(tasks.c.contact.is_(None), tasks.c.requested_by.in_(sorted(everyone)))
+        found.append(sa.or_(tasks.c.contact.in_(sorted(everyone)), still))
     if wanted.since is not None:
         found.append(wanted.since <= _HEARD)
     if wanted.either:

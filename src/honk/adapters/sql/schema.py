@@ -96,6 +96,8 @@ tasks = sa.Table(
     sa.Column("stop_after", sa.Integer),
     # the seq of the latest event; raised and used in one transaction, so that there is never a gap
     sa.Column("events", sa.Integer, nullable=False, server_default="0"),
+    # who is asked and told in place of requested_by
+    sa.Column("contact", sa.Text, index=True),
     sa.Index("ix_tasks_repository_used", "repository_key", "created_at"),
     sa.Index("ix_tasks_requested", "requested_by", "created_at"),
 )

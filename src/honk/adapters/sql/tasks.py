@@ -13,7 +13,7 @@ from honk.adapters.sql.people import WhoIsWho, everyone_who_is, find_person, rea
 from honk.adapters.sql.plans import SqlPlans
 from honk.adapters.sql.schema import events, mailbox, tasks, turns
 from honk.domain.codec import dump, load
-from honk.domain.event import Event, TaskMoved
+from honk.domain.event import ContactNamed, Event, TaskMoved
 from honk.domain.message import Message, MessageId
 from honk.domain.person import Identity, Person, PersonId
 from honk.domain.repository import Repository, Used
@@ -37,6 +37,7 @@ def task_of(row: Row) -> Task:
         options=load(Options, row.options),
         created_at=row.created_at,
         turn=row.turn,
+        contact=PersonId(row.contact) if row.contact else None,
     )
 
 
@@ -274,6 +275,20 @@ class SqlTasks(SqlPlans):
             before = task_of(lock_task(connection, task))
             connection.execute(tasks.update().where(tasks.c.id == task).values(options=dump(Options, options)))
             return replace(before, options=options)
+
+        return await self._database.write(work)
+
+    async def name_contact(self, task: TaskId, to: Person, *, by: PersonId) -> Task:
+        now = self._clock()
+
+        def work(connection: sa.Connection) -> Task:
+            before = task_of(lock_task(connection, task))
+            if before.told == to.id:
+                return before
+            connection.execute(tasks.update().where(tasks.c.id == task).values(contact=to.id))
+            named = ContactNamed(person=to.id, name=to.name, before=before.told)
+            append(connection, Event(id="", task=task, turn=before.turn, seq=0, at=now, actor=by, data=named))
+            return replace(before, contact=to.id)
 
         return await self._database.write(work)
 

@@ -126,6 +126,18 @@ class TaskHandedOver(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ContactNamed(EventData):
+    """From now on this person is asked and told about the task."""
+
+    type: ClassVar[str] = "task.contact_named"
+    person: str
+    #: what the person was called then
+    name: str
+    #: who it was before
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkPaused(EventData):
     """The work waits for this machine (disk, memory, database, clock) or a server's limit, and goes on by itself."""
 

@@ -35,7 +35,7 @@ from honk.doors.slack.marks import show_marks
 from honk.doors.slack.quiet import held_back
 from honk.doors.slack.speaking import Speaking
 from honk.doors.slack.trouble import SlackGone, SlackRefused, SlackRevoked
-from honk.doors.slack.whom import must_act
+from honk.doors.slack.whom import addressed, must_act
 from honk.errors import HonkError, single
 from honk.views import Card
 from honk.views.moves import activity
@@ -326,9 +326,10 @@ class Telling:
         if thread.muted or not fresh:
             return last, None
         found, _ = await self._look_at(thread)
-        whom = await must_act(found, thread, self._stage)
-        for one in announcements(fresh, log, found, thread, whom):
-            if (wait := await held_back(thread, log, self._api, self._stage)) > 0:
+        to = await addressed(found.task, thread, self._stage)
+        whom = await must_act(found, to, self._stage)
+        for one in announcements(fresh, log, found, to, whom):
+            if (wait := await held_back(to, log, self._api, self._stage)) > 0:
                 self._quiet[thread.task] = last
                 return one.seq - 1, min(wait, self._stage.waits.rest)
             if one.shown is not None:

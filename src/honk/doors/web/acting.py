@@ -1,6 +1,6 @@
 """What a person does on the pages: each act is a form, asked of the policy at the moment of the act, and acts once.
 
-    POST /tasks/<id>/reply, …/answer, …/go, …/stop, …/retry, …/withdraw, …/update, …/revert
+    POST /tasks/<id>/reply, …/answer, …/go, …/stop, …/retry, …/edit, …/withdraw, …/contact, …/update, …/revert
     POST /tasks/<id>/merge, …/approve, …/undo     after the page of the same name has said what comes of it
 
 A form carries the browser's nonce, and `once`, which was made with the page: sent again (a second tap, a reload, a
@@ -20,8 +20,10 @@ from starlette.responses import RedirectResponse, Response
 from honk.domain.access import Scope
 from honk.domain.event import QuestionAsked
 from honk.domain.message import Handling
+from honk.domain.person import PersonId
 from honk.domain.task import Task
 from honk.domain.text import visible
+from honk.doors.web.contacts import contacts
 from honk.doors.web.forms import Form, form_of, sent_from_here
 from honk.doors.web.possible import must_have
 from honk.doors.web.rendering import HEADERS, problem
@@ -206,6 +208,35 @@ async def _withdraw(service: Local, task: Task, form: Form, _: str) -> str:
     return _back(task, form)
 
 
+async def _edit(service: Local, task: Task, form: Form, _: str) -> str:
+    """Words of one's own, while they wait; what was typed comes back where the agent was faster."""
+    if not form["message"]:
+        raise Usage("this form does not say which message it is about", "load the page again")
+    if not form["text"].strip():
+        raise Usage("there are no words in it", "take the message back instead")
+    taken = NotNow("the agent has this message already", "your new words stand below: send them as another one")
+    waiting = [one.message for one in await service.messages(task.id) if one.message.id == form["message"]]
+    if not waiting:
+        raise taken
+    if waiting[0].by != service.person.id:
+        raise NotAllowed("these are another person's words", "say something of your own below")
+    try:
+        await service.edit(task.id, form["message"], form["text"].strip())
+    except (NotNow, Unknown) as error:
+        raise taken from error
+    return _back(task, form)
+
+
+async def _contact(service: Local, task: Task, form: Form, _: str) -> str:
+    if not form["person"]:
+        raise Usage("nobody was chosen", "choose who is asked and told about the task")
+    known = {id for id, _ in await contacts(service, task, await service.events(task.id))}
+    if form["person"] not in known:
+        raise Usage("this person is nobody's contact here", "load the page again, and choose one of those shown")
+    await service.app.name_contact(service.person, task, PersonId(form["person"]))
+    return _back(task, form)
+
+
 async def _update(service: Local, task: Task, form: Form, id: str) -> str:
     await service.update(task.id, id=id)
     return _back(task, form)
@@ -241,7 +272,9 @@ VERBS: dict[str, Verb] = {
     "go": Verb(does=_go, scope=Scope.STEER),
     "stop": Verb(does=_stop, scope=Scope.STEER),
     "retry": Verb(does=_retry, scope=Scope.STEER),
+    "edit": Verb(does=_edit, scope=Scope.STEER),
     "withdraw": Verb(does=_withdraw, scope=Scope.STEER),
+    "contact": Verb(does=_contact, scope=Scope.STEER),
     "update": Verb(does=_update, scope=Scope.STEER),
     "revert": Verb(does=_revert, scope=Scope.ASK),
     "merge": Verb(does=_merge, scope=Scope.MERGE),

@@ -4,6 +4,7 @@
     /builds, /deployments          new versions, newest first; what is live where
     /costs, /repositories, /people, /audit, /settings, /more    see `overview`
     /tasks/<id>                    one task: what was asked, how it stands, what happened, what can be done
+    /tasks/<id>/live, POST …/seen  what comes of it, as a stream; up to where it was read
     /tasks/<id>/pull-request       verdict with evidence, proof, text, difference; …/file, …/picture: parts of it
     /tasks/<id>/build, /builds/<id>    the build; POST …/end-links ends the links to it
     /b/<build>/<kind>/<seal>/…     an app for a phone that is not signed in (`install_page`)
@@ -40,17 +41,20 @@ from honk.doors.web import (
     linking_page,
     merge_page,
     pull_request_page,
-    task_page,
 )
 from honk.doors.web.acting import NOT_REFUSED, VERBS, Acting
 from honk.doors.web.ask_page import AskPage
 from honk.doors.web.home_page import HomePage
+from honk.doors.web.live_page import LivePage
 from honk.doors.web.notices_page import NoticesPage, signing_out
 from honk.doors.web.overview import Known, overview
+from honk.doors.web.presence import Presence
 from honk.doors.web.pwa import pwa_routes
+from honk.doors.web.reading import Readings
 from honk.doors.web.rendering import HEADERS, problem, static_file
 from honk.doors.web.saved_views import SavedViews
 from honk.doors.web.signing_in import Sessions, to_sign_in
+from honk.doors.web.task_page import TaskPage as OneTask
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
 from honk.ports import Access
 from honk.service import Local
@@ -90,9 +94,14 @@ def pages(hall: Hall) -> list[BaseRoute]:
     def of_task(path: str, page: TaskPage) -> Route:
         return shown(f"/tasks/{{task}}{path}", _with_task(page))
 
+    readings = Readings(sessions=hall.sessions, preferences=hall.known.preferences)
+    one = OneTask(readings=readings, presence=Presence())
+    live = LivePage(sessions=hall.sessions, pages=one)
     return [
         *_home(hall),
-        of_task("", task_page.task),
+        of_task("", one.task),
+        of_task("/live", live.live),
+        Route("/tasks/{task}/seen", _guarded(hall, _with_task(readings.seen)), methods=["POST"]),
         of_task("/pull-request", pull_request_page.pull_request),
         of_task("/pull-request/file", file_page.file),
         of_task("/pull-request/picture", file_page.picture),
@@ -101,7 +110,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/patch", attachments.patch),
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
-        *_acting(hall),
+        *_acting(hall, one.task),
         *_installing(hall),
         *(shown(path, page) for path, page in overview(hall.sessions, hall.known, notices)),
         *_notices(hall, notices),
@@ -121,17 +130,17 @@ def nowhere(request: Request) -> Response:
 
 
 async def _static(request: Request) -> Response:
-    return static_file(request.path_params["name"]) or nowhere(request)
+    return static_file(request, request.path_params["name"]) or nowhere(request)
 
 
-def _acting(hall: Hall) -> tuple[Route, ...]:
+def _acting(hall: Hall, task: TaskPage) -> tuple[Route, ...]:
     """GET shows what a POST will do; where it is done from the task's page, GET leads there, as after signing in."""
     acting = Acting(sessions=hall.sessions, closing=hall.closing)
     asks = AskPage(acting=acting)
     before = {"merge": merge_page.merge, "approve": merge_page.merge, "undo": merge_page.undo}
 
     def posted(verb: str) -> TaskPage:
-        shows = before.get(verb, task_page.task)
+        shows = before.get(verb, task)
 
         async def answer(request: Request, service: Local, found: Task) -> Response:
             return await acting.on_task(request, service, found, verb, lambda: shows(request, service, found))

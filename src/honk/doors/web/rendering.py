@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from honk.domain.pull_request_text import readable
 from honk.domain.text import shortened, visible
+from honk.doors.web.compressing import compressed, mask_all
 from honk.views import checks_line
 
 _POLICY = (
@@ -40,6 +41,8 @@ _STATIC = {
     "review.css": "text/css; charset=utf-8",
     "review.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
+    "thread.css": "text/css; charset=utf-8",
+    "thread.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "pwa.js": "text/javascript; charset=utf-8",
     "icon-192.png": "image/png",
@@ -114,23 +117,32 @@ def static_paths() -> dict[str, str]:
     return {name: f"/static/{hashlib.sha256(content_of(name)).hexdigest()[:12]}/{name}" for name in _STATIC}
 
 
-def static_file(name: str) -> Response | None:
+def static_file(request: Request, name: str) -> Response | None:
     """A file that belongs to the pages themselves; None where there is none. Its address changes with its content."""
     if name not in _STATIC:
         return None
-    kept = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(content_of(name), media_type=_STATIC[name], headers=kept)
+    body, how = compressed(request, content_of(name))
+    kept = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable", **how}
+    return Response(body, media_type=_STATIC[name], headers=kept)
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
     """The page, or 304 where the browser shows the same already."""
     html = _templates().get_template(template).render(**values).encode("utf-8", "replace")
-    etag = f'"{hashlib.sha256(html).hexdigest()[:32]}"'
+    etag = f'W/"{hashlib.sha256(html).hexdigest()[:32]}"'
     if status == 200 and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**HEADERS, "ETag": etag})
     # Afterwards, so that a page whose forms alone are new is the same page.
-    html = html.replace(_ONCE.encode(), secrets.token_hex(16).encode())
-    return Response(html, status_code=status, media_type="text/html", headers={**HEADERS, "ETag": etag})
+    html = mask_all(html.replace(_ONCE.encode(), secrets.token_hex(16).encode()))
+    body, how = compressed(request, html)
+    return Response(body, status_code=status, media_type="text/html", headers={**HEADERS, "ETag": etag, **how})
+
+
+def fragments(template: str, macro: str, *values: object) -> str:
+    """A part of a page, made by that macro, with forms that can be sent."""
+    html = str(getattr(_templates().get_template(template).module, macro)(*values))
+    once = html.replace(_ONCE, secrets.token_hex(16))
+    return mask_all(once.encode("utf-8", "replace")).decode()
 
 
 def problem(request: Request, status: int, title: str, detail: str, remedy: str = "") -> Response:

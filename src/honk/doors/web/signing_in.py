@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from honk.domain.access import Scope, Token
+from honk.doors.web.compressing import is_masked
 from honk.doors.web.rendering import HEADERS, page
 from honk.ports import Access, Clock, Tasks, Tokens
 
@@ -158,7 +159,9 @@ class Sessions:
     def _is_ours(self, request: Request, form: dict[str, str]) -> bool:
         nonce = request.cookies.get(self._form_cookie, "")
         same = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
-        return same and len(nonce) == 32 and hmac.compare_digest(nonce.encode(), form.get("nonce", "").encode())
+        shown = form.get("nonce", "")
+        known = is_masked(nonce, shown) or hmac.compare_digest(nonce.encode(), shown.encode())
+        return same and len(nonce) == 32 and known
 
     def _set(self, answer: Response, name: str, value: str, seconds: int | None) -> None:
         answer.set_cookie(name, value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="strict")

@@ -66,7 +66,7 @@ function typed(form) {
 
 // Every page names its forms anew.
 function same(one, other) {
-  const plain = element => element.innerHTML.replace(/(name="once" value=")[0-9a-f]*/g, "$1");
+  const plain = element => element.innerHTML.replace(/(name="(?:once|nonce)" value=")[0-9a-f]*/g, "$1");
   return plain(one) === plain(other);
 }
 
