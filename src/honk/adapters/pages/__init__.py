@@ -47,7 +47,8 @@ class Addresses:
         """The preview's address, that of the install page for a phone's app, or None while nobody serves."""
         if build.package is not None:
             return self.page(path_of(build, "page", self.seal, datetime.now(UTC)))
-        address = self._address("preview", build.digest)
+        # Another server may answer with the same files: its address is that of the build itself.
+        address = self._address(*(("app", build.id) if build.server is not None else ("preview", build.digest)))
         return address and address + build.first_page.lstrip("/")
 
     def production(self, repository: Repository, environment: str) -> str | None:
