@@ -13,7 +13,7 @@ from honk.errors import SettingsWrong, Usage
 from honk.settings.github import GithubSettings
 from honk.settings.gitlab import GitlabSettings
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
-from honk.settings.public_url import origin_of
+from honk.settings.public_url import origin_of, wildcard_of
 from honk.settings.repositories import Repositories, wrong_repositories
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
@@ -92,6 +92,17 @@ class PageSettings(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
+class PreviewSettings(Section):
+    """How people look at what an agent made."""
+
+    #: hosts of their own for previews, such as "https://*.previews.example.com"; "": below `public_url`, without rights
+    url: Annotated[str, AfterValidator(wildcard_of)] = ""
+    #: apps' own servers that run at a time; 0: none
+    servers: Annotated[int, Field(ge=0, le=64)] = 2
+    #: minutes without use after which such a server is ended
+    idle_minutes: Annotated[float, Field(gt=0, le=1440)] = 15.0
+
+
 class RetentionSettings(Section):
     """For how many days what a task left is kept once it rests; 0 keeps it for ever."""
 
@@ -133,6 +144,7 @@ class File(Section):
     sandbox: SandboxSettings = SandboxSettings()
     work: WorkSettings = WorkSettings()
     pages: PageSettings = PageSettings()
+    previews: PreviewSettings = PreviewSettings()
     retention: RetentionSettings = RetentionSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     slack: SlackSettings = SlackSettings()
@@ -170,9 +182,18 @@ def parse(path: Path, content: bytes) -> File:
         raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
     except ValidationError as exc:
         raise _wrong(path, text, [(e["loc"], e["msg"]) for e in exc.errors()]) from exc
-    if wrong := [*wrong_names(file.people, file.teams, file.roles), *wrong_repositories(file.repositories)]:
+    names = wrong_names(file.people, file.teams, file.roles)
+    if wrong := [*_wrong_hosts(file), *names, *wrong_repositories(file.repositories)]:
         raise _wrong(path, text, wrong)
     return file
+
+
+def _wrong_hosts(file: File) -> list[Wrong]:
+    """A preview on a host that is Honk's own would have Honk's rights."""
+    below = file.previews.url.partition("://*")[2]
+    if below and f".{file.public_url.partition('://')[2]}".endswith(below):
+        return [(("previews", "url"), "must not be a name of Honk's own: nothing of public_url may be below it")]
+    return []
 
 
 def _wrong(path: Path, text: str, found: Sequence[Wrong]) -> SettingsWrong:

@@ -36,8 +36,10 @@ class _Picture:
 
 
 async def picture(task: Task, turn: Turn, build: Build, exam: Exam, *, of_base: BaseBuild, ports: Ports) -> Build:
-    """The build with its screenshots. There are none of other kinds than "web", of what only the app's own server shows,
-    or where nobody wants them."""
+    """The build with its screenshots.
+
+    There are none of other kinds than "web", of what only the app's own server shows, or where nobody wants them.
+    """
     if ports.camera is None or build.kind != "web" or build.server is not None:
         return build
     album = _Album(ports.camera, build.first_page, ports)

@@ -40,6 +40,8 @@ _STATIC = {
     "review.css": "text/css; charset=utf-8",
     "review.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
+    "frame.css": "text/css; charset=utf-8",
+    "frame.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 #: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
@@ -105,6 +107,11 @@ def _content(name: str) -> bytes:
 @cache
 def _version(name: str) -> str:
     return hashlib.sha256(_content(name)).hexdigest()[:12]
+
+
+def content_of(name: str) -> bytes:
+    """One of the files beside the pages."""
+    return _content(name)
 
 
 def static_file(name: str) -> Response | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 
+from honk.checks.reading import plain
 from honk.domain.app_server import SOCKET, AppServer
 from honk.domain.attempt import Change
 from honk.domain.build import Build
@@ -36,12 +37,14 @@ class AppEnded(HonkError):
         self.log = log
 
 
-async def run(
-    task: Task, build: Build, *, ports: Ports, tell: Callable[[str], None], ready: Callable[[Path], None]
-) -> None:
-    """Runs it; `tell` hears what is being done, `ready` where it is reached. Raises AppEnded, and what a sandbox does."""
+async def run(build: Build, *, ports: Ports, tell: Callable[[str], None], ready: Callable[[Path], None]) -> None:
+    """Runs it; `tell` hears what is being done, `ready` where it is reached.
+
+    Raises AppEnded, and what opening a sandbox raises.
+    """
     server = build.server
     assert server is not None
+    task = await ports.tasks.get(build.task)
     async with _opened(task, build, server, ports=ports, tell=tell) as sandbox:
         tell(f"it is being started: {server.command}")
         python = str(ports.sandboxes.runtime("python"))
@@ -49,27 +52,27 @@ async def run(
         argv = (python, "-I", "-S", "-c", source, SOCKET, str(server.port), "sh", "-c", server.command)
         socket = sandbox.inbound(Path(SOCKET).name)
         process = await sandbox.start(argv)
+        ending = asyncio.ensure_future(process.wait())
         try:
-            await _ready(process, server, socket)
-            ready(socket)
-            raise await _ended(process)
+            if await _ready(process, ending, server, socket):
+                ready(socket)
+            raise await _ended(process, ending)
         finally:
             with anyio.CancelScope(shield=True):
                 await process.kill()
+                await asyncio.gather(ending, return_exceptions=True)
 
 
-async def _ready(process: Process, server: AppServer, socket: Path) -> None:
-    lines = process.lines()
+async def _ready(process: Process, ending: "asyncio.Future[int]", server: AppServer, socket: Path) -> bool:
+    """Waits until it is; False when it ended before. Raises AppEnded when that took too long."""
     try:
         async with asyncio.timeout(server.timeout):
-            if await anext(lines, None) is None:
-                raise await _ended(process)
+            if await anext(process.lines(), None) is None:
+                return False
             while server.ready and not await _answers(socket, server.ready):
-                ending = asyncio.ensure_future(process.wait())
-                done, _ = await asyncio.wait([ending], timeout=_EVERY)
-                if done:
-                    raise await _ended(process)
-                ending.cancel()
+                if (await asyncio.wait([ending], timeout=_EVERY))[0]:
+                    return False
+            return True
     except TimeoutError:
         where = f"at port {server.port}" if server.port else "at its socket"
         waited = f"answer {server.ready}" if server.ready else f"take connections {where}"
@@ -89,12 +92,12 @@ async def _answers(socket: Path, path: str) -> bool:
                 writer.close()
     except (OSError, TimeoutError, ValueError):
         return False
-    return len(status) > 1 and status[1].isdigit() and int(status[1]) < 500  # noqa: PLR2004 - of HTTP
+    return len(status) > 1 and status[1].isdigit() and int(status[1]) < 500
 
 
-async def _ended(process: Process) -> AppEnded:
+async def _ended(process: Process, ending: "asyncio.Future[int]") -> AppEnded:
     try:
-        said = f"the app's server ended with exit code {await process.wait()}"
+        said = f"the app's server ended with exit code {await asyncio.shield(ending)}"
     except HonkError as error:
         said = f"the app's server was ended: {error.message}"
     return AppEnded(said, await last_lines(process))
@@ -102,8 +105,7 @@ async def _ended(process: Process) -> AppEnded:
 
 async def last_lines(process: Process) -> tuple[str, ...]:
     """The end of what it printed."""
-    text = (await process.errors()).decode("utf-8", "replace")
-    return tuple(line.rstrip()[:_LINE] for line in text.splitlines()[-_LINES:])
+    return tuple(line.rstrip()[:_LINE] for line in plain(await process.errors()).splitlines()[-_LINES:])
 
 
 @asynccontextmanager

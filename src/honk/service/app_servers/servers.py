@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import anyio
 import structlog
@@ -58,6 +59,7 @@ class Servers:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Ends what nobody uses while the context is open, and everything when it is left."""
+        self._closed = False
         sweeping = asyncio.create_task(self._sweeping())
         try:
             yield
@@ -77,6 +79,11 @@ class Servers:
         if one.standing.stands is Stands.FAILED:
             return replace(one.standing, again=max(0.0, self._again(one) - self.now()))
         return one.standing
+
+    def connections(self, build: str) -> int:
+        """How many are open to the server of that build."""
+        one = self._known.get(build)
+        return one.connections if one is not None else 0
 
     async def visit(self, build: Build) -> Standing:
         """Somebody looks at it: it is started where it does not run. Another one of the same task is ended."""
@@ -140,13 +147,12 @@ class Servers:
         def tell(said: str) -> None:
             one.standing = replace(one.standing, said=said)
 
-        def ready(socket: object) -> None:
+        def ready(socket: Path) -> None:
             one.since = self.now()
             one.standing = replace(one.standing, stands=Stands.READY, said="it runs", socket=socket)
 
         try:
-            task = await self.ports.tasks.get(build.task)
-            await self.runs(task, build, ports=self.ports, tell=tell, ready=ready)
+            await self.runs(build, ports=self.ports, tell=tell, ready=ready)
             said, log = "the app's server ended", tuple[str, ...]()
         except AppEnded as ended:
             said, log = ended.message, ended.log
@@ -160,7 +166,7 @@ class Servers:
 
     def _again(self, one: _One) -> float:
         """When it may be started again: at once the first time, then ever later."""
-        wait = 0.0 if one.standing.failures < 2 else min(2.0**one.standing.failures, _LONGEST_WAIT)  # noqa: PLR2004
+        wait = 0.0 if one.standing.failures < 2 else min(2.0**one.standing.failures, _LONGEST_WAIT)
         return one.ended + wait
 
     async def _makes_room(self) -> bool:
