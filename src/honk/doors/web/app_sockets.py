@@ -85,7 +85,8 @@ async def _both(browser: WebSocket, app: ClientConnection, used: Callable[[], No
                     await (browser.send_text(message) if isinstance(message, str) else browser.send_bytes(message))
                 code, reason = app.close_code or _NORMAL, app.close_reason or ""
             except ConnectionClosed as closed:
-                code = closed.rcvd.code if closed.rcvd is not None else _GOES
+                if closed.rcvd is not None:
+                    code, reason = closed.rcvd.code, closed.rcvd.reason
             except WebSocketDisconnect:
                 return
             await browser.close(_sayable(code), reason[:_REASON])
