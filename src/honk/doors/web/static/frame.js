@@ -12,9 +12,10 @@ const form = document.getElementById("about");
 const saying = document.getElementById("saying");
 const LIMITS = { page: 500, element: 400, shown: 300, role: 40 };
 let pointing = false;
-let here = false;
+let here = false; // whether the page in the frame can be pointed at
 
 const say = words => { hint.textContent = words; hint.hidden = !words; };
+const hello = () => { there(false); frame.contentWindow.postMessage({ honk: "hello" }, "*"); };
 const tell = on => frame.contentWindow.postMessage({ honk: "point", on }, "*");
 const words = (value, limit) =>
   typeof value === "string" ? value.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]+/gu, " ").trim().slice(0, limit) : "";
@@ -23,13 +24,19 @@ const number = value => (Number.isFinite(value) ? String(Math.max(-99999, Math.m
 function show(on, said = "") {
   pointing = on;
   place.classList.toggle("pointing", on);
+  place.classList.remove("listening");
   cancel.hidden = !on;
   point.hidden = on;
   say(said);
 }
 
+function there(yes) {
+  here = yes;
+  place.classList.toggle("here", yes);
+}
+
 function begin() {
-  if (!here) return say("This page cannot be pointed at: say it in words.");
+  if (!here) return say("What is in the frame cannot be pointed at now: say it in words, or wait until it is there.");
   saying.open = false;
   show(true, "Tap what is wrong. By keyboard: Tab to it, Enter takes it, Escape cancels.");
   frame.focus();
@@ -51,6 +58,7 @@ function take(said) {
   seen();
   show(false);
   point.textContent = "Point at something else";
+  point.classList.remove("main"); // Send is the next thing to press
   saying.open = true;
   form.elements.text.focus();
 }
@@ -65,9 +73,10 @@ addEventListener("message", event => {
   const said = event.data;
   if (event.source !== frame.contentWindow || typeof said !== "object" || said === null) return;
   if (said.honk === "here") {
-    here = true;
+    there(true);
     if (pointing) tell(true); // the page in the frame is another one now
-  } else if (pointing && said.honk === "pointed") take(said);
+  } else if (pointing && said.honk === "listening") place.classList.add("listening");
+  else if (pointing && said.honk === "pointed") take(said);
   else if (pointing && said.honk === "cancelled") stop();
 });
 
@@ -82,7 +91,8 @@ addEventListener("pageshow", () => {
   document.getElementById("sending").hidden = true;
   form.querySelector("button").disabled = false;
 });
+frame.addEventListener("load", hello);
 point.hidden = false;
 seen();
-frame.contentWindow.postMessage({ honk: "hello" }, "*"); // it may have come before this script
+hello(); // it may have come before this script
 }

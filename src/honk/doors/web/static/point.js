@@ -119,6 +119,7 @@ addEventListener("message", event => {
   on = true;
   window.focus();
   document.documentElement.style.cursor = "crosshair";
+  send({ honk: "listening" });
 });
 send({ honk: "here" });
 })();
