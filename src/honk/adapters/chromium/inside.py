@@ -35,15 +35,23 @@ OUTLINE = """
 <script>(() => {
 const { element, at } = JSON.parse(WHAT);
 const box = document.createElement("div");
+const root = document.documentElement;
+let up = 0; // the picture is of the top, however far the page is scrolled: it is moved instead
 const draw = () => {
   let found = null;
   try { found = document.querySelector(element); } catch { /* no selector: the place alone */ }
-  if (found) found.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+  if (found) {
+    found.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    up += scrollY;
+    scrollTo({ top: 0, left: scrollX, behavior: "instant" });
+    root.style.setProperty("position", "relative", "important");
+    root.style.setProperty("top", `${-up}px`, "important");
+  }
   const r = found ? found.getBoundingClientRect() : { x: at[0], y: at[1], width: at[2], height: at[3] };
   box.style.cssText = `position:fixed;z-index:2147483647;pointer-events:none;box-sizing:border-box;` +
     `left:${r.x - 4}px;top:${r.y - 4}px;width:${r.width + 8}px;height:${r.height + 8}px;` +
     `border:3px solid #e0115f;border-radius:4px;box-shadow:0 0 0 2px #fff`;
-  document.documentElement.append(box);
+  root.append(box);
 };
 addEventListener("load", () => setInterval(draw, 250));
 })();</script>
