@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -189,10 +190,10 @@ def parse(path: Path, content: bytes) -> File:
 
 
 def _wrong_hosts(file: File) -> list[Wrong]:
-    """A preview on a host that is Honk's own would have Honk's rights."""
-    below = file.previews.url.partition("://*")[2]
-    if below and f".{file.public_url.partition('://')[2]}".endswith(below):
-        return [(("previews", "url"), "must not be a name of Honk's own: nothing of public_url may be below it")]
+    """A preview on a host that is Honk's own would have Honk's rights; one below it could put cookies for it."""
+    below, own = urlsplit(file.previews.url.replace("*.", "", 1)).hostname, urlsplit(file.public_url).hostname
+    if below and own and f".{own}".endswith(f".{below}"):
+        return [(("previews", "url"), "must be another name than that of public_url, and not above it")]
     return []
 
 
