@@ -356,6 +356,16 @@ async def test_a_crash_is_said_and_the_next_visit_starts_it_again_ever_later(sit
     assert site.runs.begun == ["b1"] * 3
 
 
+async def test_a_defect_of_honks_own_does_not_look_like_a_start_without_an_end(site: AppSite) -> None:
+    path = await site.opened()
+    site.runs.ends["b1"].set_exception(ZeroDivisionError())
+    await site.until(lambda: site.servers.standing("b1").socket is None)
+    standing = site.servers.standing("b1")
+    assert standing.failures == 1 and "a defect" in standing.said
+    assert (await site.client.get(path, headers=VISIT)).status_code == 503
+    assert site.runs.begun == ["b1", "b1"], "and the next visit starts it again"
+
+
 async def test_one_a_task_so_many_in_all_and_none_that_nobody_uses(site: AppSite) -> None:
     for id, task in (("b2", "t1"), ("b3", "t3"), ("b4", "t4")):
         site.builds[id] = build_of(id, task)

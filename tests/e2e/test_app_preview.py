@@ -11,6 +11,8 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from honk.domain.build import Build
 from honk.domain.event import EventData
@@ -115,6 +117,9 @@ async def test_a_visit_starts_the_server_of_the_builds_commit_and_the_end_of_the
                 assert "set-cookie" not in answer.headers and _runs()
                 framed = await client.get(f"{frame}start")
                 assert framed.text.startswith("hello at ") and ".honk/point.js" in framed.text
+                with pytest.raises(InvalidStatus, match="403"):  # Honk's own pages have no sockets
+                    async with connect(origin.replace("http:", "ws:") + "/"):
+                        pass
                 files = house.addresses.path("preview", made.digest)
                 assert files not in link, "its files, which are its source, have no address that was given out for it"
         assert not _runs()

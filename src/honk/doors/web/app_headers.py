@@ -22,11 +22,11 @@ _NOT_ASKED = frozenset(
 _NOT_BEGUN = (b"x-forwarded-", b"sec-websocket-", b"proxy-")
 _ANSWERED = frozenset(
     b"content-type content-encoding content-language content-disposition content-length content-range accept-ranges "
-    b"etag last-modified vary allow retry-after location date x-total-count x-request-id x-csrf-token".split()
+    b"etag last-modified vary allow retry-after location x-total-count x-request-id x-csrf-token".split()
 )
 #: Where the host is the preview's own, its rights are its own, too.
 _ANSWERED_OWN = _ANSWERED | frozenset(
-    b"set-cookie content-security-policy www-authenticate cross-origin-opener-policy "
+    b"set-cookie content-security-policy cross-origin-opener-policy "
     b"cross-origin-embedder-policy cross-origin-resource-policy service-worker-allowed permissions-policy".split()
 )
 _HONKS_COOKIE = re.compile(rb"(?:__Host-)?honk(?:-[a-z-]+)?", re.IGNORECASE)

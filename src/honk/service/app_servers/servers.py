@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -142,6 +143,7 @@ class Servers:
         one = _One(build=build.id, task=build.task, standing=begun, used=self.now())
         self._known[build.id] = one
         one.work = asyncio.create_task(self._run(one, build), name=f"server of build {build.id}")
+        one.work.add_done_callback(partial(self._broke_off, one))
 
     async def _run(self, one: _One, build: Build) -> None:
         def tell(said: str) -> None:
@@ -163,6 +165,15 @@ class Servers:
         failures = 1 if well else one.standing.failures + 1
         one.standing = Standing(stands=Stands.FAILED, said=said, log=log, failures=failures)
         _log.info("an app's server ended", build=build.id, task=build.task, why=said)
+
+    def _broke_off(self, one: _One, work: "asyncio.Task[None]") -> None:
+        """What nobody foresaw must not look like a start that never ends."""
+        if not work.cancelled() and (error := work.exception()) is not None:
+            one.ended = self.now()
+            failures = one.standing.failures + 1
+            said = "Honk could not run it: that is a defect, of which its log says more"
+            one.standing = Standing(stands=Stands.FAILED, said=said, failures=failures)
+            _log.error("an app's server broke off", build=one.build, exc_info=error)
 
     def _again(self, one: _One) -> float:
         """When it may be started again: at once the first time, then ever later."""
