@@ -19,6 +19,7 @@ from honk.doors.web.overview import Known
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
+from honk.service.app_servers import Servers
 from honk.service.feed import Feed
 from honk.service.linking import Linking
 from honk.testing.world import World, world
@@ -70,6 +71,7 @@ def app_of(
     secure: bool = False,
     github: GithubPages | None = None,
     closing: Callable[[], bool] = lambda: False,
+    servers: Servers | None = None,
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -94,6 +96,7 @@ def app_of(
         known=Known(preferences=here.store.chats.preferences, rules=lambda: here.who_is_who),
         github=github(here, addresses, sessions) if github else None,
         install=InstallPage(ports=ports),
+        servers=servers,
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False

@@ -6,15 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from pages_forms import EVERYTHING, Forms
-from pages_world import Site, site_of
+from pages_world import Site, app_of, site_of
 
 from honk.domain.access import Scope
+from honk.domain.app_server import AppServer
 from honk.domain.build import Build
 from honk.domain.policy import Act
+from honk.domain.repository import Base
 from honk.domain.task import Task
 from honk.errors import HonkError
+from honk.service.app_servers import Servers, Stands
+from honk.service.app_servers.run import AppEnded
 
 pytestmark = pytest.mark.anyio
 
@@ -173,3 +179,28 @@ async def test_what_is_no_page_has_no_frame(site: Site) -> None:
         assert (await site.browser.get(f"/builds/{id}/try")).status_code == 404
     site.browser.cookies.clear()
     assert (await site.browser.get(f"/builds/{build.id}/try")).status_code == 303
+
+
+async def test_what_a_server_printed_last_is_shown_to_who_signed_in(site: Site) -> None:
+    _, build = await built(site)
+    server = AppServer(command="serve", port=8000, base=Base(branch="main", commit=build.commit))
+    build = replace(build, server=server)
+    await site.world.store.records.save_build(build)
+
+    async def ends(*_: object, **__: object) -> None:
+        raise AppEnded("the app's server ended with exit code 3", ("<script>alert(1)</script>", "a bad day"))
+
+    servers = Servers(ports=site.world.app.ports, most=1, idle=900, runs=ends)
+    app = app_of(site.world, site.addresses, servers=servers)
+    async with servers.running(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://honk") as one:
+        site.browser = one
+        await site.sign_in(await site.token(*EVERYTHING))
+        assert "a bad day" not in await site.text(f"/builds/{build.id}/try")
+        await servers.visit(build)
+        while servers.standing(build.id).stands is not Stands.FAILED:
+            await anyio.lowlevel.checkpoint()
+        page = await site.text(f"/builds/{build.id}/try")
+        assert "ended with exit code 3" in page and "a bad day" in page and "&lt;script&gt;alert(1)" in page
+        assert (await send(site, build, text="it does not start", **SEEN)).status_code == 303
+    ((text, pictures),) = await said(site, await site.world.now(await site.world.store.tasks.get(build.task)))
+    assert pictures == 0 and "the app's own server does not run any more" in text
