@@ -22,6 +22,7 @@ from honk.doors.web.overview import Known
 from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
+from honk.service.app_servers import Servers
 from honk.service.feed import Feed
 from honk.service.linking import Linking
 from honk.testing.fake_push import FakePush
@@ -93,6 +94,7 @@ def app_of(
     closing: Callable[[], bool] = lambda: False,
     noticing: Noticing | None = None,
     feed: Feed | None = None,
+    servers: Servers | None = None,
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
@@ -121,6 +123,7 @@ def app_of(
         ),
         github=github(here, addresses, sessions) if github else None,
         install=InstallPage(ports=ports),
+        servers=servers,
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from honk.domain.app_package import AppPackage
+from honk.domain.app_server import AppServer
 from honk.domain.repository import Sha
 from honk.domain.task import TaskId
 
@@ -31,6 +32,8 @@ class Build:
     before: str = ""
     #: the file that a phone installs, where there is one
     package: AppPackage | None = None
+    #: how the app's own server is run, where that is what people look at instead of the files
+    server: AppServer | None = None
     #: how often people ended the links to it, and how often a phone fetched the package; counted by the store
     revoked: int = 0
     fetched: int = 0

@@ -3,7 +3,7 @@
     setup = ["pip install -e .[test]"]      # instead of the detected set-up
     verify = ["make test"]                  # instead of the detected verifiers; or [[verify]] tables
     [build]    command, output, kind        # what people hold in their hands
-    [preview]  path                         # the page of a build to open first
+    [preview]  path, command, port          # the page of a build to open first; the app's own server
     [deploy]   command, environment, undo   # how a merged commit gets to people
     [checks]   wait, fixes                  # which of the forge's own checks belong to the verdict
     [pull_request]  labels, reviewers, title
@@ -105,11 +105,31 @@ class BuildConfig(_Table):
         return self
 
 
+#: Honk's own way out of a sandbox
+_TAKEN_PORT = 3128
+
+
 class PreviewConfig(_Table):
-    """How a build is looked at: its files are served as they are."""
+    """How a build is looked at: its files are served as they are, or by the app's own server."""
 
     #: page to open first, below the build's root; may carry a query and a fragment
     path: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~/?#=&%+-]*$")] = ""
+    #: starts the app's own server, which stays in the foreground and listens where `port` or `socket` says
+    command: Command | None = None
+    #: where it listens on the loopback of its sandbox; the command finds it in $PORT
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8000
+    #: whether it listens at the socket in $HONK_SOCKET instead
+    socket: bool = False
+    #: path that answers below 500 once it is ready, such as "/healthz"; "": when it takes a connection
+    ready: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~/?=&%+-]*)?$", max_length=500)] = ""
+    #: for how long it may take to be ready
+    timeout: Annotated[float, Field(gt=0, le=900)] = 120.0
+
+    @model_validator(mode="after")
+    def _listens_where_it_can(self) -> Self:
+        if self.port == _TAKEN_PORT:
+            raise ValueError(f"port {_TAKEN_PORT} is taken in every sandbox: choose another one")
+        return self
 
 
 class DeployConfig(_Table):
@@ -207,6 +227,10 @@ class ScopeConfig(_Table):
     protected: tuple[str, ...] = ()
 
 
+_TREE = ".honk-tree"
+_WHOLE_TREE = f"mkdir {_TREE} && git archive --format=tar HEAD | tar -C {_TREE} -xf -"
+
+
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -225,6 +249,13 @@ class RepositoryConfig(_Table):
     scope: ScopeConfig = ScopeConfig()
     checks: ChecksConfig = ChecksConfig()
     pull_request: PullRequestConfig = PullRequestConfig()
+
+    @property
+    def built(self) -> BuildConfig | None:
+        """How the build is made; of an app that only has a server of its own it is the committed tree."""
+        if self.build is not None or self.preview is None or self.preview.command is None:
+            return self.build
+        return BuildConfig(command=_WHOLE_TREE, output=_TREE)
 
     @model_validator(mode="after")
     def _deploys_what_it_builds(self) -> Self:

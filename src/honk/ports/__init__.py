@@ -12,7 +12,7 @@ from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
-from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
+from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot, View
 from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
@@ -135,6 +135,7 @@ __all__ = [
     "Tools",
     "Untroubled",
     "Uploads",
+    "View",
     "Waiting",
     "Waits",
     "Wall",

@@ -67,6 +67,9 @@ class Previews(Protocol):
     async def show(self, build: Build) -> str | None:
         """The preview's address, of an app for a phone that of its install page; None while no server runs."""
 
+    def frame(self, build: Build) -> str | None:
+        """The preview of a web build as a page of Honk's shows it in a frame; None while no server runs."""
+
     def seal(self, what: str) -> str:
         """A signature of 20 lower-case letters and digits that only this Honk can make; the same words, the same."""
 
@@ -92,6 +95,18 @@ class Shot:
     errors: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What somebody had before them when they pointed at an element."""
+
+    width: int
+    height: int
+    #: a selector of the element; what it says is a page's own words
+    element: str
+    #: where it was on the screen: left, top, width, height
+    at: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
 class Camera(Protocol):
     """Takes pictures of web builds, within the walls of a sandbox."""
 
@@ -99,6 +114,12 @@ class Camera(Protocol):
         """The page, or the first one for "", of the build in that archive, on a phone's screen; within a minute.
 
         What is in the way, a missing browser too, is the note. Raises what opening a sandbox raises.
+        """
+
+    async def point(self, shown: Path, page: str, view: View) -> Shot:
+        """The page of a build's archive, or of an app's server at that socket, with an element outlined.
+
+        On a screen of that size, within a minute. Otherwise as `take`.
         """
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,7 +15,7 @@ from honk.settings.github import GithubSettings
 from honk.settings.gitlab import GitlabSettings
 from honk.settings.notices import NoticeSettings
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
-from honk.settings.public_url import origin_of
+from honk.settings.public_url import origin_of, wildcard_of
 from honk.settings.repositories import Repositories, wrong_repositories
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
@@ -93,6 +94,17 @@ class PageSettings(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
+class PreviewSettings(Section):
+    """How people look at what an agent made."""
+
+    #: hosts of their own for previews, such as "https://*.previews.example.com"; "": below `public_url`, without rights
+    url: Annotated[str, AfterValidator(wildcard_of)] = ""
+    #: apps' own servers that run at a time; 0: none
+    servers: Annotated[int, Field(ge=0, le=64)] = 2
+    #: minutes without use after which such a server is ended
+    idle_minutes: Annotated[float, Field(gt=0, le=1440)] = 15.0
+
+
 class RetentionSettings(Section):
     """For how many days what a task left is kept once it rests; 0 keeps it for ever."""
 
@@ -134,6 +146,7 @@ class File(Section):
     sandbox: SandboxSettings = SandboxSettings()
     work: WorkSettings = WorkSettings()
     pages: PageSettings = PageSettings()
+    previews: PreviewSettings = PreviewSettings()
     retention: RetentionSettings = RetentionSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     slack: SlackSettings = SlackSettings()
@@ -172,9 +185,18 @@ def parse(path: Path, content: bytes) -> File:
         raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
     except ValidationError as exc:
         raise _wrong(path, text, [(e["loc"], e["msg"]) for e in exc.errors()]) from exc
-    if wrong := [*wrong_names(file.people, file.teams, file.roles), *wrong_repositories(file.repositories)]:
+    names = wrong_names(file.people, file.teams, file.roles)
+    if wrong := [*_wrong_hosts(file), *names, *wrong_repositories(file.repositories)]:
         raise _wrong(path, text, wrong)
     return file
+
+
+def _wrong_hosts(file: File) -> list[Wrong]:
+    """A preview on a host that is Honk's own would have Honk's rights; one below it could put cookies for it."""
+    below, own = urlsplit(file.previews.url.replace("*.", "", 1)).hostname, urlsplit(file.public_url).hostname
+    if below and own and f".{own}".endswith(f".{below}"):
+        return [(("previews", "url"), "must be another name than that of public_url, and not above it")]
+    return []
 
 
 def _wrong(path: Path, text: str, found: Sequence[Wrong]) -> SettingsWrong:

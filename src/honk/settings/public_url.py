@@ -6,6 +6,19 @@ from urllib.parse import urlsplit
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
+def wildcard_of(address: str) -> str:
+    """Scheme, "*." and what names of hosts end with, such as "https://*.previews.example.com".
+
+    Raises ValueError with a sentence.
+    """
+    if not address:
+        return ""
+    scheme, _, rest = address.partition("://")
+    if not rest.startswith("*."):
+        raise ValueError('must begin with "https://*.": each preview gets a host of its own below it')
+    return origin_of(f"{scheme}://{rest[2:]}").replace("://", "://*.", 1)
+
+
 def origin_of(address: str) -> str:
     """Scheme, host and port, such as "https://honk.example.com". Raises ValueError with a sentence."""
     if not address:

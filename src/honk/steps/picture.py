@@ -36,8 +36,11 @@ class _Picture:
 
 
 async def picture(task: Task, turn: Turn, build: Build, exam: Exam, *, of_base: BaseBuild, ports: Ports) -> Build:
-    """The build with its screenshots. Of other kinds than "web", or where nobody wants them, there are none."""
-    if ports.camera is None or build.kind != "web":
+    """The build with its screenshots.
+
+    There are none of other kinds than "web", of what only the app's own server shows, or where nobody wants them.
+    """
+    if ports.camera is None or build.kind != "web" or build.server is not None:
         return build
     album = _Album(ports.camera, build.first_page, ports)
     after = before = _Picture(note=f"no screenshots within {_ALL:.0f} s")

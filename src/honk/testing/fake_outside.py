@@ -26,7 +26,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
-from honk.ports import Clock, Policy, Records, Shot
+from honk.ports import Clock, Policy, Records, Shot, View
 from honk.testing.fake_code import Code, changes
 
 
@@ -177,6 +177,9 @@ class FakePreviews:
     async def show(self, build: Build) -> str | None:
         return f"http://preview/{build.id}"
 
+    def frame(self, build: Build) -> str | None:
+        return f"http://preview/frame/{build.id}/"
+
     def seal(self, what: str) -> str:
         return base64.b32encode(hashlib.sha256(what.encode()).digest()).decode().lower()[:20]
 
@@ -208,6 +211,14 @@ class FakeCamera:
         if b"is black" in content:
             return Shot(note="Chromium made no picture of the page")
         return Shot(picture=b"picture of " + content)
+
+    async def point(self, shown: Path, page: str, view: View) -> Shot:
+        if self.until is not None:
+            await self.until.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        words = f"{page} at {view.width}x{view.height}, around {view.element}"
+        return Shot(picture=b"\x89PNG\r\n\x1a\n" + words.encode())
 
 
 @dataclass

@@ -56,7 +56,7 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         clock=now,
     )
     return Place(
-        addresses=Addresses(settings.home, settings.file.public_url),
+        addresses=Addresses(settings.home, settings.file.public_url, settings.file.previews.url),
         repositories=repositories,
         workspaces=workspaces,
         sandboxes=sandboxes,

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
 
 from honk.adapters.pages import Addresses
 from honk.adapters.pool import WarmPool
@@ -23,12 +24,15 @@ from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.person import Person
 from honk.domain.rules import Rules
+from honk.doors.web.app_proxy import Apps
+from honk.doors.web.preview_places import PreviewHosts
 from honk.doors.web.previews import preview_app
 from honk.doors.web.pwa import OneWorker
 from honk.doors.web.reach import nonce_route
 from honk.errors import HonkError
 from honk.ports import Chats
 from honk.service import Feed, Local
+from honk.service.app_servers import Servers
 from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.wiring.watching import Watch, is_local
@@ -103,17 +107,24 @@ class Site:
     def __init__(self, house: Host) -> None:
         self.house = house
         self.closing = False
+        previews = house.settings.file.previews
+        #: the apps' own servers, while people look at them
+        self.servers = Servers(ports=house.app.ports, most=previews.servers, idle=previews.idle_minutes * 60)
         #: the address that is listened on
         self.host = ""
 
-    def app(self, extra: Sequence[BaseRoute] = ()) -> Starlette:
+    def app(self, extra: Sequence[BaseRoute] = ()) -> ASGIApp:
         """The one ASGI application."""
-        previews = preview_app(self.house.addresses, self.house.app.ports.artifacts.path, self._live)
+        ports, file = self.house.app.ports, self.house.settings.file
+        secure = (file.previews.url or file.public_url).startswith("https:")
+        apps = Apps(servers=self.servers, find_build=ports.records.find_build, secure=secure)
+        previews = preview_app(self.house.addresses, ports.artifacts.path, self._live, apps)
         routes = [*self._reach(), *self._ops(), *self._api(), *self._told(), *self._pages(), *previews.routes, *extra]
         site = Starlette(routes=routes, exception_handlers={404: _nowhere}, middleware=[Middleware(OneWorker)])
         # Such redirects are made of the Host header, which anybody can choose.
         site.router.redirect_slashes = False
-        return site
+        hosts = file.previews.url.partition("://*")[2].partition(":")[0]
+        return PreviewHosts(site=site, previews=previews, hosts=hosts) if hosts else site
 
     def _reach(self) -> Sequence[BaseRoute]:
         """/healthz?nonce=…, by which `honk doctor` knows this server from others."""
@@ -167,6 +178,7 @@ class Site:
                 known=self._known(),
                 github=self._github_page(sessions),
                 install=InstallPage(ports=ports),
+                servers=self.servers,
             )
         )
 
@@ -211,6 +223,8 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
     """Serves the site on a socket that listens already; on leaving, what is under way has a second."""
     import uvicorn  # only who serves pays for it
 
+    from honk.doors.web.app_sockets import MESSAGE_LIMIT
+
     site.host = listener.getsockname()[0]
     config = uvicorn.Config(
         site.app(extra),
@@ -219,13 +233,16 @@ async def served(site: Site, listener: socket.socket, extra: Sequence[BaseRoute]
         lifespan="off",
         proxy_headers=False,
         timeout_graceful_shutdown=_PATIENCE,
+        ws_max_size=MESSAGE_LIMIT,
+        ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
     # Signals are for whoever serves; uvicorn would take them, and raise them again when it has ended.
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
-        yield
+        async with site.servers.running():
+            yield
     finally:
         site.closing = True
         site.house.feed.close()

@@ -4,13 +4,15 @@ What an agent made is opened by a browser, so both are inside the same walls: no
 a profile that is gone afterwards. The browser's own sandbox needs what ours refuses (namespaces), so it is off.
 """
 
+import json
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from honk.adapters.chromium import inside
-from honk.ports import Bounds, Box, Mount, Ran, Sandboxes, Shot
+from honk.ports import Bounds, Box, Mount, Ran, Sandbox, Sandboxes, Shot, View
 
 #: Programs, not the distributions' wrappers: these read files of the host that no sandbox shows.
 PLACES = (
@@ -44,7 +46,6 @@ _OPTIONS = (
     # A window is never narrower than 500, unless it is the whole of a narrow screen.
     "--kiosk",
     "--enable-logging=stderr",
-    f"--window-size={WIDTH},{HEIGHT}",
     f"--virtual-time-budget={_SETTLES}",
 )
 _BOUNDS = Bounds(memory=2 << 30, processes=256, file_size=512 << 20, temporary=1 << 30)
@@ -54,6 +55,10 @@ _UNPACK = ("sh", "-c", f"mkdir -p {_SITE} && exec tar -C {_SITE} -xf /honk/artif
 _ARCHIVE = "/honk/artifact.tar"
 #: an error that the page did not catch, as the browser logs it
 _UNCAUGHT = re.compile(rb':CONSOLE[^\]]*\] "(Uncaught .*?)", source: ')
+#: An app's server is reached by the way that a broker's exit has otherwise.
+_SERVER = "http://127.0.0.1:3128"
+#: sizes of a screen that are believed, and from which on one pixel to one is enough
+_SMALLEST, _WIDEST, _TALLEST, _LARGE = 240, 2000, 3000, 600
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: errors that are told of one page, and characters of each
 _TOLD, _LENGTH = 3, 200
@@ -68,10 +73,18 @@ class Chromium:
         self._places = places
 
     async def take(self, archive: Path, page: str) -> Shot:
+        """See ports.Camera."""
+        return await self._picture(archive, page, View(width=WIDTH, height=HEIGHT, element=""))
+
+    async def point(self, shown: Path, page: str, view: View) -> Shot:
+        """See ports.Camera."""
+        return await self._picture(shown, page, view)
+
+    async def _picture(self, shown: Path, page: str, view: View) -> Shot:
         program = next((one for one in self._places if one.is_file()), None)
         if program is None:
             return Shot(note="no Chromium is installed on this machine")
-        if not archive.is_file():
+        if not shown.is_file() and not shown.is_socket():
             return Shot(note="the build's files are no longer kept")
         root = self._home / "checkouts"
         root.mkdir(parents=True, exist_ok=True)
@@ -79,31 +92,46 @@ class Chromium:
         try:
             self._sandboxes.own(room)
             # Under /usr everything is shown inside already.
-            shown = (
+            browser = (
                 () if program.is_relative_to("/usr") else (Mount(source=program.parent, target=str(program.parent)),)
             )
-            mounts = (Mount(source=archive, target=_ARCHIVE), *shown)
-            async with self._sandboxes.open(
-                Box(workspace=room, mounts=mounts, bounds=_BOUNDS, read_only_workspace=True)
-            ) as sandbox:
+            box = Box(workspace=room, mounts=browser, bounds=_BOUNDS, read_only_workspace=True)
+            if shown.is_socket():
+                self._sandboxes.own(shown)
+                box = replace(box, exit=shown, relay=True)
+            else:
+                box = replace(box, mounts=(Mount(source=shown, target=_ARCHIVE), *browser))
+            async with self._sandboxes.open(box) as sandbox:
+                if box.exit is not None:
+                    return _shot(await self._run(sandbox, program, _SERVER, page, view))
                 unpacked = await sandbox.run(_UNPACK, seconds=_SECONDS)
                 if unpacked.exit_code != 0:
                     return Shot(note=_why(unpacked, "the build could not be unpacked"))
-                ran = unpacked
-                for scale in _SCALES:
-                    python = str(self._sandboxes.runtime("python"))
-                    program_inside = (python, "-I", "-", _SITE, page, str(scale), str(_SECONDS), str(program))
-                    ran = await sandbox.run(
-                        (*program_inside, *_OPTIONS, f"--screen-info={{{WIDTH * scale}x{HEIGHT * scale}}}"),
-                        seconds=_SECONDS + _MARGIN,
-                        stdin=Path(inside.__file__).read_bytes(),
-                        output_limit=_LARGEST,
-                    )
-                    if not ran.cut:
-                        break
-                return _shot(ran)
+                return _shot(await self._run(sandbox, program, _SITE, page, view))
         finally:
             shutil.rmtree(room, ignore_errors=True)
+
+    async def _run(self, sandbox: Sandbox, program: Path, source: str, page: str, view: View) -> Ran:
+        width = min(max(view.width, _SMALLEST), _WIDEST)
+        height = min(max(view.height, _SMALLEST), _TALLEST)
+        outline = json.dumps({"element": view.element, "at": view.at}) if view.element else ""
+        python = str(self._sandboxes.runtime("python"))
+        ran: Ran | None = None
+        for scale in _SCALES if width < _LARGE else _SCALES[-1:]:
+            ran = await sandbox.run(
+                (
+                    *(python, "-I", "-", source, page, str(scale), str(_SECONDS), outline, str(program), *_OPTIONS),
+                    f"--window-size={width},{height}",
+                    f"--screen-info={{{width * scale}x{height * scale}}}",
+                ),
+                seconds=_SECONDS + _MARGIN,
+                stdin=Path(inside.__file__).read_bytes(),
+                output_limit=_LARGEST,
+            )
+            if not ran.cut:
+                break
+        assert ran is not None
+        return ran
 
 
 def _shot(ran: Ran) -> Shot:

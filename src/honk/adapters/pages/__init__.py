@@ -35,8 +35,10 @@ class Addresses:
     header of a request ever decides.
     """
 
-    def __init__(self, home: Path, public_url: str = "") -> None:
+    def __init__(self, home: Path, public_url: str = "", previews_url: str = "") -> None:
+        """`previews_url` is such as "https://*.previews.example.com": each preview has a host of its own then."""
         self.public_url = public_url
+        self.previews_url = previews_url
         self._nonces = home / "run" / "nonces"
         self._checked = home / "run" / "public_url.json"
         self._key_file = home / "pages.key"
@@ -47,8 +49,13 @@ class Addresses:
         """The preview's address, that of the install page for a phone's app, or None while nobody serves."""
         if build.package is not None:
             return self.page(path_of(build, "page", self.seal, datetime.now(UTC)))
-        address = self._address("preview", build.digest)
+        # Another server may answer with the same files: its address is that of the build itself.
+        address = self._address(*(("app", build.id) if build.server is not None else ("preview", build.digest)))
         return address and address + build.first_page.lstrip("/")
+
+    def frame(self, build: Build) -> str | None:
+        """The preview as it is shown within a page of Honk's; None while nobody serves."""
+        return self._address("frame", build.id) if build.kind == "web" else None
 
     def production(self, repository: Repository, environment: str) -> str | None:
         """The address of what is live, or None while nobody serves."""
@@ -171,7 +178,12 @@ class Addresses:
 
     def _address(self, kind: str, id: str) -> str | None:
         origin = self.origin()
-        return None if origin is None else origin + self.path(kind, id)
+        if origin is None:
+            return None
+        path = self.path(kind, id)
+        if self.previews_url:
+            return self.previews_url.replace("*", path.strip("/").replace("/", "-")) + "/"
+        return origin + path
 
     def _sign(self, kind: str, id: str) -> str:
         signature = hmac.new(self._key(), f"{kind}:{id}".encode(), sha256).digest()[:_TOKEN_BYTES]

@@ -18,13 +18,13 @@ from honk.views import Card
 
 async def build(request: Request, service: Local) -> Response:
     """One build, at the address that it keeps."""
-    made = await _found(request, service)
+    made = await found_build(request, service)
     return await _page(request, service, await service.find(made.task), made)
 
 
 async def end_links(request: Request, service: Local, sessions: Sessions) -> Response:
     """Takes the form that ends the links to a build."""
-    made = await _found(request, service)
+    made = await found_build(request, service)
     if not await sessions.filled_in_here(request):
         return problem(request, 403, "Nothing was done", "This form was not filled in here. Please try again.")
     if Scope.STEER not in await sessions.scopes(request):
@@ -34,7 +34,8 @@ async def end_links(request: Request, service: Local, sessions: Sessions) -> Res
     return RedirectResponse(f"/builds/{made.id}", status_code=303, headers=HEADERS)
 
 
-async def _found(request: Request, service: Local) -> Build:
+async def found_build(request: Request, service: Local) -> Build:
+    """The build that the address names. Raises Unknown."""
     made = await service.app.ports.records.find_build(request.path_params["build"])
     if made is None:
         raise Unknown("There is no build with this id.", "Take the link from its task again.")

@@ -7,6 +7,7 @@
     /tasks/<id>/live, POST …/seen  what comes of it, as a stream; up to where it was read
     /tasks/<id>/pull-request       verdict with evidence, proof, text, difference; …/file, …/picture: parts of it
     /tasks/<id>/build, /builds/<id>    the build; POST …/end-links ends the links to it
+    /builds/<id>/try               a web build in a frame, and what is wrong in it (`frame_page`)
     /b/<build>/<kind>/<seal>/…     an app for a phone that is not signed in (`install_page`)
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
     /ask                           a new task
@@ -36,6 +37,7 @@ from honk.doors.web import (
     attachments,
     build_page,
     file_page,
+    frame_page,
     github_page,
     install_page,
     linking_page,
@@ -58,6 +60,7 @@ from honk.doors.web.task_page import TaskPage as OneTask
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
 from honk.ports import Access
 from honk.service import Local
+from honk.service.app_servers import Servers
 from honk.service.linking import Linking
 
 _log = structlog.get_logger()
@@ -82,6 +85,8 @@ class Hall:
     github: github_page.GithubPage | None = None
     #: what signed links to apps open
     install: install_page.InstallPage | None = None
+    #: the apps' own servers, where they are run
+    servers: Servers | None = None
 
 
 def pages(hall: Hall) -> list[BaseRoute]:
@@ -111,6 +116,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         of_task("/files/{digest}", attachments.file),
         shown("/builds/{build}", build_page.build),
         *_acting(hall, one.task),
+        *_trying(hall),
         *_installing(hall),
         *(shown(path, page) for path, page in overview(hall.sessions, hall.known, notices)),
         *_notices(hall, notices),
@@ -158,6 +164,16 @@ def _acting(hall: Hall, task: TaskPage) -> tuple[Route, ...]:
             for verb in VERBS
             for method, page in (("GET", before.get(verb, there)), ("POST", posted(verb)))
         ),
+    )
+
+
+def _trying(hall: Hall) -> tuple[Route, ...]:
+    """A preview in a frame; what is said about it is a reply."""
+    acting = Acting(sessions=hall.sessions, closing=hall.closing)
+    framed = frame_page.FramePage(acting=acting, servers=hall.servers)
+    return (
+        Route("/builds/{build}/try", _guarded(hall, framed.shown), methods=["GET"]),
+        Route("/builds/{build}/try", _guarded(hall, framed.sent), methods=["POST"]),
     )
 
 

@@ -43,6 +43,8 @@ _STATIC = {
     "composer.js": "text/javascript; charset=utf-8",
     "thread.css": "text/css; charset=utf-8",
     "thread.js": "text/javascript; charset=utf-8",
+    "frame.css": "text/css; charset=utf-8",
+    "frame.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "pwa.js": "text/javascript; charset=utf-8",
     "icon-192.png": "image/png",

@@ -15,11 +15,12 @@ from pathlib import Path
 import anyio
 
 from honk.domain.app_package import AppPackage
+from honk.domain.app_server import AppServer
 from honk.domain.build import Build, id_of
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
-from honk.domain.repository_config import BuildConfig, DeployConfig
+from honk.domain.repository_config import BuildConfig, DeployConfig, RepositoryConfig
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
@@ -88,9 +89,9 @@ class Ahead:
         if not self._task.options.builds:
             return
         config = await configuration(self._ports.repositories, self._task.repository, exam.base.commit)
-        if config.build is not None and config.build.command and exam.change is not None:
+        if config.built is not None and config.built.command and exam.change is not None:
             commit = exam.change.commit
-            made = _make(exam, commit, config.build, _silent, first=_AHEAD, ports=self._ports)
+            made = _make(exam, commit, config.built, _silent, first=_AHEAD, ports=self._ports)
             self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
 
     async def taken(self, commit: Sha) -> _Artifact | None:
@@ -124,36 +125,53 @@ async def build(
 ) -> Build | None:
     """None where the repository builds nothing, or the build failed (which is an event)."""
     config = await configuration(ports.repositories, task.repository, exam.base.commit)
-    if config.build is None or config.build.command is None:
+    how = config.built
+    if how is None or how.command is None:
         return None
     tell = partial(ports.events.record, task.id, turn.number)
-    await tell(StepProgressed(step="build", detail=config.build.command))
+    await tell(StepProgressed(step="build", detail=how.command))
     artifact = await begun.taken(commit) if begun is not None else None
     if artifact is None:
-        artifact = await _make(exam, commit, config.build, tell, ports=ports)
+        artifact = await _make(exam, commit, how, tell, ports=ports)
     if artifact.failure is not None or artifact.missing:
-        await tell(_failed(artifact, config.build))
+        await tell(_failed(artifact, how))
         return None
     made = Build(
-        id=id_of(task.id, commit, config.build.kind),
+        id=id_of(task.id, commit, how.kind),
         task=task.id,
         commit=commit,
-        kind=config.build.kind,
+        kind=how.kind,
         digest=artifact.digest,
         size=artifact.size,
         first_page=config.preview.path if config.preview else "",
         name=artifact.name,
         version=artifact.version,
         package=artifact.package,
+        server=_server(config, exam.base),
     )
     await ports.records.save_build(made)
     return made
 
 
+def _server(config: RepositoryConfig, base: Base) -> AppServer | None:
+    """The app's own server, where people look at a web app by it."""
+    preview, made = config.preview, config.build
+    if preview is None or preview.command is None or (made is not None and made.kind != "web"):
+        return None
+    return AppServer(
+        command=preview.command,
+        port=0 if preview.socket else preview.port,
+        ready=preview.ready,
+        timeout=preview.timeout,
+        output=made.output if made is not None else "",
+        base=base,
+    )
+
+
 async def of_base(exam: Exam, *, ports: Ports) -> str:
     """The digest of the base's own build, of which nothing is recorded; "" when it cannot be built."""
     base = replace(exam, change=None)
-    config = (await configuration(ports.repositories, exam.repository, exam.base.commit)).build
+    config = (await configuration(ports.repositories, exam.repository, exam.base.commit)).built
     if config is None or config.command is None:
         return ""
     return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
