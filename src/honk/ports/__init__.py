@@ -15,6 +15,7 @@ from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Thre
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
 from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
+from honk.ports.entrance import Authenticators, Entrance, Onetime, Passkeys, Provider, Visits
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
@@ -60,6 +61,7 @@ __all__ = [
     "Artifacts",
     "Attachment",
     "Audit",
+    "Authenticators",
     "Bounds",
     "Box",
     "Broker",
@@ -74,6 +76,7 @@ __all__ = [
     "Deployer",
     "Deploys",
     "Discussions",
+    "Entrance",
     "Events",
     "Exam",
     "Exit",
@@ -93,17 +96,20 @@ __all__ = [
     "NoPackages",
     "NoPool",
     "Once",
+    "Onetime",
     "Overview",
     "Packages",
     "ParkedExit",
     "Parking",
     "Pass",
+    "Passkeys",
     "Policy",
     "Pool",
     "Ports",
     "Preferences",
     "Previews",
     "Process",
+    "Provider",
     "Ran",
     "Reading",
     "Records",
@@ -126,6 +132,7 @@ __all__ = [
     "Tools",
     "Untroubled",
     "Uploads",
+    "Visits",
     "Waiting",
     "Waits",
     "Wall",

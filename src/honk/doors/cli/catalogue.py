@@ -135,6 +135,10 @@ COMMANDS = (
         },
     ),
     Part(
+        lambda cli, behind: _module("signing_in").add_signing_in_commands(cli, behind.open_house),
+        {"sign-in": "Make a link that signs one browser in as you: good once, for ten minutes."},
+    ),
+    Part(
         lambda cli, behind: _module("money").add_money_commands(cli, behind.open_house),
         {
             "budget": "Show what was spent today (UTC) and what turns at work have reserved: in all, and for each "

@@ -14,10 +14,11 @@
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
     /views, /views/rename, /views/remove    searches that a person keeps
-    /sign-in, /sign-out
+    /devices                       browsers that are signed in, and passkeys: see `devices_page`
+    /sign-in, /sign-in/…, /sign-out    see `signing_in` and `entering_pages`
 
 GET changes nothing but for GitHub's answer; what acts is a POST of a form that a page of this browser's carried.
-Whoever asks is known by the cookie of `signing_in`, and may do what the access token may that they signed in with.
+Whoever asks is known by the cookie of `signing_in`, and may do what that may by which they signed in.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ from honk.domain.task import Task
 from honk.doors.web import (
     attachments,
     build_page,
+    devices_page,
+    entering_pages,
     file_page,
     github_page,
     install_page,
@@ -50,6 +53,7 @@ from honk.doors.web.signing_in import Sessions, to_sign_in
 from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usage
 from honk.ports import Access
 from honk.service import Local
+from honk.service.entering import Entering
 from honk.service.linking import Linking
 
 _log = structlog.get_logger()
@@ -67,7 +71,10 @@ class Hall:
     sessions: Sessions
     service: ServiceOf
     linking: Linking
+    entering: Entering
     known: Known
+    #: the address of one of Honk's own pages
+    address: Callable[[str], str | None] = field(default=lambda path: path)
     #: whether the server has been told to end
     closing: Callable[[], bool] = field(default=lambda: False)
     #: people's own accounts at GitHub, where Honk can act for people
@@ -101,6 +108,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         *(shown(path, page) for path, page in overview(hall.sessions, hall.known)),
         *_linking(hall),
         *_github(hall),
+        *_entering(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
         Route("/sign-out", _safe(hall.sessions.sign_out), methods=["POST"]),
@@ -176,6 +184,16 @@ def _linking(hall: Hall) -> tuple[Route, ...]:
     return (
         Route("/link/{token}", _guarded(hall, page.ask), methods=["GET"]),
         Route("/link/{token}", _guarded(hall, page.agree), methods=["POST"]),
+    )
+
+
+def _entering(hall: Hall) -> tuple[Route, ...]:
+    """The ways in for who is not known yet, and what everybody may end."""
+    ways = entering_pages.EnteringPages(sessions=hall.sessions, entering=hall.entering, address=hall.address)
+    mine = devices_page.DevicesPage(sessions=hall.sessions, entering=hall.entering)
+    return (
+        *(Route(path, _safe(page), methods=[method]) for method, path, page in ways.pages()),
+        *(Route(path, _guarded(hall, page), methods=[method]) for method, path, page in mine.pages()),
     )
 
 

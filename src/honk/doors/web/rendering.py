@@ -40,6 +40,8 @@ _STATIC = {
     "review.css": "text/css; charset=utf-8",
     "review.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
+    "passkeys.js": "text/javascript; charset=utf-8",
+    "devices.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 #: Stands in a form for what makes its second sending recognisable; no words of others can contain it.
