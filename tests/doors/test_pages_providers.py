@@ -30,6 +30,11 @@ ADMITS = Admits(mail_domains=frozenset({"example.com"}))
 ADA = Known(key="ada", name="Ada", identities=(Identity.parse("mail:ada@example.org"),))
 
 
+def plain() -> httpx.AsyncClient:
+    """Everything here is on this machine, and without TLS."""
+    return httpx.AsyncClient(verify=False)
+
+
 @dataclass
 class Company:
     """Pages and a provider."""
@@ -52,7 +57,7 @@ class Company:
 
     async def back(self, address: str, subject: str) -> str:
         """At the provider; where it sends the browser."""
-        async with httpx.AsyncClient() as browser:
+        async with plain() as browser:
             answer = await browser.get(f"{address}&subject={subject}")
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
@@ -61,10 +66,10 @@ class Company:
         """The whole way."""
         return await self.site.browser.get(await self.back(await self.to_provider(to), subject))
 
-    async def sign_in_again(self, subject: str) -> httpx.Response:
+    async def sign_in_again(self, subject: str, to: str = "/") -> httpx.Response:
         """In a browser that knows nothing of it."""
         self.site.browser.cookies.clear()
-        return await self.sign_in(subject)
+        return await self.sign_in(subject, to)
 
     async def visits(self) -> int:
         rows = await self.site.world.store.tokens._database.read(
@@ -90,7 +95,7 @@ async def at(tmp_path: Path) -> AsyncIterator[Company]:
                 issuer=provider.address,
                 client_id="honk",
                 client_secret=Secret(provider.client_secret),
-                client=httpx.AsyncClient,
+                client=plain,
                 clock=here.clock,
             )
             made.append(way)
@@ -127,10 +132,10 @@ async def test_whom_the_policy_lists_comes_in_and_is_that_person(at: Company) ->
     assert (visit.way, visit.scopes, visit.token) == ("company", frozenset(Scope), "")
 
 
-@pytest.mark.parametrize("subject", ["u3", "u4"])
-async def test_nobody_else_comes_in(subject: str, at: Company) -> None:
-    answer = await at.sign_in(subject)
-    assert answer.status_code == 403 and "nobody has let you in here" in words(answer)
+async def test_nobody_else_comes_in(at: Company) -> None:
+    for subject in ("u3", "u4"):
+        answer = await at.sign_in(subject)
+        assert answer.status_code == 403 and "nobody has let you in here" in words(answer)
     assert await at.visits() == 0 and (await at.site.browser.get("/")).status_code == 303
 
 
@@ -145,12 +150,13 @@ async def test_what_the_token_does_not_say_is_asked_for(at: Company) -> None:
     assert "/userinfo" in at.provider.asked
 
 
-@pytest.mark.parametrize("auth", ["post", "none"])
-async def test_the_client_says_who_it_is_as_the_provider_wants(auth: str, at: Company) -> None:
-    at.provider.auth = auth
-    if auth == "none":
-        at.way.client_secret = Secret("")
-    assert (await at.sign_in("u1")).status_code == 303
+async def test_the_client_says_who_it_is_as_the_provider_wants(at: Company) -> None:
+    for auth, secret in (("post", at.provider.client_secret), ("none", "")):
+        at.provider.auth, at.way.client_secret, at.way._about = auth, Secret(secret), None
+        assert (await at.sign_in_again("u1")).status_code == 303, auth
+    at.provider.auth, at.way.client_secret, at.way._about = "basic", Secret("another"), None
+    answer = await at.sign_in_again("u1")
+    assert answer.status_code == 403 and "invalid_client" in words(answer)
 
 
 async def test_a_new_key_of_the_provider_is_found_and_one_that_it_does_not_list_is_not_believed(at: Company) -> None:
@@ -192,20 +198,22 @@ WRONG: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
 }
 
 
-@pytest.mark.parametrize("how", WRONG)
-async def test_a_token_that_is_not_right_lets_nobody_in(how: str, at: Company) -> None:
-    at.provider.twisted = WRONG[how]
-    answer = await at.sign_in("u1")
-    assert answer.status_code == 403 and "cannot be believed" in words(answer), words(answer)
+async def test_a_token_that_is_not_right_lets_nobody_in(at: Company) -> None:
+    for how, twisted in WRONG.items():
+        at.provider.twisted = twisted
+        answer = await at.sign_in("u1")
+        assert answer.status_code == 403 and "cannot be believed" in words(answer), (how, words(answer))
+        at.site.world.clock.now += timedelta(minutes=2)  # type: ignore[attr-defined]
     assert await at.visits() == 0
 
 
-@pytest.mark.parametrize("seconds", [-100, 100])
-async def test_a_clock_that_is_a_little_off_keeps_nobody_out(seconds: int, at: Company) -> None:
+async def test_a_clock_that_is_a_little_off_keeps_nobody_out(at: Company) -> None:
     here = at.site.world.clock
-    at.provider.clock = lambda: here() + timedelta(seconds=seconds)
-    at.provider.twisted = lambda claims, header: claims.update(exp=claims["iat"] + 60)
-    assert (await at.sign_in("u1")).status_code == 303
+    for seconds in (-100, 100):
+        off = timedelta(seconds=seconds)
+        at.provider.clock = lambda off=off: here() + off  # type: ignore[misc]
+        at.provider.twisted = lambda claims, header: claims.update(exp=claims["iat"] + 60)
+        assert (await at.sign_in_again("u1")).status_code == 303, seconds
 
 
 @pytest.mark.parametrize(
@@ -303,9 +311,9 @@ async def test_another_site_sends_nobody_there(at: Company) -> None:
     assert (await at.site.browser.post("/sign-in/with/other", data={"nonce": nonce})).status_code == 403
 
 
-@pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/sign-out", "/tasks/..//evil"])
-async def test_afterwards_nobody_is_sent_anywhere_else(to: str, at: Company) -> None:
-    assert (await at.sign_in("u1", to)).headers["location"] == "/"
+async def test_afterwards_nobody_is_sent_anywhere_else(at: Company) -> None:
+    for to in ("https://evil.example", "//evil.example", "/sign-out", "/tasks/..//evil"):
+        assert (await at.sign_in_again("u1", to)).headers["location"] == "/", to
 
 
 async def test_words_of_the_provider_are_only_words(at: Company) -> None:
@@ -334,10 +342,7 @@ async def test_a_provider_that_is_away_is_said_to_be(at: Company) -> None:
 
 
 # ── GitHub ─────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    ("login", "comes_in"), [("ada-l", True), ("member", True), ("staff", True), ("eve", False), ("unsure", False)]
-)
-async def test_github_says_who_somebody_is(login: str, comes_in: bool, tmp_path: Path) -> None:
+async def test_github_says_who_somebody_is(tmp_path: Path) -> None:
     back = "http://honk/sign-in/from/github"
     (tmp_path / "hub").mkdir()
     async with FakeGitHub(tmp_path / "hub").serving() as hub:
@@ -355,25 +360,32 @@ async def test_github_says_who_somebody_is(login: str, comes_in: bool, tmp_path:
                 client_secret=Secret(app.client_secret),
                 web_url=hub.web,
                 api_url=hub.url,
-                client=httpx.AsyncClient,
+                client=plain,
                 mail=True,
                 organisations=frozenset({"acme"}),
             )
             admits = Admits(mail_domains=frozenset({"example.com"}), organisations=frozenset({"acme"}))
             return {"github": Provided(name="github", title="GitHub", provider=way, admits=admits)}
 
-        async with site_of(tmp_path, providers=providers) as site, httpx.AsyncClient() as outside:
+        async with site_of(tmp_path, providers=providers) as site, plain() as outside:
             known = Known(key="ada", name="Ada", identities=(Identity.parse("github:ada-l"),))
             site.world.who_is_who = Rules(people=(known,))
             site.world.policy.written = RolesPolicy(lambda: site.world.who_is_who)
-            await site.browser.get("/sign-in")
-            fields = {"nonce": site.browser.cookies["honk-form"]}
-            page = await site.browser.post("/sign-in/with/github", data=fields)
-            found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', page.text)
-            assert found is not None
-            sent = await outside.get(f"{unescape(found[1])}&login={login}")
-            answer = await site.browser.get(sent.headers["location"])
-            assert answer.status_code == (303 if comes_in else 403), words(answer)
-            if comes_in:
-                name = "Ada" if login == "ada-l" else login.capitalize()
-                assert f"you are {name}" in await site.text("/more")
+            for login, name in (
+                ("ada-l", "Ada"),
+                ("member", "Member"),
+                ("staff", "Staff"),
+                ("eve", ""),
+                ("unsure", ""),
+            ):
+                site.browser.cookies.clear()
+                await site.browser.get("/sign-in")
+                fields = {"nonce": site.browser.cookies["honk-form"]}
+                page = await site.browser.post("/sign-in/with/github", data=fields)
+                found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', page.text)
+                assert found is not None
+                sent = await outside.get(f"{unescape(found[1])}&login={login}")
+                answer = await site.browser.get(sent.headers["location"])
+                assert answer.status_code == (303 if name else 403), (login, words(answer))
+                if name:
+                    assert f"you are {name}" in await site.text("/more")

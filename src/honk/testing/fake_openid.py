@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -71,10 +72,7 @@ class FakeOpenId:
 
     def new_key(self, kid: str, *, elliptic: bool = False) -> None:
         """From now on tokens are signed with this one; those before are listed no more."""
-        made: Key = (
-            ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, key_size=2048)
-        )
-        self.keys = {kid: made}
+        self.keys = {kid: ec.generate_private_key(ec.SECP256R1()) if elliptic else _rsa()}
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["FakeOpenId"]:
@@ -200,6 +198,12 @@ class FakeOpenId:
         self.twisted(claims, header)
         parts = ".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
         return f"{parts}.{encoded(_signed(key, parts.encode()))}"
+
+
+@cache
+def _rsa() -> rsa.RSAPrivateKey:
+    """One for the whole process: making it takes longer than signing in."""
+    return rsa.generate_private_key(65537, key_size=2048)
 
 
 def _signed(key: Key, content: bytes) -> bytes:
