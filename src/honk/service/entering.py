@@ -12,8 +12,9 @@ from honk.app import App
 from honk.domain.access import Scope
 from honk.domain.claimed import Admits, Claimed
 from honk.domain.person import Identity, Person, PersonId
+from honk.domain.policy import Act
 from honk.domain.visit import Came, Passkey
-from honk.errors import NotAllowed
+from honk.errors import NotAllowed, Unknown
 from honk.ports import Authenticators, Entrance, Provider
 from honk.service.linking import GIVEN, Linking
 
@@ -72,6 +73,35 @@ class Entering:
         said = json.loads(words)
         person = await self.app.ports.tasks.get_person(PersonId(said["person"]))
         return self._came(person, frozenset(map(Scope, said["scopes"])), "link")
+
+    async def sign_out(self, by: Person, named: str, *, passkeys: bool) -> tuple[Person, int, int]:
+        """Ends every visit of a person, and their passkeys where asked; whose, and how many of both.
+
+        One's own, or, for who may administer Honk, anybody's. Raises NotAllowed, or Unknown for nobody.
+        """
+        whom = await self._allowed(by, named)
+        if not whom.id:
+            raise Unknown(
+                f"{whom.name} has never been here", "`honk policy explain NAME administer` says who somebody is"
+            )
+        visits = await self.entrance.visits.end_all(whom.id)
+        found = await self.entrance.passkeys.of(whom.id) if passkeys else ()
+        for one in found:
+            await self.entrance.passkeys.remove(whom.id, one.id)
+        _log.info("somebody was signed out everywhere", person=whom.id, by=by.id, visits=visits, passkeys=len(found))
+        return whom, visits, len(found)
+
+    async def whose(self, by: Person, named: str) -> Person:
+        """Whom the name means: nothing means oneself, and anybody else only who may administer Honk may mean."""
+        whom = await self._allowed(by, named)
+        return whom if whom.id else await self.app.ports.tasks.person(whom.identities[0], whom.name)
+
+    async def _allowed(self, by: Person, named: str) -> Person:
+        """One whom no door has seen so far has no id."""
+        whom = await self.app.whom(named) if named else by
+        if whom.id != by.id:
+            await self.app.allow_on(by, Act.ADMINISTER, None)
+        return whom
 
     # ── providers ──────────────────────────────────────────────────────────────────────────────
     async def by_provider(self, known: Known, claimed: Claimed) -> Came:
