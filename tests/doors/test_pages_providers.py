@@ -173,6 +173,34 @@ async def test_a_new_key_of_the_provider_is_found_and_one_that_it_does_not_list_
     assert at.provider.asked.count("/keys") == asked + 1, "not each stranger makes Honk ask again"
 
 
+async def test_slack_says_who_its_users_are_and_of_which_workspace(at: Company) -> None:
+    at.way.slack, at.way.workspaces = True, frozenset({"T1"})
+    ada = Known(key="ada", name="Ada", identities=(Identity.parse("slack:U1"),))
+    at.site.world.who_is_who = Rules(people=(ada,))
+    said = {"https://slack.com/user_id": "U1", "name": "ada"}
+    at.provider.person("U1", **said, **{"https://slack.com/team_id": "T1"})
+    at.provider.person("X1", **said, **{"https://slack.com/team_id": "T2"})
+    at.provider.person("Y1", **said)
+    assert "team=T1" in await at.to_provider()
+    for stranger in ("X1", "Y1"):
+        answer = await at.sign_in_again(stranger)
+        assert answer.status_code == 403 and "of another workspace" in words(answer)
+    assert (await at.sign_in_again("U1")).status_code == 303
+    assert "you are Ada" in await at.site.text("/more")
+
+
+async def test_who_linked_an_account_comes_in_as_that_person_and_administers_nothing(at: Company) -> None:
+    grace = await at.site.world.person("Grace")
+    eve = Identity.parse("mail:eve@evil.example")
+    links = at.site.world.store.chats.links
+    await links.offer(eve, grace.id, "12345678", at.site.world.clock() + timedelta(minutes=5))
+    await links.accept(eve, "12345678")
+    assert (await at.sign_in("u3")).status_code == 303
+    assert "you are Grace" in await at.site.text("/more")
+    (visit,) = await at.site.world.store.entrance.visits.of(grace.id)
+    assert visit.scopes == frozenset(Scope) - {Scope.ADMINISTER}
+
+
 # ── what is believed ───────────────────────────────────────────────────────────────────────────
 def claims(**changed: Any) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     return lambda claims, header: claims.update(changed)

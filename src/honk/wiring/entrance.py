@@ -47,6 +47,7 @@ def _providers(settings: Settings) -> Iterator[Known]:
                 client=client,
                 clock=now,
                 slack=name == SLACK,
+                workspaces=frozenset(one.organisations if name == SLACK else ()),
                 mail_is_verified=one.mail_is_verified,
             )
         yield Known(name=name, title=one.shown(name), provider=provider, admits=one.admits())

@@ -46,6 +46,8 @@ class OpenId:
     clock: Clock
     #: whether its users are users of Slack, whom the door there knows by the same ids
     slack: bool = False
+    #: those from which it lets anybody in, where it is Slack; empty: from any
+    workspaces: frozenset[str] = frozenset()
     #: whether its addresses are believed although it does not say that it has verified them
     mail_is_verified: bool = False
     _about: tuple[datetime, Mapping[str, Any]] | None = field(default=None, init=False)
@@ -65,6 +67,8 @@ class OpenId:
             "code_challenge": digest_of(verifier),
             "code_challenge_method": "S256",
         }
+        if len(self.workspaces) == 1:
+            wanted["team"] = next(iter(self.workspaces))
         return f"{to}{'&' if '?' in to else '?'}{urlencode(wanted)}"
 
     async def claimed(self, *, code: str, nonce: str, verifier: str, redirect: str) -> Claimed:
@@ -186,6 +190,11 @@ class OpenId:
 
     def _said(self, claims: Mapping[str, Any]) -> Claimed:
         found: list[Identity] = []
+        # users of two workspaces may have the same id
+        if self.workspaces and claims.get(f"{_SLACK}team_id") not in self.workspaces:
+            raise NotAllowed(
+                "Slack says that you are of another workspace", "choose the right one there, and try again"
+            )
         if self.slack and (user := str(claims.get(f"{_SLACK}user_id") or claims["sub"])).isalnum():
             found.append(Identity(kind=IdentityKind.SLACK, value=user))
         mail = str(claims.get("email") or "").strip().lower()

@@ -17,7 +17,7 @@
     /devices                       browsers that are signed in, and passkeys: see `devices_page`
     /sign-in, /sign-in/…, /sign-out    see `signing_in` and `entering_pages`
 
-GET changes nothing but for GitHub's answer; what acts is a POST of a form that a page of this browser's carried.
+GET changes nothing but for a provider's answer; what acts is a POST of a form that a page of this browser's carried.
 Whoever asks is known by the cookie of `signing_in`, and may do what that may by which they signed in.
 """
 
