@@ -57,6 +57,8 @@ async def test_a_link_is_for_whoever_types_and_for_what_they_say(here: Here) -> 
     assert (came.person.id, came.scopes, came.way) == (here.person.id, frozenset(Scope), "link")
     narrow = await link_of(here, frozenset({Scope.READ}))  # type: ignore[arg-type]
     assert (await here.came(narrow)).scopes == {Scope.READ}
+    steering = await link_of(here, frozenset({Scope.STEER}))  # type: ignore[arg-type]
+    assert (await here.came(steering)).scopes == {Scope.READ, Scope.STEER}, "without looking there is no visit"
 
 
 async def test_who_administers_lets_somebody_else_in_and_nobody_else_does(here: Here) -> None:

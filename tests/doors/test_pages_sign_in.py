@@ -8,8 +8,10 @@ from urllib.parse import quote
 import anyio
 import pytest
 from pages_world import Site, site_of
+from starlette.requests import Request
 
 from honk.domain.access import Scope
+from honk.doors.web.attempts import names_of
 from honk.doors.web.signing_in import way_back
 
 pytestmark = pytest.mark.anyio
@@ -156,6 +158,24 @@ async def test_one_token_is_guessed_from_many_addresses_no_oftener(site: Site) -
     assert (await site.browser.post("/sign-in", data=form, headers=other)).status_code == 429
     form["token"] = await site.token()
     assert (await site.browser.post("/sign-in", data=form, headers=other)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("near", "said", "counted"),
+    [
+        ("127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "rubbish, \xe9", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+    ],
+    ids=["proxy", "network", "rubbish", "nobody", "stranger"],
+)
+def test_an_attempt_counts_for_where_it_comes_from(near: str, said: str, counted: str) -> None:
+    headers = [(b"x-forwarded-for", said.encode("latin-1"))]
+    request = Request({"type": "http", "client": (near, 1), "headers": headers})
+    where, what = names_of(request, "token", "a secret")
+    assert where == f"from {counted}" and "a secret" not in what
 
 
 async def test_a_form_that_another_site_filled_in_is_refused(site: Site) -> None:

@@ -52,9 +52,9 @@ class Entering:
 
     # ── links ──────────────────────────────────────────────────────────────────────────────────
     async def link(self, person: Person, scopes: frozenset[Scope] = frozenset(Scope)) -> str:
-        """The path of a page on which a browser becomes that person's, once, within ten minutes."""
+        """The path of a page on which a browser becomes that person's, once, within ten minutes; for looking always."""
         secret = secrets.token_urlsafe(32)
-        words = json.dumps({"person": person.id, "scopes": sorted(scopes)})
+        words = json.dumps({"person": person.id, "scopes": sorted(scopes | {Scope.READ})})
         await self.entrance.onetime.keep(_LINK, secret, words, self.app.ports.clock() + LINK)
         return f"/sign-in/link/{secret}"
 
