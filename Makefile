@@ -31,7 +31,7 @@ e2e: develop partners ## Only the tests with real servers and the real agent bin
 
 browser: develop ## Pages and builds in a real Chromium (installs it: 350 MB)
 	@scripts/partners chromium
-	@$(PY) -m pytest tests/e2e/test_pages_browser.py tests/e2e/test_pages_site.py tests/e2e/test_pages_overviews.py tests/contracts/test_cameras.py $(ARGS)
+	@$(PY) -m pytest tests/e2e/test_pages_browser.py tests/e2e/test_pages_site.py tests/e2e/test_pages_overviews.py tests/e2e/test_pages_passkeys.py tests/contracts/test_cameras.py $(ARGS)
 	@$(PY) -m pytest -m slow tests/e2e/test_phone_journey.py tests/e2e/test_pages_by_thumb.py $(ARGS)
 
 installed: develop partners ## The wheel in an environment of its own, and the demo from there

@@ -1,7 +1,7 @@
 """Honk's pages over a world in memory, with a browser that has signed in."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +11,12 @@ import httpx
 from starlette.applications import Starlette
 
 from honk.adapters.pages import Addresses
+from honk.adapters.passkeys import WebAuthn
 from honk.adapters.push import WebPush
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
+from honk.doors.web.attempts import Attempts
 from honk.doors.web.github_page import GithubPage
 from honk.doors.web.install_page import InstallPage
 from honk.doors.web.notices_page import Noticing
@@ -23,6 +25,8 @@ from honk.doors.web.pages import Hall, pages
 from honk.doors.web.signing_in import Sessions
 from honk.service import Defaults, Local
 from honk.service.app_servers import Servers
+from honk.service.entering import Entering
+from honk.service.entering import Known as Provided
 from honk.service.feed import Feed
 from honk.service.linking import Linking
 from honk.testing.fake_push import FakePush
@@ -91,6 +95,7 @@ def app_of(
     *,
     secure: bool = False,
     github: GithubPages | None = None,
+    providers: Mapping[str, Provided] | None = None,
     closing: Callable[[], bool] = lambda: False,
     noticing: Noticing | None = None,
     feed: Feed | None = None,
@@ -98,7 +103,22 @@ def app_of(
 ) -> Starlette:
     """The pages alone."""
     ports = here.app.ports
-    sessions = Sessions(tokens=ports.tokens, tasks=ports.tasks, clock=ports.clock, sign=addresses.sign, secure=secure)
+    entering = Entering(
+        entrance=here.store.entrance,
+        app=here.app,
+        linking=linking_of(here, addresses),
+        authenticators=WebAuthn(f"{'https' if secure else 'http'}://honk.example", lambda: None),
+        providers=providers or {},
+    )
+    sessions = Sessions(
+        tokens=ports.tokens,
+        entrance=here.store.entrance,
+        attempts=Attempts(clock=ports.clock),
+        clock=ports.clock,
+        secure=secure,
+        providers=tuple((one.name, one.title) for one in entering.providers.values()),
+        passkeys_at=entering.authenticators.origin,
+    )
 
     async def nothing() -> tuple[()]:
         return ()
@@ -114,7 +134,9 @@ def app_of(
             alone=lambda: nullcontext(False),
             doctor=nothing,
         ),
-        linking=linking_of(here, addresses),
+        linking=entering.linking,
+        entering=entering,
+        address=lambda path: f"http://honk{path}",
         closing=closing,
         known=Known(
             preferences=here.store.chats.preferences,
@@ -131,7 +153,13 @@ def app_of(
 
 
 @asynccontextmanager
-async def site_of(home: Path, *, secure: bool = False, github: GithubPages | None = None) -> AsyncIterator[Site]:
+async def site_of(
+    home: Path,
+    *,
+    secure: bool = False,
+    github: GithubPages | None = None,
+    providers: Callable[[World], Mapping[str, Provided]] = lambda _: {},
+) -> AsyncIterator[Site]:
     """A world in that folder, served; nobody has signed in yet."""
     async with world(home) as here:
         addresses, push = Addresses(home), FakePush(here.clock)
@@ -143,6 +171,7 @@ async def site_of(home: Path, *, secure: bool = False, github: GithubPages | Non
             addresses,
             secure=secure,
             github=github,
+            providers=providers(here),
             closing=lambda: made.closing,
             noticing=noticing,
             feed=feed,

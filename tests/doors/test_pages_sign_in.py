@@ -5,10 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+import anyio
 import pytest
 from pages_world import Site, site_of
+from starlette.requests import Request
 
 from honk.domain.access import Scope
+from honk.doors.web.attempts import names_of
 from honk.doors.web.signing_in import way_back
 
 pytestmark = pytest.mark.anyio
@@ -80,22 +83,99 @@ async def test_a_visit_ends_by_itself(site: Site) -> None:
 async def test_a_cookie_that_somebody_made_opens_nothing(site: Site) -> None:
     await site.sign_in(await site.token())
     right = site.browser.cookies["honk"]
-    id, until, signature = right.split(".")
-    (known,) = await site.world.store.tokens.list()
-    assert known.id == id
-    preview = site.addresses.path("preview", f"{id}.{until}").split("/")[2]
-    for wrong in (
-        f"{id}.{int(until) + 1}.{signature}",
-        f"{id}x.{until}.{signature}",
-        f"{id}.{until}.{'a' * 20}",
-        f"{id}.{until}.{preview}",
-        f"{id}.{until}.",
-        "..",
-        "a" * 4000,
-    ):
+    (known,) = await site.world.store.entrance.visits.of((await site.world.person()).id)
+    for wrong in (known.id, known.token, f"{right}x", right[:-1], "A" * 43, "", "..", "a" * 4000):
         site.browser.cookies.clear()
         assert (await site.browser.get("/", headers={"Cookie": f"honk={wrong}"})).status_code == 303, wrong
     assert (await site.browser.get("/", headers={"Cookie": f"honk={right}"})).status_code == 200
+
+
+async def test_what_a_browser_shows_is_stored_nowhere(site: Site, tmp_path: Path) -> None:
+    await site.sign_in(await site.token())
+    shown = site.browser.cookies["honk"]
+    rows = await site.world.store.tokens._database.read(
+        lambda connection: connection.exec_driver_sql("SELECT * FROM visits").all()
+    )
+    assert len(rows) == 1 and shown not in str(rows)
+
+
+async def test_a_visit_that_somebody_put_into_the_browser_before_is_worth_nothing_after(site: Site) -> None:
+    """Session fixation: the cookie, and the number of its forms, are new with each signing in."""
+    token = await site.token()
+    await site.sign_in(token)
+    planted, form = site.browser.cookies["honk"], site.browser.cookies["honk-form"]
+    await site.browser.post("/sign-in", data={"nonce": form, "token": token})
+    form_page = await site.browser.post("/sign-in", data={"nonce": form, "token": token})
+    assert form_page.status_code == 403 and site.browser.cookies["honk"] != planted
+    await site.browser.post("/sign-in", data={"nonce": site.browser.cookies["honk-form"], "token": token})
+    site.browser.cookies.clear()
+    assert (await site.browser.get("/", headers={"Cookie": f"honk={planted}"})).status_code == 303
+
+
+async def test_who_guesses_waits(site: Site) -> None:
+    for number in range(10):
+        assert (await site.sign_in(f"honk_{number}")).status_code == 403
+    right = await site.token()
+    refused = await site.sign_in(right)
+    assert refused.status_code == 429 and 500 < int(refused.headers["retry-after"]) <= 600
+    assert "Too many attempts" in refused.text and "10 minutes" in refused.text and "honk" not in site.browser.cookies
+    site.world.clock.now += timedelta(minutes=4)  # type: ignore[attr-defined]
+    assert int((await site.sign_in(right)).headers["retry-after"]) < 400
+    site.world.clock.now += timedelta(minutes=6)  # type: ignore[attr-defined]
+    assert (await site.sign_in(right)).status_code == 303
+
+
+async def test_who_is_right_never_waits(site: Site) -> None:
+    token = await site.token()
+    for _ in range(12):
+        site.browser.cookies.clear()
+        assert (await site.sign_in(token)).status_code == 303
+
+
+async def test_many_guesses_at_once_are_no_way_round(site: Site) -> None:
+    await site.browser.get("/sign-in")
+    fields = {"nonce": site.browser.cookies["honk-form"]}
+    found: list[int] = []
+
+    async def guess(number: int) -> None:
+        answer = await site.browser.post("/sign-in", data={**fields, "token": f"honk_{number}"})
+        found.append(answer.status_code)
+
+    async with anyio.create_task_group() as group:
+        for number in range(30):
+            group.start_soon(guess, number)
+    assert found.count(403) == 10 and found.count(429) == 20
+
+
+async def test_one_token_is_guessed_from_many_addresses_no_oftener(site: Site) -> None:
+    """The proxy on this machine says whom it speaks for; what its client claimed before stands further left."""
+    await site.browser.get("/sign-in")
+    form = {"nonce": site.browser.cookies["honk-form"], "token": "honk_the_same"}
+    for number in range(10):
+        headers = {"X-Forwarded-For": f"198.51.100.1, 203.0.113.{number}"}
+        assert (await site.browser.post("/sign-in", data=form, headers=headers)).status_code == 403
+    other = {"X-Forwarded-For": "203.0.113.99"}
+    assert (await site.browser.post("/sign-in", data=form, headers=other)).status_code == 429
+    form["token"] = await site.token()
+    assert (await site.browser.post("/sign-in", data=form, headers=other)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("near", "said", "counted"),
+    [
+        ("127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "rubbish, \xe9", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+    ],
+    ids=["proxy", "network", "rubbish", "nobody", "stranger"],
+)
+def test_an_attempt_counts_for_where_it_comes_from(near: str, said: str, counted: str) -> None:
+    headers = [(b"x-forwarded-for", said.encode("latin-1"))]
+    request = Request({"type": "http", "client": (near, 1), "headers": headers})
+    where, what = names_of(request, "token", "a secret")
+    assert where == f"from {counted}" and "a secret" not in what
 
 
 async def test_a_form_that_another_site_filled_in_is_refused(site: Site) -> None:

@@ -12,6 +12,8 @@ class IdentityKind(StrEnum):
     SLACK = "slack"
     GITHUB = "github"
     MAIL = "mail"
+    #: whom an OpenID provider of honk.toml knows: "<its name there>/<subject>"
+    OIDC = "oidc"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

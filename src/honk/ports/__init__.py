@@ -15,6 +15,7 @@ from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Thre
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot, View
 from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
+from honk.ports.entrance import Authenticators, Entrance, Onetime, Passkeys, Provider, Visits
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
@@ -61,6 +62,7 @@ __all__ = [
     "Artifacts",
     "Attachment",
     "Audit",
+    "Authenticators",
     "Bounds",
     "Box",
     "Broker",
@@ -76,6 +78,7 @@ __all__ = [
     "Deploys",
     "Devices",
     "Discussions",
+    "Entrance",
     "Events",
     "Exam",
     "Exit",
@@ -98,6 +101,7 @@ __all__ = [
     "NoPackages",
     "NoPool",
     "Once",
+    "Onetime",
     "Outbox",
     "Outcome",
     "Overview",
@@ -105,12 +109,14 @@ __all__ = [
     "ParkedExit",
     "Parking",
     "Pass",
+    "Passkeys",
     "Policy",
     "Pool",
     "Ports",
     "Preferences",
     "Previews",
     "Process",
+    "Provider",
     "Push",
     "Ran",
     "Reading",
@@ -136,6 +142,7 @@ __all__ = [
     "Untroubled",
     "Uploads",
     "View",
+    "Visits",
     "Waiting",
     "Waits",
     "Wall",

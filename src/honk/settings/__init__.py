@@ -18,6 +18,7 @@ from honk.settings.file import File, Section, address_of, read
 from honk.settings.github import GithubAccess
 from honk.settings.gitlab import GitlabTokens
 from honk.settings.secrets import with_files
+from honk.settings.sign_in import secrets_of
 from honk.settings.slack import SlackTokens
 from honk.settings.telemetry import headers, with_environment
 
@@ -68,6 +69,8 @@ class Settings(Section):
     github: GithubAccess = GithubAccess()
     #: what lets Honk into GitLab, and GitLab's events into Honk
     gitlab: GitlabTokens = GitlabTokens()
+    #: of the providers of [sign_in], by their names
+    sign_in_secrets: dict[str, Secret] = Field(default_factory=dict)
 
     @property
     def has_key(self) -> bool:
@@ -162,6 +165,7 @@ class Settings(Section):
             mail_password=Secret(env.get("HONK_MAIL_PASSWORD", "").strip()),
             github=GithubAccess.of(env, file.github, home),
             gitlab=GitlabTokens.of(env, file.gitlab),
+            sign_in_secrets=secrets_of(env, file.sign_in),
         )
 
 

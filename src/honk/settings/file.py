@@ -17,6 +17,7 @@ from honk.settings.notices import NoticeSettings
 from honk.settings.policy import BudgetSettings, MergingSettings, PersonSettings, RoleSettings, Wrong, wrong_names
 from honk.settings.public_url import origin_of, wildcard_of
 from honk.settings.repositories import Repositories, wrong_repositories
+from honk.settings.sign_in import SignInSettings, wrong_sign_in
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
 
@@ -153,6 +154,8 @@ class File(Section):
     github: GithubSettings = GithubSettings()
     gitlab: GitlabSettings = GitlabSettings()
     notices: NoticeSettings = NoticeSettings()
+    #: names of providers; slack and github are known
+    sign_in: dict[str, SignInSettings] = Field(default_factory=dict)
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -185,8 +188,13 @@ def parse(path: Path, content: bytes) -> File:
         raise SettingsWrong(f"{path}: not valid TOML: {exc}", "correct that line") from exc
     except ValidationError as exc:
         raise _wrong(path, text, [(e["loc"], e["msg"]) for e in exc.errors()]) from exc
-    names = wrong_names(file.people, file.teams, file.roles)
-    if wrong := [*_wrong_hosts(file), *names, *wrong_repositories(file.repositories)]:
+    wrong = [
+        *_wrong_hosts(file),
+        *wrong_names(file.people, file.teams, file.roles),
+        *wrong_repositories(file.repositories),
+        *wrong_sign_in(file.sign_in),
+    ]
+    if wrong:
         raise _wrong(path, text, wrong)
     return file
 

@@ -4,6 +4,7 @@ Files are how systemd's credentials, compose's secrets and Kubernetes hand out s
 process listing, and a child process does not inherit them.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ SECRETS = (
     *("GITHUB_APP_ID", "GITHUB_APP_CLIENT_ID"),
     *("GITLAB_TOKEN", "GITLAB_WEBHOOK_TOKEN"),
 )
+#: Those of providers, whose names honk.toml chooses.
+_PROVIDERS = re.compile(r"HONK_SIGN_IN_[A-Z][A-Z0-9_]*_SECRET_FILE")
 #: A secret longer than this is some other file, named by mistake.
 _LIMIT = 64 * 1024
 
@@ -24,7 +27,8 @@ _LIMIT = 64 * 1024
 def with_files(env: Mapping[str, str]) -> dict[str, str]:
     """The environment with every secret that a file holds. Raises Usage or SettingsWrong; never shows a content."""
     whole = dict(env)
-    for name in SECRETS:
+    providers = [name.removesuffix("_FILE") for name in env if _PROVIDERS.fullmatch(name)]
+    for name in (*SECRETS, *providers):
         place = whole.pop(f"{name}_FILE", "")
         if not place:
             continue

@@ -15,6 +15,7 @@ from honk.adapters.broker import Poster
 from honk.adapters.broker.sockets import sweep
 from honk.adapters.dbos import DbosJournal
 from honk.adapters.pages import Addresses
+from honk.adapters.passkeys import WebAuthn
 from honk.adapters.roles import RolesPolicy
 from honk.adapters.sql import SqlStore
 from honk.adapters.telemetry import WatchedJournal
@@ -28,6 +29,7 @@ from honk.domain.rules import Rules
 from honk.domain.task import Task, TaskId
 from honk.ports import Agent, Chats
 from honk.service import Defaults, Feed, Local, Service
+from honk.service.entering import Entering
 from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.settings.live import Live
@@ -83,6 +85,20 @@ class OpenHonk:
     def lock(self) -> WorkerLock:
         """Held by whoever does the work."""
         return WorkerLock(self.home, self.settings.database)
+
+    @cached_property
+    def entering(self) -> Entering:
+        """Says who a browser belongs to."""
+        from honk.wiring.entrance import providers_of  # only who serves pays for it
+
+        addresses = self.addresses
+        return Entering(
+            entrance=self.store.entrance,
+            app=self.app,
+            linking=self.linking,
+            authenticators=WebAuthn(addresses.public_url, addresses.served_at),
+            providers=providers_of(self.settings),
+        )
 
     @cached_property
     def slack(self) -> "SlackDoor | None":

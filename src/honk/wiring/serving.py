@@ -33,6 +33,7 @@ from honk.errors import HonkError
 from honk.ports import Chats
 from honk.service import Feed, Local
 from honk.service.app_servers import Servers
+from honk.service.entering import Entering
 from honk.service.linking import Linking
 from honk.settings import Settings
 from honk.wiring.watching import Watch, is_local
@@ -64,6 +65,11 @@ class Host(Protocol):
     @property
     def rules(self) -> Callable[[], Rules]:
         """Gives the policy as it is now."""
+        ...
+
+    @property
+    def entering(self) -> Entering:
+        """Says who a browser belongs to."""
         ...
 
     @property
@@ -157,23 +163,28 @@ class Site:
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in, and the overviews."""
+        from honk.doors.web.attempts import Attempts
         from honk.doors.web.install_page import InstallPage
         from honk.doors.web.pages import Hall, pages
         from honk.doors.web.signing_in import Sessions
 
-        ports = self.house.app.ports
+        ports, entering = self.house.app.ports, self.house.entering
         sessions = Sessions(
             tokens=ports.tokens,
-            tasks=ports.tasks,
+            entrance=entering.entrance,
+            attempts=Attempts(clock=ports.clock),
             clock=ports.clock,
-            sign=self.house.addresses.sign,
             secure=self.house.settings.file.public_url.startswith("https:"),
+            providers=tuple((one.name, one.title) for one in entering.providers.values()),
+            passkeys_at=entering.authenticators.origin,
         )
         return pages(
             Hall(
                 sessions=sessions,
                 service=lambda access: self.house.service_for(access.person, access.scopes),
                 linking=self.house.linking,
+                entering=entering,
+                address=ports.previews.page,
                 closing=lambda: self.closing,
                 known=self._known(),
                 github=self._github_page(sessions),

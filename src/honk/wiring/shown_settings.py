@@ -10,6 +10,7 @@ from honk.domain.text import Secret
 from honk.doors.web.settings_page import SettingShown
 from honk.settings import Settings
 from honk.settings.file import File, read
+from honk.settings.sign_in import secret_variable
 
 #: what has pages of its own, and follows the file while it is edited
 _ELSEWHERE = frozenset({"people", "teams", "roles", "repositories"})
@@ -51,6 +52,7 @@ def _environment(settings: Settings) -> Iterator[SettingShown]:
         "HONK_MAIL_PASSWORD": settings.mail_password,
         "what lets Honk into GitHub": settings.github.opens,
         "what lets Honk into GitLab": settings.gitlab.api,
+        **{secret_variable(name): settings.sign_in_secrets.get(name) for name in settings.file.sign_in},
     }
     places: Mapping[str, Path] = {"HONK_HOME": settings.home, "HONK_CONFIG": settings.path}
     for name, place in places.items():

@@ -11,6 +11,7 @@ from honk.adapters.sql.budgets import SqlBudgets
 from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
+from honk.adapters.sql.entrance import SqlOnetime, SqlPasskeys, SqlVisits
 from honk.adapters.sql.events import SqlEvents
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
 from honk.adapters.sql.outbox import SqlOutbox
@@ -23,7 +24,7 @@ from honk.adapters.sql.threads import SqlThreads
 from honk.adapters.sql.tokens import SqlTokens
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
-from honk.ports import Chats, Clock
+from honk.ports import Chats, Clock, Entrance
 
 if TYPE_CHECKING:
     from honk.adapters.sql.devices import SqlDevices
@@ -72,6 +73,11 @@ class SqlStore:
             deliveries=SqlDeliveries(self._database, clock),
             preferences=SqlPreferences(self._database),
             links=SqlLinks(self._database, clock),
+        )
+        self.entrance = Entrance(
+            visits=SqlVisits(self._database, clock, rules),
+            onetime=SqlOnetime(self._database, clock),
+            passkeys=SqlPasskeys(self._database, clock),
         )
 
     def forge_tokens(self, key: bytes) -> "SqlForgeTokens":

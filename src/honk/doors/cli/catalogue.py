@@ -135,6 +135,13 @@ COMMANDS = (
         },
     ),
     Part(
+        lambda cli, behind: _module("signing_in").add_signing_in_commands(cli, behind.open_house),
+        {
+            "sign-in": "Make a link that signs one browser in: good once, for ten minutes.",
+            "sign-out": "Sign somebody out in every browser, at once.",
+        },
+    ),
+    Part(
         lambda cli, behind: _module("money").add_money_commands(cli, behind.open_house),
         {
             "budget": "Show what was spent today (UTC) and what turns at work have reserved: in all, and for each "

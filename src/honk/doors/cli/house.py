@@ -11,6 +11,7 @@ from honk.service import Defaults, Diagnosis, Service
 
 if TYPE_CHECKING:  # only a Honk in this process has them, and loads them
     from honk.app import App
+    from honk.service.entering import Entering
     from honk.service.linking import Linking
 
 __all__ = ["Caretaker", "Defaults", "Diagnosis", "House", "Open", "only_there"]
@@ -52,6 +53,10 @@ class House(Protocol):
     @property
     def linking(self) -> "Linking":
         """Which person a chat's user is."""
+
+    @property
+    def entering(self) -> "Entering":
+        """Who a browser belongs to."""
 
     @property
     def listens(self) -> tuple[str, int]:

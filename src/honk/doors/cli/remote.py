@@ -48,6 +48,7 @@ from honk.views import Branch, Card, Merging
 
 if TYPE_CHECKING:  # no server lends them
     from honk.app import App
+    from honk.service.entering import Entering
     from honk.service.linking import Linking
 
 
@@ -193,6 +194,10 @@ class RemoteHouse:
 
     @property
     def linking(self) -> "Linking":
+        self._only_there()
+
+    @property
+    def entering(self) -> "Entering":
         self._only_there()
 
     @property

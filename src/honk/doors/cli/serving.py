@@ -8,6 +8,7 @@ import typer
 from honk.doors.cli.house import House, Open
 from honk.doors.cli.output import Output
 from honk.doors.cli.session import run
+from honk.doors.cli.signing_in import link_of
 from honk.errors import Usage
 
 
@@ -37,7 +38,7 @@ def add_serving_commands(cli: typer.Typer, open_house: Open) -> None:
                 wanted = (listen[0] if host is None else host, listen[1] if port is None else port)
                 async with house.serving(*wanted) as origin, house.working(), house.spares():
                     await _resume(house, out)
-                    _greet(house, out, origin)
+                    await _greet(house, out, origin)
                     try:
                         await anyio.sleep_forever()
                     finally:
@@ -56,7 +57,9 @@ async def _resume(house: House, out: Output) -> None:
         out.line(f"goes on: {task.id} ({task.state})")
 
 
-def _greet(house: House, out: Output, origin: str) -> None:
+async def _greet(house: House, out: Output, origin: str) -> None:
     out.line(f"serving {house.home} on {origin}; Ctrl-C ends it")
     out.line(f"pages {origin}/   API {origin}/api/v1/openapi.json", "dim")
-    out.line("to sign in, or for HONK_TOKEN: honk token create --name laptop --scope read …", "dim")
+    if out.terminal:  # a journal keeps what is printed, and is read by others
+        out.raw(f"to sign in, once and within ten minutes: {await link_of(house)}\n")
+    out.line("to sign in: honk sign-in   for HONK_TOKEN: honk token create --name laptop --scope read …", "dim")

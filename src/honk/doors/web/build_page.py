@@ -28,7 +28,7 @@ async def end_links(request: Request, service: Local, sessions: Sessions) -> Res
     if not await sessions.filled_in_here(request):
         return problem(request, 403, "Nothing was done", "This form was not filled in here. Please try again.")
     if Scope.STEER not in await sessions.scopes(request):
-        said = f"You signed in with an access token that is not for {Scope.STEER.value}."
+        said = f"What you signed in with is not for {Scope.STEER.value}."
         return problem(request, 403, "Nothing was done", said, "honk token create makes one that is")
     await service.app.end_links(service.person, await service.find(made.task), made)
     return RedirectResponse(f"/builds/{made.id}", status_code=303, headers=HEADERS)

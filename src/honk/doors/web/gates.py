@@ -10,10 +10,12 @@ from honk.service import Local
 
 
 async def demand_administrator(request: Request, sessions: Sessions, service: Local) -> None:
-    """Raises NotAllowed unless the person may administer Honk, and the access token behind the visit is for that."""
+    """Raises NotAllowed unless the person may administer Honk, and what they signed in with is for that."""
     if Scope.ADMINISTER not in await sessions.scopes(request):
-        remedy = "Sign in with one that is: honk token create --scope read --scope administer …"
-        raise NotAllowed(f"you signed in with an access token that is not for {Scope.ADMINISTER.value!r}", remedy)
+        remedy = (
+            "Sign in by a link (honk sign-in), or with a token: honk token create --scope read --scope administer …"
+        )
+        raise NotAllowed(f"what you signed in with is not for {Scope.ADMINISTER.value!r}", remedy)
     decision = await service.app.ports.policy.ask(service.person, Act.ADMINISTER, None, None)
     if not decision.allowed:
         raise NotAllowed(decision.reason)

@@ -18,10 +18,11 @@
     /notices, /notices/…           what a person is told without a page: see `notices_page`
     /manifest.webmanifest, /sw.js, /offline    the pages as an app: see `pwa`
     /views, /views/rename, /views/remove    searches that a person keeps
-    /sign-in, /sign-out
+    /devices                       browsers that are signed in, and passkeys: see `devices_page`
+    /sign-in, /sign-in/…, /sign-out    see `signing_in` and `entering_pages`
 
-GET changes nothing but for GitHub's answer; what acts is a POST of a form that a page of this browser's carried.
-Whoever asks is known by the cookie of `signing_in`, and may do what the access token may that they signed in with.
+GET changes nothing but for a provider's answer; what acts is a POST of a form that a page of this browser's carried.
+Whoever asks is known by the cookie of `signing_in`, and may do what that may by which they signed in.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ from honk.domain.task import Task
 from honk.doors.web import (
     attachments,
     build_page,
+    devices_page,
+    entering_pages,
     file_page,
     frame_page,
     github_page,
@@ -61,6 +64,7 @@ from honk.errors import HonkError, MachineInTrouble, NotAllowed, Retryable, Usag
 from honk.ports import Access
 from honk.service import Local
 from honk.service.app_servers import Servers
+from honk.service.entering import Entering
 from honk.service.linking import Linking
 
 _log = structlog.get_logger()
@@ -78,7 +82,10 @@ class Hall:
     sessions: Sessions
     service: ServiceOf
     linking: Linking
+    entering: Entering
     known: Known
+    #: the address of one of Honk's own pages
+    address: Callable[[str], str | None] = field(default=lambda path: path)
     #: whether the server has been told to end
     closing: Callable[[], bool] = field(default=lambda: False)
     #: people's own accounts at GitHub, where Honk can act for people
@@ -123,6 +130,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         *pwa_routes(),
         *_linking(hall),
         *_github(hall),
+        *_entering(hall),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
         Route("/sign-out", _safe(signing_out(hall.sessions, notices)), methods=["POST"]),
@@ -221,6 +229,16 @@ def _linking(hall: Hall) -> tuple[Route, ...]:
     return (
         Route("/link/{token}", _guarded(hall, page.ask), methods=["GET"]),
         Route("/link/{token}", _guarded(hall, page.agree), methods=["POST"]),
+    )
+
+
+def _entering(hall: Hall) -> tuple[Route, ...]:
+    """The ways in for who is not known yet, and what everybody may end."""
+    ways = entering_pages.EnteringPages(sessions=hall.sessions, entering=hall.entering, address=hall.address)
+    mine = devices_page.DevicesPage(sessions=hall.sessions, entering=hall.entering)
+    return (
+        *(Route(path, _safe(page), methods=[method]) for method, path, page in ways.pages()),
+        *(Route(path, _guarded(hall, page), methods=[method]) for method, path, page in mine.pages()),
     )
 
 

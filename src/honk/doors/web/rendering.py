@@ -45,6 +45,8 @@ _STATIC = {
     "thread.js": "text/javascript; charset=utf-8",
     "frame.css": "text/css; charset=utf-8",
     "frame.js": "text/javascript; charset=utf-8",
+    "passkeys.js": "text/javascript; charset=utf-8",
+    "devices.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "pwa.js": "text/javascript; charset=utf-8",
     "icon-192.png": "image/png",

@@ -1,8 +1,8 @@
-"""Signing in with an access token, and knowing the browser again.
+"""Signing in, and knowing the browser again.
 
-The cookie is no token: it names one, with a date and a signature, and opens nothing but pages. Each request
-looks the token up again, so that one that is revoked or expired ends every browser's visit with it. A visit may
-do what its token may.
+The cookie is no token: it is a random number that opens nothing but pages, and a visit is a row of the store, so that
+it can be listed and ended. A visit may do what that may do by which somebody signed in; one that began with an access
+token ends with it.
 """
 
 import hmac
@@ -16,23 +16,33 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from honk.domain.access import Scope, Token
+from honk.domain.access import Scope
+from honk.domain.person import Person
+from honk.domain.visit import Came, Visit, device_of
+from honk.doors.web.attempts import Attempts, names_of
 from honk.doors.web.compressing import is_masked
 from honk.doors.web.rendering import HEADERS, page
-from honk.ports import Access, Clock, Tasks, Tokens
+from honk.ports import Access, Clock, Entrance, Tokens
 
 #: for how long a browser is known again
 _KEPT = timedelta(days=30)
+#: a visit is noted to have been here no oftener
+_SEEN = timedelta(minutes=5)
 #: a form larger than this is not ours
 _FORM_LIMIT = 4096
+#: of a form that carries what a passkey says
+ANSWER_LIMIT = 32_768
 #: Where somebody may be sent after signing in: a path of Honk's own pages, never another server.
 _WAY_BACK = re.compile(
     r"/(?:ask|(?:tasks|builds)(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*|deployments|costs|repositories|people|audit|settings"
-    r"|more)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
+    r"|more|devices)?(?:\?[A-Za-z0-9._~=&%+-]*)?"
     r"|/link/[A-Za-z0-9_-]{1,2000}\.[a-z2-7]{20}"
     r"|/github/link|/github/callback\?[A-Za-z0-9._~=&%+-]{1,2000}"
 )
-_SESSION = re.compile(r"([0-9a-zA-Z-]{1,64})\.([0-9]{1,12})\.([a-z2-7]{20})")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+NOT_OURS = "This form was not filled in here, or has expired. Please try again."
+_TOO_MANY = "Too many attempts to sign in. Please try again in"
 
 #: A signature that only this home can make: of a kind, over some words.
 Sign = Callable[[str, str], str]
@@ -43,35 +53,73 @@ class Sessions:
     """Who a browser belongs to."""
 
     tokens: Tokens
-    tasks: Tasks
+    entrance: Entrance
+    attempts: Attempts
     clock: Clock
-    sign: Sign
     #: whether people reach the pages by https
     secure: bool
+    #: names and titles of the providers that say who somebody is
+    providers: tuple[tuple[str, str], ...] = ()
+    #: the origin at which passkeys work; "" where they do nowhere
+    passkeys_at: Callable[[], str] = str
 
     async def visitor(self, request: Request) -> Access | None:
         """Whoever signed in with this browser; None when nobody did, or may not look any more."""
-        token = await self._token(request)
-        if token is None:
+        found = await self._known(request)
+        if found is None:
             return None
-        person = await self.tasks.get_person(token.person)
-        return Access(person=person, scopes=token.scopes, token=token.id)
+        visit, person = found
+        return Access(person=person, scopes=visit.scopes, token=visit.token or visit.id)
+
+    async def visit(self, request: Request) -> Visit | None:
+        """This browser's; None when nobody signed in."""
+        found = await self._known(request)
+        return None if found is None else found[0]
 
     async def scopes(self, request: Request) -> frozenset[Scope]:
-        """What the access token behind the visit may be used for, and so the visit."""
-        token = await self._token(request)
-        return frozenset() if token is None else token.scopes
+        """What the visit may be used for."""
+        visit = await self.visit(request)
+        return frozenset() if visit is None else visit.scopes
 
-    async def _token(self, request: Request) -> Token | None:
-        match = _SESSION.fullmatch(request.cookies.get(self.cookie, ""))
-        if match is None:
+    async def begin(self, request: Request, answer: Response, came: Came) -> None:
+        """The browser is theirs from now on. What it showed before, whoever put it there, is worth nothing any more."""
+        if (before := await self._known(request)) is not None:
+            await self.entrance.visits.end(before[1].id, before[0].id)
+        now, secret = self.clock(), secrets.token_urlsafe(32)
+        visit = Visit(
+            id=secrets.token_hex(8),
+            person=came.person.id,
+            scopes=came.scopes,
+            way=came.way,
+            token=came.token,
+            device=device_of(request.headers.get("user-agent", "")),
+            began_at=now,
+            seen_at=now,
+            until=now + _KEPT,
+        )
+        await self.entrance.visits.begin(visit, secret)
+        self._set(answer, self.cookie, secret, int(_KEPT.total_seconds()))
+        self.remember(answer, secrets.token_hex(16))
+
+    def forget(self, answer: Response) -> None:
+        """The browser shows nothing any more."""
+        self._set(answer, self.cookie, "", 0)
+
+    async def _known(self, request: Request) -> tuple[Visit, Person] | None:
+        """Looked up once for each request."""
+        if not hasattr(request.state, "known"):
+            request.state.known = await self._find(request)
+        found: tuple[Visit, Person] | None = request.state.known
+        return found
+
+    async def _find(self, request: Request) -> tuple[Visit, Person] | None:
+        secret = request.cookies.get(self.cookie, "")
+        found = await self.entrance.visits.find(secret) if _SECRET.fullmatch(secret) else None
+        if found is None or Scope.READ not in found[0].scopes:
             return None
-        id, until, signature = match.groups()
-        now = self.clock()
-        if not hmac.compare_digest(signature, self.sign("session", f"{id}.{until}")) or int(until) <= now.timestamp():
-            return None
-        token = next((one for one in await self.tokens.list() if one.id == id), None)
-        return token if token is not None and token.open(now) and Scope.READ in token.scopes else None
+        if self.clock() - found[0].seen_at >= _SEEN:
+            await self.entrance.visits.seen(found[0].id)
+        return found
 
     @property
     def cookie(self) -> str:
@@ -90,14 +138,32 @@ class Sessions:
         """
         back = way_back(request.query_params.get("to", ""))
         if await self.visitor(request) is not None:
-            return _away(back)
+            return away(back)
         from_elsewhere = request.headers.get("sec-fetch-site", "") not in {"none", "same-origin"}
         again = "" if "again" in request.query_params or not from_elsewhere else _again(back)
         return self._form(request, back, again=again)
 
+    def refused(self, request: Request, back: str, error: str, *, wait: int = 0) -> Response:
+        """The form again, with the reason; `wait` seconds after too many attempts."""
+        if not wait:
+            return self._form(request, back, error=error, status=403)
+        answer = self._form(request, back, error=f"{_TOO_MANY} {_minutes(wait)}.", status=429)
+        answer.headers["Retry-After"] = str(wait)
+        return answer
+
     def _form(self, request: Request, back: str, *, error: str = "", again: str = "", status: int = 200) -> Response:
         nonce = self.fresh_nonce(request)
-        answer = page(request, "sign_in.html", status=status, back=back, error=error, again=again, nonce=nonce)
+        answer = page(
+            request,
+            "sign_in.html",
+            status=status,
+            back=back,
+            error=error,
+            again=again,
+            nonce=nonce,
+            providers=self.providers,
+            passkeys_at=self.passkeys_at(),
+        )
         self.remember(answer, nonce)
         return answer
 
@@ -114,9 +180,9 @@ class Sessions:
         """Whether a form was: another site does not know the browser's nonce."""
         return await self.form(request) is not None
 
-    async def form(self, request: Request) -> dict[str, str] | None:
+    async def form(self, request: Request, limit: int = _FORM_LIMIT) -> dict[str, str] | None:
         """The fields of a small form; None of one that was not filled in here."""
-        form = await small_form(request)
+        form = await small_form(request, limit)
         return form if self._is_ours(request, form) else None
 
     def knows(self, request: Request, nonce: str) -> bool:
@@ -128,28 +194,31 @@ class Sessions:
         form = await small_form(request)
         back = way_back(form.get("to", ""))
         if not self._is_ours(request, form):
-            said = "This form was not filled in here, or has expired. Please try again."
-            return self._form(request, back, error=said, status=403)
-        access = await self.tokens.find(form.get("token", "").strip())
+            return self.refused(request, back, NOT_OURS)
+        tried = form.get("token", "").strip()
+        names = names_of(request, "token", tried)
+        if wait := self.attempts.begin(*names):
+            return self.refused(request, back, "", wait=wait)
+        access = await self.tokens.find(tried)
         if access is None:
-            said = "No such access token: it is mistyped, has expired or was revoked."
-            return self._form(request, back, error=said, status=403)
+            return self.refused(request, back, "No such access token: it is mistyped, has expired or was revoked.")
+        self.attempts.right(*names)
         if Scope.READ not in access.scopes:
-            said = "This token is not for looking: it has no scope “read”."
-            return self._form(request, back, error=said, status=403)
-        until = int((self.clock() + _KEPT).timestamp())
-        value = f"{access.token}.{until}.{self.sign('session', f'{access.token}.{until}')}"
-        answer = _away(back)
-        self._set(answer, self.cookie, value, int(_KEPT.total_seconds()))
+            return self.refused(request, back, "This token is not for looking: it has no scope “read”.")
+        answer = away(back)
+        came = Came(person=access.person, scopes=access.scopes, way="token", token=access.token)
+        await self.begin(request, answer, came)
         return answer
 
     async def sign_out(self, request: Request) -> Response:
-        """Forgets the browser. Asked by another site it has no effect: the cookies do not come along."""
+        """Ends the visit. Asked by another site it has no effect: the cookies do not come along."""
         form = await small_form(request)
         if not self._is_ours(request, form):
-            return _away("/")
-        answer = _away("/sign-in")
-        self._set(answer, self.cookie, "", 0)
+            return away("/")
+        if (known := await self._known(request)) is not None:
+            await self.entrance.visits.end(known[1].id, known[0].id)
+        answer = away("/sign-in")
+        self.forget(answer)
         return answer
 
     def form_nonce(self, request: Request) -> str:
@@ -175,23 +244,28 @@ def way_back(to: str) -> str:
 def to_sign_in(request: Request) -> Response:
     """Sends a browser to the form, and back afterwards."""
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return _away(f"/sign-in?to={quote(way_back(path), safe='')}")
+    return away(f"/sign-in?to={quote(way_back(path), safe='')}")
 
 
 def _again(back: str) -> str:
     return f"/sign-in?again=1&to={quote(back, safe='')}"
 
 
-def _away(to: str) -> Response:
+def away(to: str) -> Response:
+    """Sends the browser to a path of our own."""
     return RedirectResponse(to, status_code=303, headers=HEADERS)
 
 
-async def small_form(request: Request) -> dict[str, str]:
+def _minutes(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < 60 else f"{-(-seconds // 60)} minutes"
+
+
+async def small_form(request: Request, limit: int = _FORM_LIMIT) -> dict[str, str]:
     """The fields of a small form; nothing of a large or strange one."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _FORM_LIMIT:
+        if len(body) > limit:
             return {}
     try:
         fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)

@@ -51,6 +51,7 @@ class Account:
     type: Literal["User", "Organization", "Bot"] = "User"
     name: str = ""
     email: str = ""
+    email_verified: bool = True
     #: logins of an organization's members, with "admin" or "member"
     members: dict[str, str] = field(default_factory=dict)
     #: an organization's teams: slug to logins

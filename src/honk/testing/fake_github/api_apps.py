@@ -113,6 +113,11 @@ def me(call: Call) -> Reply:
     return Reply(body=shapes.public_user(call.world, call.who.person))
 
 
+def my_emails(call: Call) -> Reply:
+    who = call.who.person
+    return Reply(body=[{"email": who.email, "primary": True, "verified": who.email_verified, "visibility": "private"}])
+
+
 def my_installations(call: Call) -> Reply:
     found = [
         one
@@ -282,6 +287,7 @@ ROUTES = [
     Route("DELETE", "/installation/token", revoke_token, only=("installation",)),
     Route("GET", "/installation/repositories", installation_repositories, only=("installation",)),
     Route("GET", "/user", me, only=("user", "personal", "installation")),
+    Route("GET", "/user/emails", my_emails, only=("user", "personal")),
     Route("GET", "/user/repos", my_repositories, only=("user", "personal")),
     Route("GET", "/user/installations", my_installations, only=("user",)),
     Route("GET", "/users/{name}", get_user),
