@@ -170,6 +170,8 @@ class Ports:
     #: the forge's own checks and deployments
     ci: Ci = NoCi()
     deployer: Deployer = NoDeployer()
+    #: deployments by webhook
+    webhooks: Deployer = NoDeployer()
     #: what an app's file is
     packages: Packages = NoPackages()
     #: looks at the health of what is live

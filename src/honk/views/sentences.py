@@ -214,6 +214,11 @@ def _(data: events.MergeRefused) -> str:
 
 
 @_say.register
+def _(data: events.DeploymentPromoted) -> str:
+    return f"promoted: {data.commit[:12]} goes from {data.came_from} to {data.environment}"
+
+
+@_say.register
 def _(data: events.DeploymentStarted) -> str:
     return f"deploying {data.commit[:12]} to {data.environment} ({data.undo})"
 

@@ -43,8 +43,9 @@ from honk.service import (
     Said,
     Words,
 )
+from honk.service.promoting import PromotionWanted
 from honk.service.repositories import Candidate
-from honk.views import Branch, Card, Merging
+from honk.views import Branch, Card, Merging, Promoting
 
 if TYPE_CHECKING:  # no server lends them
     from honk.app import App
@@ -151,6 +152,12 @@ class Remote(RemoteUploads, RemoteFreezing):
 
     async def revert(self, task: str, *, id: str = "") -> Accepted:
         return await self._wire.post(Accepted, _of(task, "revert"), key=id)
+
+    async def promoting(self, task: str) -> Promoting:
+        return await self._wire.get(Promoting, _of(task, "promoting"))
+
+    async def promote(self, task: str, wanted: PromotionWanted, *, id: str = "") -> Pressed:
+        return await self._wire.post(Pressed, _of(task, "promote"), dump(PromotionWanted, wanted), key=id)
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "undo"), key=id)
