@@ -78,6 +78,8 @@ class RemoteRelease:
     #: in place of a forge: the address that is told to deploy, and where it is asked about this; "" for none
     webhook: str = ""
     status: str = ""
+    #: for which task it is asked
+    task: TaskId = TaskId("")
     #: of the artifact; "" where there is none
     digest: str = ""
 

@@ -13,7 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
-from honk.ports.deploys import Deploys, Looker, NoLooker
+from honk.ports.deploys import Deploys, Looker, NoLooker, NoWebhookCalls, WebhookCalls
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
 from honk.ports.journal import Journal, Once, Workflow
@@ -130,6 +130,7 @@ __all__ = [
     "Waits",
     "Wall",
     "Wanted",
+    "WebhookCalls",
     "Workflow",
     "Workspaces",
 ]
@@ -172,6 +173,7 @@ class Ports:
     deployer: Deployer = NoDeployer()
     #: deployments by webhook
     webhooks: Deployer = NoDeployer()
+    webhook_calls: WebhookCalls = NoWebhookCalls()
     #: what an app's file is
     packages: Packages = NoPackages()
     #: looks at the health of what is live

@@ -43,7 +43,7 @@ from honk.service.nouns import (
     Review,
     Said,
 )
-from honk.service.promoting import PromotionWanted
+from honk.service.promoting import Ended, PromotionWanted
 from honk.service.repositories import Candidate, candidates
 from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
@@ -315,6 +315,11 @@ class Local(LocalUploads, LocalFreezing):
             raise NotAllowed(_NOT_DEPLOYS)
         found, to = await self.find(task), wanted.environment
         return Pressed(act=await self.app.promote(self.person, found, to=to, id=id, now=wanted.now))
+
+    async def deployed(self, task: str, ended: Ended) -> None:
+        if not self._deploys:
+            raise NotAllowed(_NOT_DEPLOYS)
+        await self.app.deployed(self.person, await self.find(task), live=ended.live)
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return Pressed(act=await self.app.undo(self.person, await self.find(task), act=id))

@@ -19,6 +19,13 @@ class PromotionWanted:
     now: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a deployment by webhook ended, by a person's word."""
+
+    live: bool
+
+
 class Promotes(Protocol):
     """Raises NotAllowed, NotNow, Unknown."""
 
@@ -27,3 +34,6 @@ class Promotes(Protocol):
 
     async def promote(self, task: str, wanted: PromotionWanted, *, id: str = "") -> Pressed:
         """Takes what is live and healthy to the next environment. The same `id` again has no effect."""
+
+    async def deployed(self, task: str, ended: Ended) -> None:
+        """Takes the person's word for how a deployment ended of which its target cannot be asked."""

@@ -230,6 +230,11 @@ def _(data: events.DeploymentWaits) -> str:
 
 
 @_say.register
+def _(data: events.DeploymentProgressed) -> str:
+    return f"{data.environment}: {shortened(data.detail, 300)}" + (f"\n  {data.url}" if data.url else "")
+
+
+@_say.register
 def _(data: events.DeploymentFinished) -> str:
     if data.unhealthy:
         said = shortened(data.output[-400:], 400)

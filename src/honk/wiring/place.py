@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from honk.adapters.broker import Looker, NetworkRules, SocketBroker, Upstream
+from honk.adapters.broker import Calls, Looker, NetworkRules, SocketBroker, Upstream, WebhookDeployer
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
@@ -30,6 +30,7 @@ class Place:
     artifacts: FileArtifacts
     gate: LocalGate
     looker: Looker
+    webhooks: WebhookDeployer
 
 
 def place_of(settings: Settings, store: SqlStore, credentials: Credentials | None = None) -> Place:
@@ -53,8 +54,12 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         home=settings.home,
         clock=now,
     )
+    addresses = Addresses(settings.home, settings.file.public_url)
+    webhooks = WebhookDeployer(
+        Calls(rules), store.webhook_calls, secret=settings.file.webhooks.secret, addresses=addresses, clock=now
+    )
     return Place(
-        addresses=Addresses(settings.home, settings.file.public_url),
+        addresses=addresses,
         repositories=repositories,
         workspaces=workspaces,
         sandboxes=sandboxes,
@@ -62,6 +67,7 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         artifacts=artifacts,
         gate=gate,
         looker=Looker(rules),
+        webhooks=webhooks,
     )
 
 

@@ -233,6 +233,18 @@ class DeploymentWaits(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentProgressed(EventData):
+    """What the target of a webhook says that it does at the moment."""
+
+    type: ClassVar[str] = "deployment.progressed"
+    deployment: str
+    environment: str
+    detail: str
+    #: where people read more; "" where it named nothing
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeploymentFinished(EventData):
     """The deployment is live, failed, or was undone."""
 

@@ -7,7 +7,7 @@ from honk.doors.api.callers import Deployer, IdempotencyKey, Reader, request_id
 from honk.doors.api.looking import TaskName
 from honk.doors.api.problems import errors
 from honk.service.nouns import Pressed
-from honk.service.promoting import PromotionWanted
+from honk.service.promoting import Ended, PromotionWanted
 from honk.views.merging import Promoting
 
 router = APIRouter(tags=["act"])
@@ -36,3 +36,14 @@ async def promote(
     found = await caller.find(task)
     id = request_id(caller, f"promote/{found.id}", idempotency_key)
     return said(Pressed, await caller.promote(found.id, wanted or PromotionWanted(), id=id), 202)
+
+
+@router.post(
+    "/tasks/{task}/deployed",
+    response_model=bool,
+    responses=errors(404, 409),
+    summary="Say how a deployment by webhook ended, of which its target cannot be asked",
+)
+async def deployed(caller: Deployer, task: TaskName, ended: Ended) -> Response:
+    await caller.deployed(task, ended)
+    return said(bool, True)

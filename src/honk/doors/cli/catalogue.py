@@ -90,6 +90,7 @@ COMMANDS = (
         lambda cli, behind: _module("promoting").add_promoting_commands(cli, behind.open_house),
         {
             "promote": "Take what is live and healthy of a task to the next environment: the same commit and artifact.",
+            "deployed": "Say how a deployment by webhook ended, of which its target cannot be asked.",
         },
     ),
     Part(

@@ -43,7 +43,7 @@ from honk.service import (
     Said,
     Words,
 )
-from honk.service.promoting import PromotionWanted
+from honk.service.promoting import Ended, PromotionWanted
 from honk.service.repositories import Candidate
 from honk.views import Branch, Card, Merging, Promoting
 
@@ -158,6 +158,9 @@ class Remote(RemoteUploads, RemoteFreezing):
 
     async def promote(self, task: str, wanted: PromotionWanted, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "promote"), dump(PromotionWanted, wanted), key=id)
+
+    async def deployed(self, task: str, ended: Ended) -> None:
+        await self._wire.post(bool, _of(task, "deployed"), dump(Ended, ended), again=True)
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "undo"), key=id)

@@ -35,7 +35,7 @@ from honk.steps.deploy.config import (
 )
 from honk.steps.deploy.line import behind, come_first, enter, its_turn, rest, site_of, why_closed, why_waits
 from honk.steps.deploy.promoting import Promotion, promoted, promotion, why_unproven
-from honk.steps.deploy.remote import hand_over, ship, under_way, undone
+from honk.steps.deploy.remote import hand_over, ship, told_ending, under_way, undone
 from honk.steps.deploy.watch import Looked, begin_watch, look
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "rests_as",
     "ship",
     "site_of",
+    "told_ending",
     "under_way",
     "undo",
     "undo_sentence",
@@ -72,18 +73,7 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
     config = await deploy_config(task, release.base.commit, landing.environment, ports=ports)
     if config is None:
         return None
-    act = Act.PROMOTE if landing.environment else Act.DEPLOY
-    decision = await ports.policy.ask(person, act, task.repository, task)
-    if decision.allowed and not landing.deploys:
-        decision = replace(decision, allowed=False, reason="the access token is not for 'deploy'")
-    closed = await why_closed(task.repository, config, ports=ports) if landing.now else ""
-    said = replace(decision, reason=f"{decision.reason}; in spite of this: {closed}") if closed else decision
-    await ports.audit.record(Entry.of(person, act, task.repository, task, said, ports.clock()))
-    if not decision.allowed:
-        able = ", ".join(await ports.policy.able(act, task.repository)) or "nobody"
-        remedy = f"it waits for somebody who may {act} ({able}): honk {'promote' if landing.environment else 'merge'}"
-        not_done = f"not promoted to {config.environment}" if landing.environment else "merged, and not deployed"
-        raise NotAllowed(f"{not_done}: {decision.reason}", f"{remedy} {task.id}")
+    await _allow(task, person, config, landing, ports=ports)
     live = await live_deployment(task, config, ports=ports)
     wanted = Deployment(
         id=await _name(task, config, release, landing, ports=ports),
@@ -108,6 +98,27 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
         made = await hand_over(task, config, wanted, release, ports=ports)
     else:
         made = await carry_out(task, config, wanted, release, ports=ports)
+    await _come_to_rest(task, made, config, landing, ports=ports)
+    return made
+
+
+async def _allow(task: Task, person: Person, config: DeployConfig, landing: Landing, *, ports: Ports) -> None:
+    """Asked now, whatever was allowed when it was pressed. Raises NotAllowed."""
+    act = Act.PROMOTE if landing.environment else Act.DEPLOY
+    decision = await ports.policy.ask(person, act, task.repository, task)
+    if decision.allowed and not landing.deploys:
+        decision = replace(decision, allowed=False, reason="the access token is not for 'deploy'")
+    closed = await why_closed(task.repository, config, ports=ports) if landing.now else ""
+    said = replace(decision, reason=f"{decision.reason}; in spite of this: {closed}") if closed else decision
+    await ports.audit.record(Entry.of(person, act, task.repository, task, said, ports.clock()))
+    if not decision.allowed:
+        able = ", ".join(await ports.policy.able(act, task.repository)) or "nobody"
+        remedy = f"it waits for somebody who may {act} ({able}): honk {'promote' if landing.environment else 'merge'}"
+        not_done = f"not promoted to {config.environment}" if landing.environment else "merged, and not deployed"
+        raise NotAllowed(f"{not_done}: {decision.reason}", f"{remedy} {task.id}")
+
+
+async def _come_to_rest(task: Task, made: Deployment, config: DeployConfig, landing: Landing, *, ports: Ports) -> None:
     if made.state is DeploymentState.LIVE:
         await ports.tasks.move(task.id, State.DEPLOYED)
         await begin_watch(task, made, config, ports=ports)
@@ -119,7 +130,6 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
         failed = f"not promoted to {made.environment}: {failed}" if landing.environment else failed
         rests = State.DEPLOYED if landing.environment else State.MERGED
         await ports.tasks.move(task.id, rests, f"{failed}; the version before is still live")
-    return made
 
 
 def _same(live: Deployment, wanted: Deployment, config: DeployConfig, landing: Landing) -> bool:

@@ -2,14 +2,17 @@
 for people for days.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from honk.domain.deploy_line import Stand
+from honk.domain.deploy_webhook import TargetSays, WebhookCall, host_of
 from honk.domain.deployment import Deployment, DeploymentState, Release, RemoteDeployment, RemoteRelease, RemoteState
-from honk.domain.event import DeploymentWaits
+from honk.domain.event import DeploymentProgressed, DeploymentWaits, Event
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
-from honk.domain.task import State, Task
+from honk.domain.task import State, Task, TaskId
+from honk.errors import ForgeRefused, NotNow
 from honk.ports import Deployer, Ports
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config, environments, rests_as
@@ -17,6 +20,8 @@ from honk.steps.deploy.watch import begin_watch
 
 #: In place of a workflow's name: a deployment of the forge's own kind, for whoever listens there.
 _OWN = "deployment"
+#: A target that tells more of one deployment than that is not listened to any more, but for how it ends.
+_PROGRESS = 100
 _ENDED = frozenset({RemoteState.LIVE, RemoteState.FAILED})
 
 
@@ -38,8 +43,15 @@ async def hand_over(
 ) -> Deployment:
     """Has the forge, or the webhook's target, begin it; what it says at once is told at once."""
     await begin(task, config, wanted, ports=ports)
-    asked = _asked(config, wanted, release.base)
-    remote = await _of(config, ports).start(task.repository, asked)
+    asked = _asked(task.id, config, wanted, release.base)
+    try:
+        remote = await _of(config, ports).start(task.repository, asked)
+    except ForgeRefused as error:
+        if config.webhook is not None:  # nothing was told, and nothing will be
+            made = replace(wanted, state=DeploymentState.FAILED)
+            await ports.records.save_deployment(made)
+            await tell_finished(task, made, str(error).encode(), ports=ports)
+        raise
     made = replace(wanted, remote=remote.id, url=remote.url or config.url)
     await ports.records.save_deployment(made)
     await _say(task, made, remote, ports=ports)
@@ -52,7 +64,7 @@ async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
     if found is None:
         return None
     config, begun = found
-    asked = _asked(config, begun, Base(branch="", commit=base))
+    asked = _asked(task.id, config, begun, Base(branch="", commit=base))
     # Without an id, whoever began it was cut off, and the forge is asked whether it knows of it.
     if begun.remote:
         remote = await _of(config, ports).look(task.repository, asked, begun.remote)
@@ -76,6 +88,19 @@ async def _begun(task: Task, base: Sha, *, ports: Ports) -> tuple[DeployConfig, 
             found += [(config, one) for one in history if one.state is DeploymentState.STARTED][:1]
     own = [one for one in found if one[1].task == task.id]
     return next(iter(own or found), None)
+
+
+async def told_ending(task: Task, base: Sha, live: bool, by: str, *, ports: Ports) -> None:
+    """A person says how a deployment by webhook ended, of which nobody else does. Raises NotNow where there is none."""
+    found = await _begun(task, base, ports=ports)
+    if found is None or found[0].webhook is None:
+        raise NotNow(f"no deployment of task {task.id} by webhook is under way", f"honk show {task.id}")
+    config, begun = found
+    now, state = ports.clock(), RemoteState.LIVE if live else RemoteState.FAILED
+    call = WebhookCall(deployment=begun.id, task=task.id, host=host_of(config.webhook or ""), asked_at=begun.at)
+    await ports.webhook_calls.begin(call)
+    await ports.webhook_calls.answered(begun.id, "", now)
+    await ports.webhook_calls.say(begun.id, TargetSays(state=state, detail=f"{by} says so"), now)
 
 
 async def ship(task: Task, *, base: Base, ports: Ports) -> Deployment | None:
@@ -127,6 +152,7 @@ async def _ended(task: Task, begun: Deployment, remote: RemoteDeployment, *, por
 async def _say(task: Task, made: Deployment, remote: RemoteDeployment, *, ports: Ports) -> None:
     """What it waits for, and that it goes on, each told once."""
     log = await ports.events.read(task.id)
+    await _tell_progress(task, made, remote, log, ports=ports)
     said = [one.data for one in log if isinstance(one.data, DeploymentWaits) and one.data.deployment == made.id]
     reason = remote.detail if remote.state is RemoteState.WAITING else ""
     if (said[-1].reason if said else "") == reason:
@@ -135,11 +161,25 @@ async def _say(task: Task, made: Deployment, remote: RemoteDeployment, *, ports:
     await ports.events.record(task.id, task.turn, waits, key=f"waits/{made.id}/{len(said)}")
 
 
+async def _tell_progress(
+    task: Task, made: Deployment, remote: RemoteDeployment, log: Sequence[Event], *, ports: Ports
+) -> None:
+    """What a webhook's target does, in its own words, each time that it does something else."""
+    told = [one.data for one in log if isinstance(one.data, DeploymentProgressed) and one.data.deployment == made.id]
+    if remote.state is not RemoteState.RUNNING or not made.remote.startswith("webhook-") or len(told) >= _PROGRESS:
+        return
+    if remote.detail and (not told or told[-1].detail != remote.detail):
+        data = DeploymentProgressed(
+            deployment=made.id, environment=made.environment, detail=remote.detail, url=remote.log_url
+        )
+        await ports.events.record(task.id, task.turn, data, key=f"progress/{made.id}/{len(told)}")
+
+
 def _of(config: DeployConfig, ports: Ports) -> Deployer:
     return ports.deployer if config.webhook is None else ports.webhooks
 
 
-def _asked(config: DeployConfig, wanted: Deployment, base: Base) -> RemoteRelease:
+def _asked(task: TaskId, config: DeployConfig, wanted: Deployment, base: Base) -> RemoteRelease:
     filled = {"commit": wanted.commit, "environment": wanted.environment, "deployment": wanted.id}
     return RemoteRelease(
         id=wanted.id,
@@ -147,6 +187,7 @@ def _asked(config: DeployConfig, wanted: Deployment, base: Base) -> RemoteReleas
         ref=base.branch,
         commit=wanted.commit,
         workflow="" if config.workflow == _OWN else config.workflow or "",
+        task=task,
         webhook=config.webhook or "",
         status=_filled(config.webhook_status or "", {"deployment": wanted.id}),
         digest=wanted.digest,
