@@ -1,6 +1,7 @@
 """A version on its way through the environments, by the pages: what it says first, once, and by nobody else."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from pages_forms import done, form, forms, led_to, press, send, settled, signed_
 from pages_world import Site, site_of
 
 from honk.domain.access import Scope
-from honk.domain.deployment import Deployment
+from honk.domain.deployment import Deployment, RemoteDeployment, RemoteRelease, RemoteState
 from honk.domain.policy import Act
+from honk.domain.repository import Repository
 from honk.domain.task import State, Task
+from honk.testing.fake_ci import FakeDeployer
 from honk.testing.world import ADDRESS, CONFIG
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +107,37 @@ async def test_nobody_promotes_without_the_right_the_scope_the_form_or_the_versi
     answer = await site.browser.post(path, data={**filled.fields, "environment": "production", "head": "0" * 40})
     assert answer.status_code in {400, 403}
     assert await _live(site, await settled(site, task)) == ()
+
+
+async def test_a_person_says_how_a_webhook_ended_of_which_nobody_else_does(site: Site) -> None:
+    site.world.somebody_commits(
+        "main", {".honk.toml": TWO.partition(b"[[deploy]]")[0] + b'[deploy]\nwebhook = "https://deploy.example.com/"\n'}
+    )
+    site.world.deployer = InDoubt()
+    site.world.app = replace(site.world.app, ports=replace(site.world.app.ports, webhooks=site.world.deployer))
+    task = await done(site)
+    led_to(await press(site, task, "merge", page="/merge"))
+    task = await settled(site, task)
+    assert task.state is State.DEPLOYING
+    text = await site.text("/deployments")
+    path = f"/tasks/{task.id}/deployed"
+    assert "It waits: nobody knows" in words(await site.browser.get("/deployments")) and path in forms(text)
+    assert (await send(site, form(text, path), live="perhaps")).status_code == 400
+    site.world.policy.refused.add(((await site.world.person()).id, Act.DEPLOY))
+    assert (await send(site, form(text, path))).status_code == 403
+    site.world.policy.refused.clear()
+    led_to(await send(site, form(text, path, live="yes")))
+    call = await site.world.store.webhook_calls.find((await _live(site, task))[0].id)
+    assert call is not None and call.said.state is RemoteState.LIVE and call.said.detail == "Ada says so"
+    await signed_in(site, Scope.READ)
+    assert path not in forms(await site.text("/deployments"))
+
+
+class InDoubt(FakeDeployer):
+    """A target that cannot be asked."""
+
+    async def start(self, repository: Repository, release: RemoteRelease) -> RemoteDeployment:
+        return RemoteDeployment(id=f"webhook-{release.id}", state=RemoteState.WAITING, detail="nobody knows")
+
+    async def look(self, repository: Repository, release: RemoteRelease, id: str) -> RemoteDeployment:
+        return await self.start(repository, release)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from honk.domain.access import Scope
 from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.overview import Place, Told
 from honk.domain.person import PersonId
@@ -32,6 +33,11 @@ class Shown:
     by: str
     age: str
     verdict: Answer | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person may say how it ended: its target is waited for, by webhook."""
+        return self.deployment.remote.startswith("webhook-") and bool(self.told.waits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +73,7 @@ async def deployments(request: Request, service: Local) -> Response:
         "deployments.html",
         visit=request.state,
         here="deployments",
+        deploys=Scope.DEPLOY in service.scopes,
         environments=await _in_order(service, [await _environment(service, one, told, names) for one in places]),
         landing=landing.tasks,
     )
