@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from honk.adapters.broker import Calls, NetworkRules, WebhookDeployer
+from honk.domain.deploy_webhook import TargetSays
 from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.event import DeploymentFinished, DeploymentProgressed, DeploymentWaits
 from honk.domain.landing import Consent
@@ -238,3 +239,22 @@ async def test_a_target_that_the_operator_does_not_name_is_not_told(here: World)
 def test_what_a_webhook_may_be(lines: str, why: str) -> None:
     with pytest.raises(SettingsWrong, match=why):
         parse(f"[deploy]\n{lines}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"no", b"[]", b"[" * 60_000, b'{"state":"odd"}', b'{"state":[]}', b'{"detail":{}}', b"\xff"],
+    ids=["words", "list", "deep", "state", "no state", "detail", "bytes"],
+)
+def test_rubbish_is_no_word_of_a_target(body: bytes) -> None:
+    with pytest.raises(ValueError):
+        TargetSays.read(body)
+
+
+def test_what_a_target_says_is_safe_to_show() -> None:
+    said = TargetSays.read(
+        b'{"state":"live","detail":"a\\ud800\\u0000b","url":"javascript:alert(1)","log_url":"http://u@h/"}'
+    )
+    assert (said.url, said.log_url) == ("", "") and "\ud800" not in said.detail
+    assert "\0" not in said.of("1").detail
+    assert TargetSays.read(b"") == TargetSays()

@@ -10,10 +10,7 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 from urllib.parse import urlsplit
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from honk.domain.deployment import RemoteDeployment, RemoteState
 from honk.domain.task import TaskId
@@ -23,7 +20,7 @@ from honk.domain.text import Secret, one_line
 TOLERANCE = timedelta(minutes=5)
 #: bytes of what a target says
 SAID_LIMIT = 64 * 1024
-_DETAIL = 500
+_DETAIL, _ADDRESS = 500, 2000
 #: Below Honk's own address; with the deployment's id and its seal behind.
 CALLBACKS = "/webhooks/deployments"
 
@@ -82,25 +79,22 @@ def _page(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return url if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc else ""
+    shown = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    return url if shown and len(url) <= _ADDRESS else ""
 
 
-Page = Annotated[str, Field(max_length=2000), AfterValidator(_page)]
-
-
-class TargetSays(BaseModel):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetSays:
     """What a target says of a deployment, in an answer or a callback; what else is in it is not read."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     state: RemoteState = RemoteState.RUNNING
     #: what it does, waits for, or why it failed
     detail: str = ""
     #: where the version is, and where people read how it came there
-    url: Page = ""
-    log_url: Page = ""
+    url: str = ""
+    log_url: str = ""
     #: where it is asked how far it has come; at the target's own host
-    status_url: Page = ""
+    status_url: str = ""
 
     @property
     def ended(self) -> bool:
@@ -110,7 +104,18 @@ class TargetSays(BaseModel):
     @staticmethod
     def read(body: bytes) -> "TargetSays":
         """Raises ValueError for what is none."""
-        return TargetSays.model_validate(json.loads(body) if body.strip() else {})
+        try:
+            found = json.loads(body) if body.strip() else {}
+        except RecursionError:
+            raise ValueError("too deep") from None
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        words = {name: found.get(name, "") for name in ("detail", "url", "log_url", "status_url")}
+        if not all(isinstance(one, str) for one in words.values()):
+            raise ValueError("these are words: detail, url, log_url, status_url")
+        words = {name: one.encode("utf-8", "replace").decode() for name, one in words.items()}
+        pages = {name: _page(words[name]) for name in ("url", "log_url", "status_url")}
+        return TargetSays(state=RemoteState(found.get("state", "running")), detail=words["detail"], **pages)
 
     def of(self, deployment: str) -> RemoteDeployment:
         """The deployment as it is by these words."""

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.schema_deploys import deploy_calls
+from honk.domain.codec import dump, load
 from honk.domain.deploy_webhook import TargetSays, WebhookCall
 from honk.domain.task import TaskId
 
@@ -23,7 +24,7 @@ class SqlWebhookCalls:
             "task": call.task,
             "host": call.host,
             "asked_at": call.asked_at,
-            "said": call.said.model_dump_json(),
+            "said": dump(TargetSays, call.said),
         }
 
         def work(connection: sa.Connection) -> None:
@@ -50,7 +51,7 @@ class SqlWebhookCalls:
             if not said.ended and call.said_at is not None and at < call.said_at:
                 return False
             own = deploy_calls.update().where(deploy_calls.c.deployment == deployment)
-            connection.execute(own.values(said=said.model_dump_json(), said_at=at))
+            connection.execute(own.values(said=dump(TargetSays, said), said_at=at))
             return True
 
         return await self._database.write(work)
@@ -73,6 +74,6 @@ def _call(row: sa.Row[Any]) -> WebhookCall:
         asked_at=row.asked_at,
         answered_at=row.answered_at,
         status_url=row.status_url,
-        said=TargetSays.model_validate_json(row.said),
+        said=load(TargetSays, row.said),
         said_at=row.said_at,
     )
