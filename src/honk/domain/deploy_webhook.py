@@ -113,7 +113,7 @@ class TargetSays:
         words = {name: found.get(name, "") for name in ("detail", "url", "log_url", "status_url")}
         if not all(isinstance(one, str) for one in words.values()):
             raise ValueError("these are words: detail, url, log_url, status_url")
-        words = {name: one.encode("utf-8", "replace").decode() for name, one in words.items()}
+        words = {name: one.encode("utf-8", "replace").decode().replace("\0", "") for name, one in words.items()}
         pages = {name: _page(words[name]) for name in ("url", "log_url", "status_url")}
         return TargetSays(state=RemoteState(found.get("state", "running")), detail=words["detail"], **pages)
 
