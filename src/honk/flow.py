@@ -16,6 +16,7 @@ Here is only the order of the steps. Where the rest comes in:
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
 - a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
 - a deployment that waits for its window, a thaw or its turn; health: `app/deploying.py` begins `land` and `watched`
+- a version that goes on to the next environment: `app/promoting.py` begins `land`, which then merges nothing
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
 - who asks, and who is told: the doors, by way of `service/`; a door has its map in `doors/slack/__init__.py` and so on
 """
@@ -31,7 +32,7 @@ from honk.domain.codec import maybe
 from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
 from honk.domain.landing import Landing
-from honk.domain.person import PersonId
+from honk.domain.person import Person, PersonId
 from honk.domain.pull_request import Merged, MergeResult, PullRequest, Queued
 from honk.domain.repository import Sha
 from honk.domain.task import State, Task
@@ -45,7 +46,7 @@ from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
 from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
-from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, ship, undo
+from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, promoted, rests_as, ship, undo
 from honk.steps.merge import merge
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
@@ -165,11 +166,15 @@ async def uploaded(task: Task, id: str, once: Once, *, ports: Ports) -> Build | 
 
 
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
-    """approval → merge → deploy."""
+    """approval → merge → deploy; of a promotion: what is live in one environment → deploy to the next."""
+    rests = State.DEPLOYED if landing.environment else State.MERGED
     person, once = await ports.tasks.get_person(landing.by), stoppable(once, task, ports)
     merging = partial(merge, task, person, landing, ports=ports)
     outcome = Outcome.ERROR
     try:
+        if landing.environment:
+            outcome = await _promoted(task, person, landing, once, ports=ports)
+            return await settle_landing(task, landing.act, outcome, ports=ports)
         result = await once("merge", cast("type[MergeResult]", MergeResult), merging)
         if isinstance(result, Merged):
             await once("line", bool, partial(_in_line, task, landing, ports=ports))
@@ -182,8 +187,17 @@ async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> End
         await halt(task, str(error), ports=ports)
     except HonkError as error:
         outcome = Outcome.QUESTION if isinstance(error, NotAllowed) else Outcome.ERROR
-        await come_to_rest(task, State.MERGED, str(error), ports=ports)
+        await come_to_rest(task, rests, str(error), ports=ports)
     return await settle_landing(task, landing.act, outcome, ports=ports)
+
+
+async def _promoted(task: Task, person: Person, landing: Landing, once: Once, *, ports: Ports) -> Outcome:
+    await once("line", bool, partial(_in_line, task, landing, ports=ports))
+    base = await chosen_base(task, ports=ports)
+    wanted = await once("release", Release, partial(promoted, task, base, landing, ports=ports))
+    deploying = partial(deploy, task, person, wanted, landing=landing, ports=ports)
+    made = await once("deploy", maybe(Deployment), deploying)
+    return Outcome.ERROR if made is not None and made.state is DeploymentState.FAILED else Outcome.PASS
 
 
 async def _in_line(task: Task, landing: Landing, *, ports: Ports) -> bool:
@@ -208,7 +222,7 @@ async def shipped(task: Task, act: str, once: Once, *, ports: Ports) -> Ending:
         made = await once("ship", maybe(Deployment), partial(ship, task, base=base, ports=ports))
         outcome = Outcome.PASS if made is None or made.state is DeploymentState.LIVE else Outcome.ERROR
     except HonkError as error:
-        await come_to_rest(task, State.MERGED, str(error), ports=ports)
+        await come_to_rest(task, await landed_as(task, ports=ports), str(error), ports=ports)
     return await settle_landing(task, act, outcome, ports=ports)
 
 
@@ -221,15 +235,25 @@ async def watched(task: Task, deployment: str, once: Once, *, ports: Ports) -> L
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:
     """A landing that a person stopped rests as merged, or as deployed where the version was live already."""
     if not await halted(task, base=await chosen_base(task, ports=ports), ports=ports):
-        await come_to_rest(task, State.MERGED, f"{reason}, before it was deployed", ports=ports)
+        rests = await landed_as(task, ports=ports)
+        await come_to_rest(task, rests, f"{reason}, before it was deployed", ports=ports)
 
 
-async def revert(task: Task, by: PersonId, act: str, once: Once, *, ports: Ports) -> Ending:
+async def landed_as(task: Task, *, ports: Ports) -> State:
+    """In which state a landing that broke off leaves the task: deployed where a version of it is live somewhere."""
+    try:
+        return (await rests_as(task, (await chosen_base(task, ports=ports)).commit, ports=ports))[0]
+    except HonkError:
+        return State.MERGED
+
+
+async def revert(task: Task, by: PersonId, act: str, once: Once, *, environment: str = "", ports: Ports) -> Ending:
     """undo → the version before is live again."""
     person, outcome = await ports.tasks.get_person(by), Outcome.ERROR
     try:
         base = await chosen_base(task, ports=ports)
-        made = await once("undo", Deployment, partial(undo, task, person, base=base, act=act, ports=ports))
+        undoing = partial(undo, task, person, base=base, act=act, environment=environment, ports=ports)
+        made = await once("undo", Deployment, undoing)
         outcome = Outcome.PASS if made.state is DeploymentState.LIVE else Outcome.ERROR
     except HonkError as error:
         await come_to_rest(task, State.DEPLOYED, str(error), ports=ports)

@@ -189,7 +189,8 @@ class Worker:
         try:
             ending = await flow.shipped(task, asked["act"], pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
-            ending = await self._broken(task, asked["act"], State.MERGED, error)
+            rests = await flow.landed_as(task, ports=ports)
+            ending = await self._broken(task, asked["act"], rests, error)
         return dump(Ending, ending)
 
     async def _land(self, payload: str, once: Once) -> str:
@@ -201,7 +202,8 @@ class Worker:
         try:
             ending = await flow.land(task, landing, pausable(once, task, ports=ports), ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
-            ending = await self._broken(task, landing.act, State.MERGED, error)
+            rests = State.DEPLOYED if landing.environment else State.MERGED
+            ending = await self._broken(task, landing.act, rests, error)
         # A message may have come in before the merge was refused.
         await self._app.next_turn(task)
         return dump(Ending, ending)
@@ -214,7 +216,8 @@ class Worker:
         once = telling(once, task.id, task.turn, ports=ports)
         try:
             again = pausable(once, task, ports=ports)
-            ending = await flow.revert(task, PersonId(asked["by"]), act, again, ports=ports)
+            by, environment = PersonId(asked["by"]), asked.get("environment", "")
+            ending = await flow.revert(task, by, act, again, environment=environment, ports=ports)
         except Exception as error:  # noqa: BLE001 - the worker loop: whatever it was, the task must come to rest
             ending = await self._broken(task, act, State.DEPLOYED, error)
         return dump(Ending, ending)
@@ -230,8 +233,11 @@ class Worker:
             _log.warning("a version's health cannot be looked at", task=task.id, reason=str(error))
         if looked.undo_by is not None:
             act = f"unhealthy-{deployment}"
-            words = json.dumps({"task": task.id, "by": looked.undo_by, "act": act})
-            await self._app.journal.start("undo", f"undo/{task.id}/{act}", words)
+            words = {"task": task.id, "by": looked.undo_by, "act": act, "environment": looked.environment}
+            await self._app.journal.start("undo", f"undo/{task.id}/{act}", json.dumps(words))
+        if looked.promote_by is not None:
+            person = await self._app.ports.tasks.get_person(looked.promote_by)
+            await self._app.promote_by_itself(person, task, deployment)
         return dump(Looked, looked)
 
     async def _broken(self, task: Task, act: str, deploying: State, error: Exception) -> Ending:

@@ -163,7 +163,7 @@ async def test_get_does_nothing_and_leads_to_the_task(site: Site) -> None:
     query = "?nonce=a&once=" + "0" * 32
     for verb in VERBS:
         answer = await site.browser.get(f"/tasks/{task.id}/{verb}{query}")
-        if verb in {"merge", "approve", "undo"}:
+        if verb in {"merge", "approve", "promote", "undo"}:
             assert answer.status_code == 200
         else:
             assert led_to(answer) == f"/tasks/{task.id}"

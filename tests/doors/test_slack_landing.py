@@ -11,6 +11,7 @@ from honk.domain.policy import Act
 from honk.domain.task import State
 from honk.testing.fake_slack import Message
 from honk.testing.fake_work import APP, Edit
+from honk.testing.world import ADDRESS, CONFIG
 
 pytestmark = pytest.mark.anyio
 
@@ -144,3 +145,36 @@ async def test_after_a_hand_over_another_person_is_named(here: SlackWorld) -> No
 def mentioned(message: Message) -> list[str]:
     """The users whom a message notifies."""
     return re.findall(r"<@(U\w+)>", str(message.blocks))
+
+
+STAGED = (
+    CONFIG.partition(b"[deploy]")[0]
+    + b'[[deploy]]\nenvironment = "staging"\ncommand = "deploy"\n[[deploy]]\ncommand = "deploy"\n'
+)
+
+
+async def test_it_is_promoted_from_its_card_and_deployed_now_where_it_waits(here: SlackWorld) -> None:
+    here.world.somebody_commits("main", {".honk.toml": STAGED})
+    await here.link("ada")
+    ts = await here.ask("fix the crash")
+    build = await here.built(ts)
+    await here.slack.press("ada", build.ts, "Merge…")
+    view = await modal(here, "ada", "asked by")
+    assert "To production it may be promoted from there" in str(view.blocks)
+    await here.slack.submit("ada")
+    await here.message(ts, "Deployed to staging")
+    ada = await here.world.person()
+    await here.world.app.freeze(ada, ADDRESS, "launch day", environment="production")
+    card = await here.slack.until(lambda: _with(here, ts, "Promote…"))
+    await here.slack.press("ada", card.ts, "Promote…")
+    view = await modal(here, "ada", "goes from staging to production")
+    assert "roduction is frozen by Ada" in str(view.blocks)
+    await here.slack.submit("ada")
+    card = await here.slack.until(lambda: _with(here, ts, "Deploy now"))
+    await here.slack.press("ada", card.ts, "Deploy now")
+    await here.message(ts, "Deployed to production")
+    assert here.world.production() == b"fixed"
+
+
+def _with(here: SlackWorld, ts: str, label: str) -> Message | None:
+    return next((one for one in here.said(ts, "general") if label in labels(one)), None)

@@ -215,4 +215,4 @@ def test_settings_that_make_no_sense_are_refused(lines: str) -> None:
 
 def test_a_workflow_is_watched_by_an_address() -> None:
     config = parse(b'[deploy]\nworkflow = "deploy.yml"\nwatch = "1h"\nhealth_url = "https://a.example/up"').deploy
-    assert config is not None and config.watch == 3600
+    assert config[0].watch == 3600

@@ -1,4 +1,4 @@
-"""What every door may do: submit, reply, hand over, stop, retry, merge, undo. Nothing here waits for the work."""
+"""What every door may do: submit, reply, hand over, stop, merge, promote, undo … Nothing here waits for the work."""
 
 from dataclasses import dataclass
 

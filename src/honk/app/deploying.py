@@ -63,17 +63,18 @@ class Deploying(Turns):
             return False
         task = await self.ports.tasks.get(place.task)
         if task.state is State.DEPLOYING:
-            config = await deploy_config(task, (await chosen_base(task, ports=self.ports)).commit, ports=self.ports)
-            if config is not None and config.workflow is not None:
-                return False  # the forge is at work on it
+            base = (await chosen_base(task, ports=self.ports)).commit
+            config = await deploy_config(task, base, place.environment, ports=self.ports)
+            if config is not None and config.remote:
+                return False  # somebody else is at work on it
         return await self.ports.deploys.leave(place.task)
 
     async def _may_begin(self, place: Place) -> bool:
         """Whether its environment is open. Where its task has moved on, it leaves the line."""
         task = await self.ports.tasks.get(place.task)
         base = await chosen_base(task, ports=self.ports)
-        config = await deploy_config(task, base.commit, ports=self.ports)
-        if task.state is not State.MERGED or config is None:
+        config = await deploy_config(task, base.commit, place.environment, ports=self.ports)
+        if task.state is not place.rests or config is None:
             if not await self._landing(place):
                 await self.ports.deploys.leave(place.task, waiting=True)
             return False
@@ -81,7 +82,7 @@ class Deploying(Turns):
         if closed and place.stand is not Stand.CLOSED:
             await self.ports.deploys.hold(place.task, Stand.CLOSED)
         if closed:
-            await rest(place.task, closed, ports=self.ports)
+            await rest(place, closed, ports=self.ports)
         return not closed
 
     async def _begin_one(self, line: list[Place], ready: list[Place]) -> None:
@@ -93,7 +94,7 @@ class Deploying(Turns):
         for place in rows:
             front = ahead or next((one for one in coming if one.merged_at < place.merged_at), None)
             if front is not None:
-                await rest(place.task, behind(front), ports=self.ports)
+                await rest(place, behind(front), ports=self.ports)
             elif not await self._landing(place):
                 landing = replace(place.landing, act=place.act, now=False)
                 payload = json.dumps({"task": place.task, "landing": dump(Landing, landing)})

@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from honk.app.turns import Turns
+from honk.app.promoting import Promoting
 from honk.domain.codec import dump
 from honk.domain.event import PullRequestApproved
 from honk.domain.landing import Consent, Landing
@@ -21,7 +21,7 @@ _TEXT_LIMIT = 20_000
 _AS_IT_IS = Consent()
 
 
-class Approving(Turns):
+class Approving(Promoting):
     """Approve, merge and undo."""
 
     async def approve(self, person: Person, task: Task, head: str, text: str = "") -> Sha:
@@ -61,6 +61,8 @@ class Approving(Turns):
         if landed and not deploys:
             remedy = f"it waits for somebody who may: honk merge {task.id}"
             raise NotAllowed("this access token is not for 'deploy'", remedy)
+        if landed and consent.now and (begun := await self.deploy_now(person, task, id=act)) is not None:
+            return begun
         await self.allow(person, Act.DEPLOY if landed else Act.MERGE, task)
         return await self.press(person, task, method=method, consent=consent, act=act, deploys=deploys)
 
@@ -114,7 +116,10 @@ class Approving(Turns):
             raise NotNow(reason, f"honk merge {task.id} --typed {pull_request.word}")
 
     async def undo(self, person: Person, task: Task, *, act: str = "") -> str:
-        """Starts the return to the version before; returns the act's id. The same `act` again has no effect."""
+        """Starts the return to the version before, in the furthest environment to which the task's version came.
+
+        Returns the act's id. The same `act` again has no effect.
+        """
         await self.allow(person, Act.UNDO, task)
         if act and await self.journal.finished(f"undo/{task.id}/{act}"):
             return act

@@ -77,9 +77,11 @@ class Stopping(Steering, Approving):
         task = await self.ports.tasks.get(task.id)
         last = await self.ports.tasks.turn(task.id, task.turn)
         landing = [one for one in await self.journal.unfinished() if one.startswith(f"land/{task.id}/")]
-        if not landing and task.state is State.MERGED and await self.ports.deploys.leave(task.id, waiting=True):
-            reason = f"stopped by {one_line(person.name)}, before it was deployed"
-            return await self.ports.tasks.move(task.id, State.MERGED, reason, actor=person.id)
+        rests = task.state in {State.MERGED, State.DEPLOYED}
+        if not landing and rests and await self.ports.deploys.leave(task.id, waiting=True):
+            what = "deployed" if task.state is State.MERGED else "promoted"
+            reason = f"stopped by {one_line(person.name)}, before it was {what}"
+            return await self.ports.tasks.move(task.id, task.state, reason, actor=person.id)
         if not landing and (task.state in LANDING or last.outcome is not None):
             raise NotNow(f"task {task.id} is {task.state}: no turn is at work")
         if landing and task.state is State.MERGING and not working:

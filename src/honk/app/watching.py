@@ -25,12 +25,14 @@ from honk.domain.pull_request import MergeMethod, PullRequest, PullRequestState
 from honk.domain.remote_check import MOVED_BASE
 from honk.domain.repository import Base, Repository, Sha
 from honk.domain.task import State, Task, TaskId
+from honk.domain.text import one_line
 from honk.domain.turn import Outcome, Turn
 from honk.errors import HonkError, NotNow
 from honk.steps.answer_queue import answer_queue
 from honk.steps.build import wants_artifact
 from honk.steps.conclude import RESTS, corrections, fixes, observe
-from honk.steps.deploy import under_way
+from honk.steps.deploy import told_ending, under_way
+from honk.steps.prepare import chosen_base
 from honk.steps.propose import show
 from honk.steps.settle import settle_landing
 
@@ -54,12 +56,12 @@ class Watching(Approving, Deploying):
     async def look(self, id: TaskId) -> bool:
         """Begins what follows from what the forge says now; whether something is awaited there."""
         task = await self.ports.tasks.get(id)
+        if task.state is State.DEPLOYING:  # a webhook's target is asked wherever the repository is
+            return not await self._at_work(task) and await self._deployed(task)
         if task.state not in _WATCHED or not await self.ports.ci.watches(task.repository):
             return False
         if await self.ports.records.pull_request(task.id) is None or await self._at_work(task):
             return False
-        if task.state is State.DEPLOYING:
-            return await self._deployed(task)
         there = await self.ports.forge.find(task.repository, task.id)
         if there is None:
             return False
@@ -77,6 +79,13 @@ class Watching(Approving, Deploying):
         else:
             return await self._checked(task, there)
         return False
+
+    async def deployed(self, person: Person, task: Task, *, live: bool) -> None:
+        """Takes the person's word for how a deployment by webhook ended. Raises NotNow where none is under way."""
+        await self.allow(person, Act.DEPLOY, task)
+        base = await chosen_base(task, ports=self.ports)
+        await told_ending(task, base.commit, live, one_line(person.name), ports=self.ports)
+        await self.look(task.id)
 
     async def answer_queue(self, repository: Repository, base: str) -> tuple[QueueEntry, ...]:
         """Answers what the branch's merge queue waits for of Honk, and says what waits there."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from honk.domain.landing import Landing
 from honk.domain.person import PersonId
-from honk.domain.task import TaskId
+from honk.domain.task import State, TaskId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +64,11 @@ class Place:
     held: int = 0
 
     @property
+    def rests(self) -> State:
+        """The state in which its task waits."""
+        return State.DEPLOYED if self.landing.environment else State.MERGED
+
+    @property
     def act(self) -> str:
         """The name of the landing that begins it from here."""
-        return f"{self.landing.act.partition('-opened-')[0]}-opened-{self.held}"
+        return f"{self.landing.press}-opened-{self.held}"

@@ -33,7 +33,7 @@ class Deployment:
     url: str | None = None
     #: failed because the health command did, after the deploy command had ended well
     unhealthy: bool = False
-    #: the forge's own id, where it deploys; "" where Honk does
+    #: the id there, where a forge or a webhook's target deploys; "" where Honk does
     remote: str = ""
 
 
@@ -49,9 +49,9 @@ class RemoteState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteDeployment:
-    """A deployment that a forge carries out, as it says itself."""
+    """A deployment that a forge, or a webhook's target, carries out, as it says itself."""
 
-    #: the forge's own id
+    #: its own id there
     id: str
     state: RemoteState
     #: what it waits for, or why it failed, in a sentence
@@ -63,7 +63,7 @@ class RemoteDeployment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteRelease:
-    """What a forge is asked to deploy."""
+    """What a forge, or a webhook's target, is asked to deploy."""
 
     #: Honk's own id of the deployment, by which it is found again
     id: str
@@ -75,6 +75,13 @@ class RemoteRelease:
     workflow: str = ""
     #: what the workflow asks for
     inputs: tuple[tuple[str, str], ...] = ()
+    #: in place of a forge: the address that is told to deploy, and where it is asked about this; "" for none
+    webhook: str = ""
+    status: str = ""
+    #: for which task it is asked
+    task: TaskId = TaskId("")
+    #: of the artifact; "" where there is none
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

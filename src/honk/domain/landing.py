@@ -35,3 +35,12 @@ class Landing:
     deploys: bool = True
     #: also where the environment is closed, and before others that wait for it
     now: bool = False
+    #: of a promotion: to which environment, and the id of the deployment that is taken there; "" merges and deploys
+    #: to the first
+    environment: str = ""
+    source: str = ""
+
+    @property
+    def press(self) -> str:
+        """The act, whichever landing carries it out after it had to wait."""
+        return self.act.partition("-opened-")[0]

@@ -11,6 +11,7 @@ class Act(StrEnum):
     APPROVE = "approve"
     MERGE = "merge"
     DEPLOY = "deploy"
+    PROMOTE = "promote"
     UNDO = "undo"
     FREEZE = "freeze"
     THAW = "thaw"
@@ -35,6 +36,7 @@ NEEDS: dict[Act, Right] = {
     Act.APPROVE: Right.MERGE,
     Act.MERGE: Right.MERGE,
     Act.DEPLOY: Right.DEPLOY,
+    Act.PROMOTE: Right.DEPLOY,
     Act.UNDO: Right.DEPLOY,
     Act.FREEZE: Right.DEPLOY,
     Act.THAW: Right.DEPLOY,

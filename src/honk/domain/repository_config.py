@@ -4,7 +4,7 @@
     verify = ["make test"]                  # instead of the detected verifiers; or [[verify]] tables
     [build]    command, output, kind        # what people hold in their hands
     [preview]  path, command, port          # the page of a build to open first; the app's own server
-    [deploy]   command, environment, undo   # how a merged commit gets to people
+    [deploy]   command, environment, undo   # how a merged commit gets to people; or [[deploy]] tables, in order
     [checks]   wait, fixes                  # which of the forge's own checks belong to the verdict
     [pull_request]  labels, reviewers, title
     [scope]    paths, protected             # what a change may touch
@@ -48,6 +48,12 @@ def _address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.port == 0:
         raise ValueError("must be an address such as https://app.example.com/healthz, without a password")
+    return url
+
+
+def _secured(url: str) -> str:
+    if urlsplit(_address(url)).scheme != "https" and urlsplit(url).hostname not in {"localhost", "127.0.0.1", "[::1]"}:
+        raise ValueError("must be an https address: what is sent there decides what is deployed")
     return url
 
 
@@ -133,20 +139,24 @@ class PreviewConfig(_Table):
 
 
 class DeployConfig(_Table):
-    """How a merged commit gets to people, and how that is taken back."""
+    """How a commit gets to the people of one environment, and how that is taken back."""
 
-    #: runs in a sandbox with the build; or, in its place, `workflow`
+    #: runs in a sandbox with the build; or, in its place, `workflow` or `webhook`
     command: Command | None = None
     #: file name of a workflow that the forge runs, such as "deploy.yml"; "deployment" has it begin a deployment of
     #: its own, for whoever listens there
     workflow: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}$")] | None = None
+    #: an address that is told to deploy, signed; it says by itself how far it has come, or where to ask
+    webhook: Annotated[str, Field(max_length=2000), AfterValidator(_secured)] | None = None
+    #: where the webhook's target is asked about a deployment by Honk's own id; has "{deployment}" in it
+    webhook_status: Annotated[str, Field(max_length=2000), AfterValidator(_secured)] | None = None
     #: what the workflow is given; "{commit}", "{environment}" and "{deployment}" are filled in
     inputs: dict[str, str] = Field(default_factory=dict, max_length=20)
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
     #: branches (as `*` and `?` have it) into which a merge is deployed; None: the repository's default branch alone
     branches: tuple[Annotated[str, Field(min_length=1, max_length=250)], ...] | None = None
-    #: "redeploy": the command again with the previous build (the workflow, with its commit); "none": cannot be
-    #: undone; else a command
+    #: "redeploy": the command again with the previous build (the workflow or the webhook, with its commit); "none":
+    #: cannot be undone; else a command
     undo: Command = "redeploy"
     #: a command that exits with 0 once the new version is healthy
     health: Command | None = None
@@ -163,6 +173,13 @@ class DeployConfig(_Table):
     health_url: Annotated[str, Field(max_length=2000), AfterValidator(_address)] | None = None
     #: "unhealthy": undone by itself then, where that is possible
     undo_when: Literal["unhealthy", "asked"] = "asked"
+    #: "healthy": deployed here by itself once it was healthy in the environment before for as long as that is watched
+    promote_when: Literal["healthy", "asked"] = "asked"
+
+    @property
+    def remote(self) -> bool:
+        """Whether somebody else carries it out, who is asked how far it has come."""
+        return self.command is None
 
     @property
     def undoes(self) -> bool:
@@ -190,12 +207,15 @@ class DeployConfig(_Table):
 
     @model_validator(mode="after")
     def _by_somebody(self) -> Self:
-        if (self.command is None) == (self.workflow is None):
-            raise ValueError("[deploy] has a command that Honk runs, or a workflow that the forge runs")
+        if sum(one is not None for one in (self.command, self.workflow, self.webhook)) != 1:
+            raise ValueError("[deploy] has a command that Honk runs, a workflow that the forge runs, or a webhook")
         if self.workflow is None and self.inputs:
             raise ValueError("inputs are for a workflow")
-        if self.workflow is not None and (self.health or self.undo not in {"redeploy", "none"}):
-            raise ValueError('with a workflow, undo is "redeploy" or "none", and the workflow looks after the health')
+        if self.remote and (self.health or self.undo not in {"redeploy", "none"}):
+            what = "webhook" if self.workflow is None else "workflow"
+            raise ValueError(f'with a {what}, undo is "redeploy" or "none", and the {what} looks after the health')
+        if self.webhook_status is not None and (self.webhook is None or "{deployment}" not in self.webhook_status):
+            raise ValueError('webhook_status is for a webhook, and has "{deployment}" in it')
         return self
 
 
@@ -232,7 +252,19 @@ _WHOLE_TREE = f"mkdir {_TREE} && git archive --format=tar HEAD | tar -C {_TREE} 
 
 
 def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _in_order(environments: tuple[DeployConfig, ...]) -> tuple[DeployConfig, ...]:
+    names = [one.environment for one in environments]
+    if doubled := next((one for one in names if names.count(one) > 1), None):
+        raise ValueError(f'two environments are called {doubled!r}: give each its environment = "…"')
+    for number, one in enumerate(environments):
+        if number and one.branches is not None:
+            raise ValueError("branches are for the first environment: what comes to the others was deployed there")
+        if one.promote_when == "healthy" and (not number or environments[number - 1].watch is None):
+            raise ValueError('promote_when = "healthy" needs an environment before it that has a watch')
+    return environments
 
 
 class RepositoryConfig(_Table):
@@ -245,7 +277,10 @@ class RepositoryConfig(_Table):
     verify: Annotated[tuple[VerifyCommand, ...], BeforeValidator(_one_or_many)] = ()
     build: BuildConfig | None = None
     preview: PreviewConfig | None = None
-    deploy: DeployConfig | None = None
+    #: the environments, in the order in which a version comes to them; written [deploy] where there is one
+    deploy: Annotated[
+        tuple[DeployConfig, ...], BeforeValidator(_one_or_many), Field(max_length=10), AfterValidator(_in_order)
+    ] = ()
     scope: ScopeConfig = ScopeConfig()
     checks: ChecksConfig = ChecksConfig()
     pull_request: PullRequestConfig = PullRequestConfig()
@@ -259,7 +294,7 @@ class RepositoryConfig(_Table):
 
     @model_validator(mode="after")
     def _deploys_what_it_builds(self) -> Self:
-        if self.deploy is not None and self.deploy.command is not None and self.build is None:
+        if any(one.command is not None for one in self.deploy) and self.build is None:
             raise ValueError("[deploy] needs a [build]: a deployment is of the build that people tried")
         return self
 
@@ -281,8 +316,9 @@ def parse(content: bytes, where: str = CONFIG_PATH) -> RepositoryConfig:
 def _sentence(text: str, where: str, exc: ValidationError) -> str:
     parts = []
     for error in exc.errors()[:5]:
-        key = ".".join(str(part) for part in error["loc"])
-        line = line_of(text, error["loc"])
+        where_in = _written(text, error["loc"])
+        key = ".".join(map(str, where_in))
+        line = line_of(text, where_in)
         parts.append(f"{where}, line {line}: {key}: {error['msg']}")
     return "\n".join(parts)
 
@@ -292,6 +328,12 @@ def _remedy(exc: ValidationError) -> str:
     if kinds == {"extra_forbidden"}:
         return f"remove the key or correct its spelling; known at the top: {', '.join(RepositoryConfig.model_fields)}"
     return "correct the value and commit it; the reference of .honk.toml lists what each key takes"
+
+
+def _written(text: str, location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """As the file has it: one table is in no list."""
+    single = location[1:2] == (0,) and isinstance(tomllib.loads(text).get(str(location[0])), dict)
+    return (location[0], *location[2:]) if single else location
 
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")

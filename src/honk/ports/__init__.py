@@ -13,7 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot, View
-from honk.ports.deploys import Deploys, Looker, NoLooker
+from honk.ports.deploys import Deploys, Looker, NoLooker, NoWebhookCalls, WebhookCalls
 from honk.ports.discussions import Discussions
 from honk.ports.entrance import Authenticators, Entrance, Onetime, Passkeys, Provider, Visits
 from honk.ports.gate import Exam, Gate, Registries
@@ -147,6 +147,7 @@ __all__ = [
     "Waits",
     "Wall",
     "Wanted",
+    "WebhookCalls",
     "Workflow",
     "Workspaces",
 ]
@@ -187,6 +188,9 @@ class Ports:
     #: the forge's own checks and deployments
     ci: Ci = NoCi()
     deployer: Deployer = NoDeployer()
+    #: deployments by webhook
+    webhooks: Deployer = NoDeployer()
+    webhook_calls: WebhookCalls = NoWebhookCalls()
     #: what an app's file is
     packages: Packages = NoPackages()
     #: looks at the health of what is live

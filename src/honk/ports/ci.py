@@ -53,7 +53,7 @@ class Ci(Protocol):
 
 
 class Deployer(Protocol):
-    """Deployments that a forge carries out. Raises Unreachable, ForgeRefused."""
+    """Deployments that a forge, or a webhook's target, carries out. Raises Unreachable, ForgeRefused."""
 
     async def start(self, repository: Repository, release: RemoteRelease) -> RemoteDeployment:
         """Begins it, or finds what an earlier, cut-off call began; never twice."""

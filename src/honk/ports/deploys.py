@@ -1,9 +1,11 @@
 """Environments: the line before each, what people froze, and the health of what is live."""
 
+from datetime import datetime
 from typing import Protocol
 
 from honk.domain.deploy_health import HealthWatch
 from honk.domain.deploy_line import Freeze, Place, Stand
+from honk.domain.deploy_webhook import TargetSays, WebhookCall
 from honk.domain.task import TaskId
 
 
@@ -48,6 +50,27 @@ class Deploys(Protocol):
         """All that are to be looked at, whose turn comes first before the others."""
 
 
+class WebhookCalls(Protocol):
+    """What was told to targets of webhooks, and what they said. Every method is one transaction."""
+
+    async def begin(self, call: WebhookCall) -> None:
+        """It may be told from now on. Known already: no effect."""
+
+    async def forget(self, deployment: str) -> None:
+        """It certainly was not told."""
+
+    async def answered(self, deployment: str, status_url: str, at: datetime) -> None:
+        """The target has it, and may have named an address at which it is asked. Known already: no effect."""
+
+    async def say(self, deployment: str, said: TargetSays, at: datetime) -> bool:
+        """Keeps what was said of it at that time; False, and no effect, where it is unknown or has ended, or where
+        something later is known of one that goes on.
+        """
+
+    async def find(self, deployment: str) -> WebhookCall | None:
+        """None for one that was never told."""
+
+
 class Looker(Protocol):
     """Looks at addresses from this host, as the operator's rules for networks allow it."""
 
@@ -63,3 +86,22 @@ class NoLooker:
 
     async def look(self, url: str) -> str:
         return "nothing is looked at here"
+
+
+class NoWebhookCalls:
+    """Where nothing is told to targets of webhooks."""
+
+    async def begin(self, call: WebhookCall) -> None:
+        return
+
+    async def forget(self, deployment: str) -> None:
+        return
+
+    async def answered(self, deployment: str, status_url: str, at: datetime) -> None:
+        return
+
+    async def say(self, deployment: str, said: TargetSays, at: datetime) -> bool:
+        return False
+
+    async def find(self, deployment: str) -> WebhookCall | None:
+        return None

@@ -18,7 +18,7 @@ from honk.domain.remote_check import MOVED_BASE
 from honk.domain.repository import Named, Sha
 from honk.domain.task import Options, Task
 from honk.domain.turn import Turn
-from honk.errors import NotNow, Unknown, Usage
+from honk.errors import NotAllowed, NotNow, Unknown, Usage
 from honk.service import enclosing
 from honk.service import feed as feeding
 from honk.service.feed import Feed
@@ -43,11 +43,14 @@ from honk.service.nouns import (
     Review,
     Said,
 )
+from honk.service.promoting import Ended, PromotionWanted
 from honk.service.repositories import Candidate, candidates
 from honk.steps.merge import approvers
 from honk.steps.prepare import chosen_base
-from honk.views import Branch, Card, Merging
-from honk.views.shown import branch, card, merging
+from honk.views import Branch, Card, Merging, Promoting
+from honk.views.shown import branch, card, merging, promoting
+
+_NOT_DEPLOYS = "this access token is not for 'deploy'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +304,22 @@ class Local(LocalUploads, LocalFreezing):
 
     async def revert(self, task: str, *, id: str = "") -> Accepted:
         return Accepted(task=await self.app.revert(self.person, await self.find(task), id=id))
+
+    async def promoting(self, task: str) -> Promoting:
+        found = await self.find(task)
+        shown = await promoting(found, self.person, ports=self.app.ports)
+        return shown if self._deploys else replace(shown, allowed=False, policy=_NOT_DEPLOYS)
+
+    async def promote(self, task: str, wanted: PromotionWanted, *, id: str = "") -> Pressed:
+        if not self._deploys:
+            raise NotAllowed(_NOT_DEPLOYS)
+        found, to = await self.find(task), wanted.environment
+        return Pressed(act=await self.app.promote(self.person, found, to=to, id=id, now=wanted.now))
+
+    async def deployed(self, task: str, ended: Ended) -> None:
+        if not self._deploys:
+            raise NotAllowed(_NOT_DEPLOYS)
+        await self.app.deployed(self.person, await self.find(task), live=ended.live)
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return Pressed(act=await self.app.undo(self.person, await self.find(task), act=id))

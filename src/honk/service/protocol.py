@@ -28,6 +28,7 @@ from honk.service.nouns import (
     Review,
     Said,
 )
+from honk.service.promoting import Promotes
 from honk.service.repositories import Candidate
 from honk.service.uploads import Uploads
 from honk.views import Branch, Card, Merging
@@ -139,5 +140,5 @@ class Acting(Protocol):
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
 
 
-class Service(Looking, Acting, Governing, Uploads, Freezing, Protocol):
+class Service(Looking, Acting, Governing, Uploads, Freezing, Promotes, Protocol):
     """A Honk, in this process or behind a server."""

@@ -20,6 +20,7 @@ from honk.settings.repositories import Repositories, wrong_repositories
 from honk.settings.sign_in import SignInSettings, wrong_sign_in
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
+from honk.settings.webhooks import WebhookSettings
 
 
 class Section(BaseModel):
@@ -156,6 +157,7 @@ class File(Section):
     notices: NoticeSettings = NoticeSettings()
     #: names of providers; slack and github are known
     sign_in: dict[str, SignInSettings] = Field(default_factory=dict)
+    webhooks: WebhookSettings = WebhookSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)

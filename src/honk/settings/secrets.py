@@ -34,11 +34,12 @@ def with_files(env: Mapping[str, str]) -> dict[str, str]:
             continue
         if env.get(name):
             raise Usage(f"{name} and {name}_FILE are both set", "remove one of them")
-        whole[name] = _read(Path(place), f"{name}_FILE")
+        whole[name] = read_secret(Path(place), f"{name}_FILE")
     return whole
 
 
-def _read(path: Path, name: str) -> str:
+def read_secret(path: Path, name: str) -> str:
+    """What the file holds; `name` says whose it is. Raises SettingsWrong; never shows a content."""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(_LIMIT + 1)

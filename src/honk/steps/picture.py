@@ -120,7 +120,9 @@ class _Album:
 
     async def _live(self, task: Task, exam: Exam) -> str:
         """The build that is live where this repository deploys to; "" where none is, or its files are gone."""
-        config = (await configuration(self._ports.repositories, task.repository, exam.base.commit)).deploy
-        history = await self._ports.records.deployments(task.repository.key, config.environment) if config else ()
+        environments = (await configuration(self._ports.repositories, task.repository, exam.base.commit)).deploy
+        # what people have in front of them is in the last one
+        last = environments[-1].environment if environments else ""
+        history = await self._ports.records.deployments(task.repository.key, last) if last else ()
         digests = (one.digest for one in history if one.state is DeploymentState.LIVE)
         return next((one for one in digests if self._ports.artifacts.path(one).is_file()), "")

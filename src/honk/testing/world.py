@@ -25,7 +25,7 @@ from honk.domain.repository import Sha
 from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
-from honk.ports import Agent, Clock, Ports
+from honk.ports import Agent, Clock, Deployer, Ports
 from honk.testing.fake_ci import FakeCi, FakeDeployer, FakeLooker
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
@@ -186,6 +186,8 @@ class World:
         self.ci = FakeCi()
         self.deployer = FakeDeployer()
         self.looker = FakeLooker()
+        #: where deployments by webhook go; a test may put the real one here, before `ports` is asked for
+        self.webhooks: Deployer = self.deployer
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -219,6 +221,8 @@ class World:
             deployer=self._passed(self.deployer, "deployer"),
             packages=FakePackages(),
             looker=self.looker,
+            webhooks=self.webhooks,
+            webhook_calls=self.store.webhook_calls,
         )
 
     def _passed(self, port: P, name: str) -> P:

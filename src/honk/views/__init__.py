@@ -2,7 +2,7 @@
 
 from honk.views.branch import Branch
 from honk.views.card import EXITS, Card, as_json, elapsed, ends_following, line_type, settled_json
-from honk.views.merging import ChangedFile, Check, Deploying, Merging, Risk
+from honk.views.merging import ChangedFile, Check, Deploying, Later, Merging, Promoting, Risk
 from honk.views.next_step import NextStep, next_steps
 from honk.views.risk import compared_by_risk
 from honk.views.sentences import checks_line, sentence
@@ -15,8 +15,10 @@ __all__ = [
     "ChangedFile",
     "Check",
     "Deploying",
+    "Later",
     "Merging",
     "NextStep",
+    "Promoting",
     "Risk",
     "as_json",
     "checks_line",

@@ -58,8 +58,10 @@ class Card:
     confirmation: Confirmation = Confirmation.PRESS
     #: what the forge's own checks said of the head last; None where it has none
     checks: events.ChecksSeen | None = None
-    #: merged, and begun by itself once its environment is open and it is its turn
+    #: merged or to be promoted, and begun by itself once its environment is open and it is its turn
     waits_to_deploy: bool = False
+    #: the environment to which it may be promoted; "" where it may not
+    promotes_to: str = ""
 
     @property
     def to_type(self) -> str:

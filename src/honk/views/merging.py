@@ -49,6 +49,17 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Later:
+    """An environment to which it may be promoted afterwards."""
+
+    environment: str
+    #: what undoing will do there, in words
+    undo: str
+    #: it goes there by itself once it was healthy in the environment before
+    itself: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Deploying:
     """What happens to users after the merge."""
 
@@ -62,6 +73,31 @@ class Deploying:
     undo: str = "nothing is deployed: merge a revert to undo"
     #: why it would not be deployed at once: a window, a freeze, or who is before it; "" where it would
     waits: str = ""
+    #: where it may go from there, in order
+    then: tuple[Later, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promoting:
+    """A promotion that nobody has pressed yet."""
+
+    task: TaskId
+    #: from where, and exactly what
+    came_from: str = ""
+    commit: str = ""
+    #: to where; "" where nothing may be promoted
+    environment: str = ""
+    #: the commit that is live there now; "" when none is
+    live: str = ""
+    #: what undoing will do there, in words
+    undo: str = ""
+    #: why it would not be deployed at once; "" where it would
+    waits: str = ""
+    #: whether the person may press, and what the policy says to that
+    allowed: bool = False
+    policy: str = ""
+    #: why nothing may be promoted now, whoever presses; "" when something may
+    refusal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,6 +28,8 @@ class Move(StrEnum):
     APPROVE = "approve"
     MERGE = "merge"
     DEPLOY = "deploy"
+    #: take what is live to the next environment
+    PROMOTE = "promote"
     UNDO = "undo"
     RETRY = "retry"
     HAND_OVER = "hand-over"
@@ -52,7 +54,8 @@ def moves(card: Card) -> tuple[Move, ...]:
     if state in {State.MERGING, State.DEPLOYING}:
         return (Move.STOP,)
     if state is State.DEPLOYED:
-        return Move.UNDO, Move.REVERT
+        first = (Move.DEPLOY,) if card.waits_to_deploy else (Move.PROMOTE,) if card.promotes_to else ()
+        return *first, Move.UNDO, Move.REVERT
     if state is State.MERGED:
         return (*((Move.DEPLOY,) if card.task.reason else ()), Move.REVERT)
     found: list[Move] = []

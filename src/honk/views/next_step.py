@@ -42,7 +42,8 @@ def next_steps(card: Card) -> tuple[NextStep, ...]:
         case State.MERGED:
             return *_deploy(card), diff, NextStep(what="read what happened", command=f"honk log {id}"), revert
         case State.DEPLOYED:
-            return NextStep(what="put the version before back", command=f"honk undo {id}"), revert
+            undo = NextStep(what="put the version before back", command=f"honk undo {id}")
+            return *_deploy(card), *_promote(card), undo, revert
         case State.STOPPED | State.FAILED:
             return retry, NextStep(what="read what happened", command=f"honk log {id}")
         case State.MERGING | State.DEPLOYING:
@@ -54,6 +55,12 @@ def _deploy(card: Card) -> tuple[NextStep, ...]:
     if not card.waits_to_deploy:
         return ()
     return (NextStep(what="deploy it now, although it waits", command=f"honk merge {card.task.id} --now"),)
+
+
+def _promote(card: Card) -> tuple[NextStep, ...]:
+    if not card.promotes_to:
+        return ()
+    return (NextStep(what=f"take it to {card.promotes_to}", command=f"honk promote {card.task.id}"),)
 
 
 def _approve(card: Card) -> tuple[NextStep, ...]:

@@ -219,6 +219,11 @@ def _(data: events.MergeRefused) -> str:
 
 
 @_say.register
+def _(data: events.DeploymentPromoted) -> str:
+    return f"promoted: {data.commit[:12]} goes from {data.came_from} to {data.environment}"
+
+
+@_say.register
 def _(data: events.DeploymentStarted) -> str:
     return f"deploying {data.commit[:12]} to {data.environment} ({data.undo})"
 
@@ -227,6 +232,11 @@ def _(data: events.DeploymentStarted) -> str:
 def _(data: events.DeploymentWaits) -> str:
     said = f"{data.environment}: {shortened(data.reason, 300)}" if data.reason else f"{data.environment}: goes on"
     return said + (f"\n  {data.url}" if data.url else "")
+
+
+@_say.register
+def _(data: events.DeploymentProgressed) -> str:
+    return f"{data.environment}: {shortened(data.detail, 300)}" + (f"\n  {data.url}" if data.url else "")
 
 
 @_say.register

@@ -15,17 +15,27 @@ from honk.domain.plan import waiting
 from honk.domain.policy import Act, Confirmation
 from honk.domain.pull_request import MergeMethod, PullRequest, Refused
 from honk.domain.repository import Base
+from honk.domain.repository_config import DeployConfig
 from honk.domain.task import State, Task
 from honk.domain.text import one_line
 from honk.domain.verdict import Answer, Verdict
 from honk.errors import HonkError, NotNow
 from honk.ports import Ports
-from honk.steps.deploy import deployed_from, live_deployment, undo_sentence, why_waits
+from honk.steps.deploy import (
+    deploy_config,
+    deployed_from,
+    environments,
+    live_deployment,
+    live_in,
+    promotion,
+    undo_sentence,
+    why_waits,
+)
 from honk.steps.merge import PRESSABLE, approvers, deleted_build, lacks_second, objection
 from honk.steps.prepare import chosen_base
 from honk.views.branch import Branch
 from honk.views.card import Card, deleted
-from honk.views.merging import ChangedFile, Check, Deploying, Merging
+from honk.views.merging import ChangedFile, Check, Deploying, Later, Merging, Promoting
 from honk.views.risk import files_by_risk
 
 #: more than any log has
@@ -72,7 +82,49 @@ async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None
         confirmation=await ports.policy.confirmation(task.repository),
         plan=waiting(task, log),
         checks=_checks(log, pull_request),
-        waits_to_deploy=task.state is State.MERGED and await _waits(task, ports=ports),
+        promotes_to=await _promotes_to(task, ports=ports) if task.state is State.DEPLOYED else "",
+        waits_to_deploy=task.state in _LANDED and await _waits(task, ports=ports),
+    )
+
+
+async def _promotes_to(task: Task, *, ports: Ports) -> str:
+    return (await _next(task, ports=ports)).environment if not await _waits(task, ports=ports) else ""
+
+
+async def promoting(task: Task, person: Person, *, ports: Ports) -> Promoting:
+    """The promotion of what is live of the task, by that person. What cannot be is said in it, not raised."""
+    may = await ports.policy.ask(person, Act.PROMOTE, task.repository, task)
+    found = await _next(task, ports=ports)
+    if task.state is not State.DEPLOYED:
+        return Promoting(task=task.id, refusal=f"the task is {task.state}", allowed=may.allowed, policy=may.reason)
+    return replace(found, allowed=may.allowed, policy=may.reason)
+
+
+async def in_order(task: Task, *, ports: Ports) -> tuple[str, ...]:
+    """The repository's environments as the task's base has them; () where that cannot be read."""
+    try:
+        base = await chosen_base(task, ports=ports)
+        return tuple(one.environment for one in await environments(task, base.commit, ports=ports))
+    except HonkError:
+        return ()
+
+
+async def _next(task: Task, *, ports: Ports) -> Promoting:
+    try:
+        base = await chosen_base(task, ports=ports)
+        found = await promotion(task, base.commit, ports=ports)
+        there = await live_deployment(task, found.target, ports=ports)
+        waits = await why_waits(task, found.target, ports=ports)
+    except HonkError as error:
+        return Promoting(task=task.id, refusal=one_line(error.message))
+    return Promoting(
+        task=task.id,
+        came_from=found.before.environment,
+        commit=found.source.commit,
+        environment=found.target.environment,
+        live=there.commit if there is not None else "",
+        undo=undo_sentence(found.target, previous=there is not None),
+        waits=waits,
     )
 
 
@@ -183,21 +235,42 @@ async def _deploying(task: Task, *, ports: Ports) -> Deploying:
 
 async def _as_declared(task: Task, base: Base, *, ports: Ports) -> Deploying:
     """As the base commit's own words have it, which is what deployment goes by."""
-    config = await deployed_from(task, base, ports=ports)
+    config = await _where(task, base, ports=ports)
     if config is None:
         return Deploying()
     live = await live_deployment(task, config, ports=ports)
     # Once this very task is live, undo goes back to what was live before it.
     own = live is not None and live.task == task.id
     previous = live is not None and (live.previous is not None if own else True)
+    held = await _waits(task, ports=ports)
     url = config.url or ports.previews.production(task.repository, config.environment)
     return Deploying(
         environment=config.environment,
         url=url,
         live=live.commit if live is not None else "",
         undo=undo_sentence(config, previous=previous),
-        waits="" if task.state in _DEPLOYS else await why_waits(task, config, ports=ports),
+        waits="" if task.state in _DEPLOYS and not held else await why_waits(task, config, ports=ports),
+        then=await _then(task, config, base, ports=ports),
     )
+
+
+async def _where(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
+    """The environment of which it is to be told: for which it waits, the furthest that it came to, or the first."""
+    waits = [one for one in await ports.deploys.places() if one.task == task.id and one.landing.environment]
+    if waits:
+        return await deploy_config(task, base.commit, waits[0].environment, ports=ports)
+    there = await live_in(task, base.commit, ports=ports) if task.state in _DEPLOYS else ()
+    return there[-1][0] if there else await deployed_from(task, base, ports=ports)
+
+
+async def _then(task: Task, config: DeployConfig, base: Base, *, ports: Ports) -> tuple[Later, ...]:
+    every = await environments(task, base.commit, ports=ports)
+    found = []
+    for one in every[every.index(config) + 1 :]:
+        before = await live_deployment(task, one, ports=ports) is not None
+        undo, itself = undo_sentence(one, previous=before), one.promote_when == "healthy"
+        found.append(Later(environment=one.environment, undo=undo, itself=itself))
+    return tuple(found)
 
 
 async def _refused(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from honk.adapters.broker import Looker, NetworkRules, Poster, SocketBroker, Upstream
+from honk.adapters.broker import Calls, Looker, NetworkRules, Poster, SocketBroker, Upstream, WebhookDeployer
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.files import FileArtifacts
 from honk.adapters.git.repositories import GitRepositories
@@ -32,6 +32,7 @@ class Place:
     looker: Looker
     #: to addresses that browsers name
     poster: Poster
+    webhooks: WebhookDeployer
 
 
 def place_of(settings: Settings, store: SqlStore, credentials: Credentials | None = None) -> Place:
@@ -55,8 +56,12 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         home=settings.home,
         clock=now,
     )
+    addresses = Addresses(settings.home, settings.file.public_url, settings.file.previews.url)
+    webhooks = WebhookDeployer(
+        Calls(rules), store.webhook_calls, secret=settings.file.webhooks.secret, addresses=addresses, clock=now
+    )
     return Place(
-        addresses=Addresses(settings.home, settings.file.public_url, settings.file.previews.url),
+        addresses=addresses,
         repositories=repositories,
         workspaces=workspaces,
         sandboxes=sandboxes,
@@ -65,6 +70,7 @@ def place_of(settings: Settings, store: SqlStore, credentials: Credentials | Non
         gate=gate,
         looker=Looker(rules),
         poster=Poster(rules),
+        webhooks=webhooks,
     )
 
 

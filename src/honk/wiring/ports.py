@@ -42,6 +42,8 @@ def ports_of(
         ci=RoutedCi(sites),
         deployer=RoutedDeployer(sites),
         looker=place.looker,
+        webhooks=place.webhooks,
+        webhook_calls=store.webhook_calls,
         previews=place.addresses,
         policy=RolesPolicy(live.rules),
         tokens=store.tokens,

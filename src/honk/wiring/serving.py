@@ -157,9 +157,19 @@ class Site:
         return (Mount(PREFIX, api(backstage)),)
 
     def _told(self) -> Sequence[BaseRoute]:
-        """/slack/events, /github/events, /gitlab/events: what others deliver over HTTP."""
+        """/slack/events, /github/events, /gitlab/events, /webhooks/deployments/…: what others deliver over HTTP."""
+        from honk.doors.targets import TargetDoor
+
+        ports = self.house.app.ports
+        targets = TargetDoor(
+            ports.webhook_calls,
+            ports.clock,
+            seal=self.house.addresses.seal,
+            secret=self.house.settings.file.webhooks.secret,
+            look=self.house.app.look,
+        )
         doors = (self.house.slack, self.house.github, self.house.gitlab)
-        return [route for door in doors if door is not None for route in door.routes()]
+        return [*targets.routes(), *(route for door in doors if door is not None for route in door.routes())]
 
     def _pages(self) -> Sequence[BaseRoute]:
         """/, /tasks/…, /builds/…, /sign-in, and the overviews."""

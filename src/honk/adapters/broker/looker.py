@@ -48,7 +48,7 @@ class Looker:
         """The status, and where it sends on to. What is connected to is the very address that was allowed."""
         import httpx
 
-        target, problem = _target(url), OSError(f"{url} has no address")
+        target, problem = target_of(url), OSError(f"{url} has no address")
         for address in await Outside(AllowList((str(target),)), self._rules, self._seconds).addresses(target):
             asked = client.build_request("GET", url, headers={"User-Agent": "honk-health", "Accept": "*/*"})
             asked.extensions = {**asked.extensions, "sni_hostname": asked.url.host}
@@ -64,7 +64,8 @@ class Looker:
         raise problem
 
 
-def _target(url: str) -> Target:
+def target_of(url: str) -> Target:
+    """Host and port of an address. Raises ValueError for what is none that is looked at."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.port == 0:
         raise ValueError(f"{url[:100]!r} is no address that is looked at")

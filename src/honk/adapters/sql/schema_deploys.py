@@ -48,3 +48,19 @@ health_watches = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("since", Moment),
 )
+
+# deployments that targets of webhooks were told of, or may have been
+deploy_calls = sa.Table(
+    "deploy_calls",
+    metadata,
+    sa.Column("deployment", sa.Text, primary_key=True),
+    sa.Column("task", sa.Text, sa.ForeignKey("tasks.id"), nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    # when the target said that it has it; null while that is in doubt
+    sa.Column("answered_at", Moment),
+    sa.Column("status_url", sa.Text, nullable=False, server_default=""),
+    # what the target said last, as JSON, and when
+    sa.Column("said", Words, nullable=False),
+    sa.Column("said_at", Moment),
+)

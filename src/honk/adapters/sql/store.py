@@ -22,6 +22,7 @@ from honk.adapters.sql.standing import SqlStanding
 from honk.adapters.sql.tasks import SqlTasks
 from honk.adapters.sql.threads import SqlThreads
 from honk.adapters.sql.tokens import SqlTokens
+from honk.adapters.sql.webhook_calls import SqlWebhookCalls
 from honk.domain.budget import Budget
 from honk.domain.rules import Rules
 from honk.ports import Chats, Clock, Entrance
@@ -68,6 +69,7 @@ class SqlStore:
         self.audit = SqlAudit(self._database)
         self.deploys = SqlDeploys(self._database)
         self.outbox = SqlOutbox(self._database, clock)
+        self.webhook_calls = SqlWebhookCalls(self._database)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

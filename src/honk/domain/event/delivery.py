@@ -194,6 +194,21 @@ class MergeRefused(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentPromoted(EventData):
+    """The actor has what is live and healthy in one environment taken to the next: the same commit and artifact."""
+
+    type: ClassVar[str] = "deployment.promoted"
+    environment: str
+    came_from: str
+    #: id of the deployment that is live there
+    deployment: str
+    commit: str
+    #: the landing that carries it out, and the door's own id of the press
+    act: str
+    press: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeploymentStarted(EventData):
     """A version is on its way into an environment. `undo` says what undoing will do."""
 
@@ -214,6 +229,18 @@ class DeploymentWaits(EventData):
     #: "" where it goes on
     reason: str
     #: where people look at it
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentProgressed(EventData):
+    """What the target of a webhook says that it does at the moment."""
+
+    type: ClassVar[str] = "deployment.progressed"
+    deployment: str
+    environment: str
+    detail: str
+    #: where people read more; "" where it named nothing
     url: str = ""
 
 

@@ -87,6 +87,13 @@ COMMANDS = (
         },
     ),
     Part(
+        lambda cli, behind: _module("promoting").add_promoting_commands(cli, behind.open_house),
+        {
+            "promote": "Take what is live and healthy of a task to the next environment: the same commit and artifact.",
+            "deployed": "Say how a deployment by webhook ended, of which its target cannot be asked.",
+        },
+    ),
+    Part(
         lambda cli, behind: _module("freezing").add_freezing_commands(cli, behind.open_house),
         {
             "freeze": "Let nothing be deployed to a repository's environments: merges go on, and their deployments "

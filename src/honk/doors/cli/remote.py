@@ -43,8 +43,9 @@ from honk.service import (
     Said,
     Words,
 )
+from honk.service.promoting import Ended, PromotionWanted
 from honk.service.repositories import Candidate
-from honk.views import Branch, Card, Merging
+from honk.views import Branch, Card, Merging, Promoting
 
 if TYPE_CHECKING:  # no server lends them
     from honk.app import App
@@ -152,6 +153,15 @@ class Remote(RemoteUploads, RemoteFreezing):
 
     async def revert(self, task: str, *, id: str = "") -> Accepted:
         return await self._wire.post(Accepted, _of(task, "revert"), key=id)
+
+    async def promoting(self, task: str) -> Promoting:
+        return await self._wire.get(Promoting, _of(task, "promoting"))
+
+    async def promote(self, task: str, wanted: PromotionWanted, *, id: str = "") -> Pressed:
+        return await self._wire.post(Pressed, _of(task, "promote"), dump(PromotionWanted, wanted), key=id)
+
+    async def deployed(self, task: str, ended: Ended) -> None:
+        await self._wire.post(bool, _of(task, "deployed"), dump(Ended, ended), again=True)
 
     async def undo(self, task: str, *, id: str = "") -> Pressed:
         return await self._wire.post(Pressed, _of(task, "undo"), key=id)

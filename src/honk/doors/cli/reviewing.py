@@ -114,6 +114,9 @@ def _rows(shown: Merging) -> Iterator[tuple[str, str]]:
     if shown.deploying.waits:
         yield "then", shown.deploying.waits
     yield "undo", shown.deploying.undo
+    for later in shown.deploying.then:
+        how = "by itself once it was healthy there" if later.itself else "when somebody promotes it"
+        yield f"then {later.environment}", f"{how}; undo there: {later.undo}"
     yield from (("needs", line) for line in _needs(shown))
     yield "you", f"{'may' if shown.allowed else 'may not'}: {shown.policy}"
     if shown.refusal:

@@ -14,9 +14,10 @@ from honk.doors.github.status import status_of
 from honk.doors.github.words import Command
 from honk.errors import NotNow
 from honk.service import Approval, Go, Review
+from honk.service.promoting import PromotionWanted
 
 #: Those that change what people use, or say that it may.
-_LANDING = frozenset({"merge", "approve", "undo", "revert"})
+_LANDING = frozenset({"merge", "approve", "promote", "undo", "revert"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,7 @@ class Commands:
             "go": self._go,
             "merge": self._merge,
             "approve": self._approve,
+            "promote": self._promote,
             "undo": self._undo,
             "update": self._update,
             "revert": self._revert,
@@ -91,6 +93,10 @@ class Commands:
         approved = await caller.service.approve(task.id, Review(head=head))
         return f"Approved {approved.head[:7]}."
 
+    async def _promote(self, typed: Typed, caller: Caller, task: Task) -> str:
+        await caller.service.promote(task.id, PromotionWanted(), id=typed.id.replace("/", "-"))
+        return ""
+
     async def _undo(self, typed: Typed, caller: Caller, task: Task) -> str:
         await caller.service.undo(task.id, id=typed.id.replace("/", "-"))
         return ""
@@ -129,8 +135,8 @@ def help_says(name: str) -> str:
             "",
             f"- `{at} status`, `{at} stop`, `{at} retry`, and `{at} go` for a plan that waits",
             f"- `{at} update` merges the base branch, which has moved, into mine",
-            f"- `{at} approve`, `{at} merge` (or `{at} merge abc1234`, where the commit is to be typed), `{at} undo`,"
-            f" `{at} revert`",
+            f"- `{at} approve`, `{at} merge` (or `{at} merge abc1234`, where the commit is to be typed),"
+            f" `{at} promote`, `{at} undo`, `{at} revert`",
             "- options at the end of a request: “plan first”, “on branch release/8”, “no build”, “at most $2”",
         )
     )

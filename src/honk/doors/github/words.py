@@ -10,7 +10,7 @@ _INLINE = re.compile(r"(`+)(?!`)[^\n]*?(?<!`)\1(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _SHA = r"[0-9a-f]{7,64}"
 _VERBS = re.compile(
-    rf"(?P<plain>stop|retry|undo|update|revert|go|status|help)"
+    rf"(?P<plain>stop|retry|promote|undo|update|revert|go|status|help)"
     rf"|(?P<pinned>merge|approve)(?: (?:it|this))?(?: `?(?P<head>{_SHA})`?)?(?P<anyway> anyway)?",
     re.IGNORECASE,
 )

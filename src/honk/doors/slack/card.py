@@ -46,6 +46,7 @@ _BUTTONS = {
     Move.MERGE: ("Merge…", "primary"),
     Move.REVIEW: ("Review", ""),
     Move.DEPLOY: ("Deploy", "primary"),
+    Move.PROMOTE: ("Promote…", "primary"),
     Move.UNDO: ("Undo…", "danger"),
     Move.RETRY: ("Retry", ""),
 }
@@ -187,6 +188,9 @@ def _row(card: Card, thread: Thread) -> Block | None:
 
 def _button(move: Move, card: Card) -> Block:
     label, style = _BUTTONS[move]
+    if move is Move.DEPLOY and card.waits_to_deploy:
+        made = w.button("Deploy now", "honk:now", of_turn(card), style=style)
+        return w.sure(made, "Deploy it now?", f"In spite of this: {shortened(card.task.reason, 200)}", "Deploy now")
     made = w.button(label, f"honk:{move}", _value(move, card), style=style)
     if move is Move.CANCEL:
         return w.sure(made, "Give the plan up?", "The task is stopped. What was read and planned is kept.", "Cancel it")

@@ -11,10 +11,10 @@ from honk.doors.slack.card import tests
 from honk.doors.slack.plain_words import remedy_of
 from honk.doors.slack.writing import Block, Mrkdwn
 from honk.views.branch import Branch
-from honk.views.merging import ChangedFile, Check, Merging
+from honk.views.merging import ChangedFile, Check, Merging, Promoting
 from honk.views.standing import MARKS
 
-_FILES, _CHECKS = 12, 10
+_FILES, _CHECKS, _ENVIRONMENTS = 12, 10, 5
 _SAYS = {
     Answer.PASS: "The gate passed it.",
     Answer.FAIL: "The gate refused it.",
@@ -155,6 +155,9 @@ def _afterwards(view: Merging) -> list[Mrkdwn]:
     if deploying.waits:
         lines.append(w.line(w.sentence(shortened(deploying.waits, 400))))
     lines.append(_undoing(deploying.undo))
+    for later in deploying.then[:_ENVIRONMENTS]:
+        how = "goes on by itself once healthy" if later.itself else "may be promoted from there"
+        lines.append(w.line(f"To {later.environment} it {how}. ", w.bold("Undo there: "), w.sentence(later.undo)))
     return lines
 
 
@@ -189,6 +192,20 @@ def _files(files: Sequence[ChangedFile]) -> list[Mrkdwn]:
         for one in files[:_FILES]
     ]
     return [*lines, w.line(f"and {len(files) - _FILES} more")] if len(files) > _FILES else lines
+
+
+def promote(view: Promoting, title: str) -> Block:
+    """What goes where, and what undoing means there, before it is done."""
+    lines = [w.line(w.bold(shortened(title, 200)))]
+    if refused := view.refusal or ("" if view.allowed else view.policy):
+        lines.append(w.line(w.emoji("no_entry"), " ", w.bold("Not now. "), w.sentence(refused)))
+        return w.modal("honk:none", "Promote", [w.rich(*lines)])
+    lines.append(w.line(w.code(view.commit[:12]), f" goes from {view.came_from} to {view.environment}"))
+    if view.waits:
+        lines.append(w.line(w.sentence(shortened(view.waits, 400))))
+    lines.append(_undoing(view.undo))
+    about = metadata(task=view.task, environment=view.environment)
+    return w.modal("honk:promote", "Promote", [w.rich(*lines)], submit="Promote", metadata=about)
 
 
 def undo(view: Merging) -> Block:

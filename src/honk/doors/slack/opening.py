@@ -22,7 +22,14 @@ _WORDS = {
     "answer": ("Answer", "Your answer", "", "Answer"),
     "interrupt": ("Interrupt", "What should it hear now?", "wrong file: look at player.py", "Interrupt"),
 }
-_TITLES = {"merge": "Merge", "review": "Review", "approve": "Review", "undo": "Undo", "branch": "The branch"}
+_TITLES = {
+    "merge": "Merge",
+    "review": "Review",
+    "approve": "Review",
+    "undo": "Undo",
+    "promote": "Promote",
+    "branch": "The branch",
+}
 _BROKE = "Something went wrong. It is a defect of Honk; its log says more."
 
 Fill = Callable[[Caller, str], Awaitable[Block]]
@@ -48,6 +55,7 @@ class Opening:
             "merge": self._merge,
             "review": self._review,
             "approve": self._review,
+            "promote": self._promote,
             "undo": self._undo,
             "branch": self._branch,
             "hand-over": self._hand_over,
@@ -112,6 +120,11 @@ class Opening:
             if card.build is not None:
                 links.append(("The build", f"{card.page}/build"))
         return modals.review(await caller.service.merging(task), links)
+
+    async def _promote(self, caller: Caller, task: str) -> Block:
+        caller = await self._people.linked(caller.user)
+        found = await caller.service.find(task)
+        return modals.promote(await caller.service.promoting(found.id), found.called)
 
     async def _undo(self, caller: Caller, task: str) -> Block:
         caller = await self._people.linked(caller.user)

@@ -17,7 +17,7 @@ from honk.doors.slack.people import Caller, People, identity
 from honk.doors.slack.plain_words import said_of
 from honk.doors.slack.telling import Telling
 from honk.errors import HonkError, NotNow, Usage
-from honk.service import Go, Reply
+from honk.service import Approval, Go, Reply
 
 Does = Callable[[Interaction, Caller, str, str], Awaitable[None]]
 
@@ -41,6 +41,7 @@ class Presses:
             "go": self._go,
             "choice": self._choice,
             "deploy": self._deploy,
+            "now": self._now,
             "update": self._update,
             "revert": self._revert,
             "repository": self._repository,
@@ -100,6 +101,14 @@ class Presses:
     async def _deploy(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
         caller = await self._people.linked(caller.user)
         await caller.service.retry(await self._of_turn(caller, value), point="deploy", id=_act(id))
+
+    async def _now(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
+        """What waits for its window, a thaw or its turn is deployed in spite of that."""
+        caller = await self._people.linked(caller.user)
+        task = await self._of_turn(caller, value)
+        if not (await caller.service.card(task)).waits_to_deploy:
+            raise NotNow("it does not wait any more", "look at the card as it is now")
+        await caller.service.merge(task, Approval(now=True), id=_act(id))
 
     async def _update(self, _: Interaction, caller: Caller, value: str, id: str) -> None:
         await caller.service.update(value, id=_act(id))

@@ -24,6 +24,7 @@ from honk.doors.slack.plain_words import remedy_of, said_of
 from honk.errors import HonkError, Usage
 from honk.service import Approval, HandOver, Reply, Review
 from honk.service.intake import NotKept
+from honk.service.promoting import PromotionWanted
 
 _log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class Submitting:
             "honk:hand-over": self._hand_over,
             "honk:merge": self._merge,
             "honk:approve": self._approve,
+            "honk:promote": self._promote,
             "honk:undo": self._undo,
             "honk:code": self._code,
         }
@@ -144,6 +146,11 @@ class Submitting:
         await caller.service.approve(
             _part(about, "task"), Review(head=_part(about, "head"), text=view.state.given("words"))
         )
+
+    async def _promote(self, view: View, caller: Caller, about: dict[str, str]) -> None:
+        caller = await self._people.linked(caller.user)
+        wanted = PromotionWanted(environment=_part(about, "environment"))
+        await caller.service.promote(_part(about, "task"), wanted, id=_act(view))
 
     async def _undo(self, view: View, caller: Caller, about: dict[str, str]) -> None:
         caller = await self._people.linked(caller.user)

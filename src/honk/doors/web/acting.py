@@ -30,6 +30,7 @@ from honk.doors.web.rendering import HEADERS, problem
 from honk.doors.web.signing_in import Sessions
 from honk.errors import HonkError, LimitReached, NeedsHuman, NotAllowed, NotNow, Retryable, TooLarge, Unknown, Usage
 from honk.service import Approval, Go, Local, Reply, Review, once
+from honk.service.promoting import Ended, PromotionWanted
 
 #: Does it, as the request of that id, and says where to go afterwards.
 Does = Callable[[Local, Form, str], Awaitable[str]]
@@ -261,6 +262,25 @@ async def _approve(service: Local, task: Task, form: Form, _: str) -> str:
     return _back(task, form)
 
 
+async def _promote(service: Local, task: Task, form: Form, id: str) -> str:
+    """Exactly the version that the page showed, to where it said."""
+    if not form["environment"]:
+        raise Usage("this form does not say where it goes", "load the page again")
+    seen = await service.promoting(task.id)
+    if seen.commit and seen.commit != _head(form):
+        raise NotNow("another version is live by now", "look at the page as it is now")
+    await service.promote(task.id, PromotionWanted(environment=form["environment"], now=form["now"] == "yes"), id=id)
+    return _back(task, form)
+
+
+async def _deployed(service: Local, task: Task, form: Form, _: str) -> str:
+    """A person's word for how a deployment by webhook ended."""
+    if form["live"] not in {"yes", "no"}:
+        raise Usage("this form does not say how it ended", "load the page again")
+    await service.deployed(task.id, Ended(live=form["live"] == "yes"))
+    return _back(task, form)
+
+
 async def _undo(service: Local, task: Task, form: Form, id: str) -> str:
     await service.undo(task.id, id=id)
     return _back(task, form)
@@ -279,6 +299,8 @@ VERBS: dict[str, Verb] = {
     "revert": Verb(does=_revert, scope=Scope.ASK),
     "merge": Verb(does=_merge, scope=Scope.MERGE),
     "approve": Verb(does=_approve, scope=Scope.MERGE),
+    "promote": Verb(does=_promote, scope=Scope.DEPLOY),
+    "deployed": Verb(does=_deployed, scope=Scope.DEPLOY),
     "undo": Verb(does=_undo, scope=Scope.DEPLOY),
 }
 

@@ -1,11 +1,12 @@
 """`/deployments`: what is live where, since when and by whom, what undoing it means, and what is under way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from honk.domain.access import Scope
 from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.overview import Place, Told
 from honk.domain.person import PersonId
@@ -13,7 +14,8 @@ from honk.domain.task import State, Task
 from honk.domain.verdict import Answer
 from honk.doors.web.rendering import page
 from honk.service import Local, Query
-from honk.views import elapsed
+from honk.views import Promoting, elapsed
+from honk.views.shown import in_order
 
 #: earlier deployments that a place shows
 _EARLIER = 8
@@ -32,6 +34,11 @@ class Shown:
     age: str
     verdict: Answer | None = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person may say how it ended: its target is waited for, by webhook."""
+        return self.deployment.remote.startswith("webhook-") and bool(self.told.waits)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
@@ -47,6 +54,10 @@ class Environment:
     under_way: tuple[Shown, ...]
     #: what was live before, and what failed
     earlier: tuple[Shown, ...]
+    #: of what is live, the way on to the next environment; None where there is none
+    onward: Promoting | None = None
+    #: why the promotion that was pressed has to wait; "" where none does
+    waits: str = ""
 
 
 async def deployments(request: Request, service: Local) -> Response:
@@ -62,9 +73,42 @@ async def deployments(request: Request, service: Local) -> Response:
         "deployments.html",
         visit=request.state,
         here="deployments",
-        environments=[await _environment(service, place, told, names) for place in places],
+        deploys=Scope.DEPLOY in service.scopes,
+        environments=await _in_order(service, [await _environment(service, one, told, names) for one in places]),
         landing=landing.tasks,
     )
+
+
+async def _in_order(service: Local, every: list[Environment]) -> list[Environment]:
+    """A repository's environments as a version goes through them, each with what is to go on from there."""
+    orders: dict[str, tuple[str, ...]] = {}
+    for one in every:
+        known = (one.live, *one.under_way, *one.earlier)
+        latest = max((it.task for it in known if it is not None), key=lambda task: task.created_at, default=None)
+        if latest is not None and one.place.repository not in orders:
+            orders[one.place.repository] = await in_order(latest, ports=service.app.ports)
+
+    def rank(one: Environment) -> tuple[str, int]:
+        names = orders.get(one.place.repository, ())
+        here = one.place.environment
+        return one.place.repository, names.index(here) if here in names else len(names)
+
+    lasts = {repository: names[-1] for repository, names in orders.items() if names}
+    return [
+        await _with_onward(service, one) if lasts.get(one.place.repository, "") != one.place.environment else one
+        for one in sorted(every, key=rank)
+    ]
+
+
+async def _with_onward(service: Local, one: Environment) -> Environment:
+    if one.live is None:
+        return one
+    ports, task = service.app.ports, one.live.task
+    waits = [it for it in await ports.deploys.places() if it.task == task.id and it.landing.environment]
+    if waits:
+        return replace(one, waits=f"to {waits[0].environment}" + (f": {task.reason}" if task.reason else ""))
+    onward = await service.promoting(task.id)
+    return replace(one, onward=onward) if onward.came_from in {"", one.place.environment} else one
 
 
 def _versions(place: Place) -> tuple[Deployment, ...]:

@@ -1,4 +1,4 @@
-"""`/tasks/<id>/merge` and `/tasks/<id>/undo`: what comes of it, before anybody presses. Looking changes nothing.
+"""`/tasks/<id>/merge`, `/promote` and `/undo`: what comes of it, before anybody presses. Looking changes nothing.
 
 What is pressed is exactly the commit that the page shows: its name is in the form.
 """
@@ -37,6 +37,14 @@ async def merge(request: Request, service: Local, found: Task) -> Response:
         more=len(view.files) - _FILES,
         verb="Deploy" if view.landed else "Merge",
     )
+
+
+async def promote(request: Request, service: Local, found: Task) -> Response:
+    """What is taken to which environment, and what undoing means there."""
+    view = await service.promoting(found.id)
+    can = await possible(service, await service.card(found.id), ())
+    presses = Move.PROMOTE in can.moves and view.allowed and not view.refusal
+    return page(request, "promote.html", visit=request.state, task=found, view=view, can=can, presses=presses)
 
 
 async def undo(request: Request, service: Local, found: Task) -> Response:

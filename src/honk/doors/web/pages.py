@@ -11,7 +11,7 @@
     /b/<build>/<kind>/<seal>/…     an app for a phone that is not signed in (`install_page`)
     /tasks/<id>/log, …/patch, …/files/<digest>     attachments
     /ask                           a new task
-    /tasks/<id>/merge, …/undo      what comes of it, before it is pressed
+    /tasks/<id>/merge, …/undo …    what comes of it, before it is pressed
     /tasks/<id>/reply, …           what is done to a task: see `acting`; GET leads to the task
     /link/<token>                  who of a chat acts in the visitor's name, if they agree
     /github/link, …/callback, …/unlink    the visitor's own account at GitHub, where the app can act for people
@@ -151,7 +151,12 @@ def _acting(hall: Hall, task: TaskPage) -> tuple[Route, ...]:
     """GET shows what a POST will do; where it is done from the task's page, GET leads there, as after signing in."""
     acting = Acting(sessions=hall.sessions, closing=hall.closing)
     asks = AskPage(acting=acting)
-    before = {"merge": merge_page.merge, "approve": merge_page.merge, "undo": merge_page.undo}
+    before = {
+        "merge": merge_page.merge,
+        "approve": merge_page.merge,
+        "promote": merge_page.promote,
+        "undo": merge_page.undo,
+    }
 
     def posted(verb: str) -> TaskPage:
         shows = before.get(verb, task)

@@ -28,6 +28,7 @@ _NEEDS: dict[Move, tuple[frozenset[Scope], Act]] = {
     Move.APPROVE: (frozenset({Scope.MERGE}), Act.APPROVE),
     Move.MERGE: (frozenset({Scope.MERGE}), Act.MERGE),
     Move.DEPLOY: (frozenset({Scope.MERGE, Scope.DEPLOY}), Act.DEPLOY),
+    Move.PROMOTE: (frozenset({Scope.DEPLOY}), Act.PROMOTE),
     Move.UNDO: (frozenset({Scope.DEPLOY}), Act.UNDO),
     Move.REVERT: (frozenset({Scope.ASK}), Act.ASK),
 }

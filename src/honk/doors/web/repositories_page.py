@@ -70,7 +70,7 @@ async def _shown(service: Local, one: Candidate) -> Shown:
         repository = ports.repositories.identify(one.address)
     except Usage:  # gone from this machine since it was listed
         return Shown(candidate=one, used="", may=(), confirmation="", tasks="", builds="")
-    acts = [act for act in Act if act not in {Act.ADMINISTER, Act.STOP, Act.APPROVE, Act.UNDO}]
+    acts = [act for act in Act if act not in {Act.ADMINISTER, Act.STOP, Act.APPROVE, Act.PROMOTE, Act.UNDO}]
     may = tuple([act for act in acts if (await ports.policy.ask(service.person, act, repository, None)).allowed])
     return Shown(
         candidate=one,

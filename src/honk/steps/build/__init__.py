@@ -182,13 +182,14 @@ async def release(
 ) -> Release | None:
     """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved.
 
-    Where the forge deploys the commit itself, no build is needed. None where there is nothing to deploy.
+    Where others deploy the commit itself, no build is needed. None where there is nothing to deploy.
     """
     made, repository = await ports.records.build(task.id), task.repository
     config = await deploying()
     if config is None:
         return None
-    if config.workflow is not None:
+    whole = await configuration(ports.repositories, repository, base.commit)
+    if whole.build is None or all(one.workflow is not None for one in whole.deploy):
         return Release(base=base, commit=merged, digest=made.digest if made is not None else "")
     same = made is not None and await ports.repositories.tree(repository, merged) == (
         await ports.repositories.tree(repository, made.commit)

@@ -6,7 +6,7 @@ from honk.domain.deployment import Deployment, DeploymentState
 from honk.domain.event import BaseChosen, TaskNoted
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
-from honk.domain.task import Task
+from honk.domain.task import State, Task
 from honk.domain.text import one_line
 from honk.errors import RepositoryUnusable
 from honk.ports import Ports
@@ -24,9 +24,18 @@ def undo_sentence(config: DeployConfig, *, previous: bool) -> str:
     return f"undo runs the repository's own command: {one_line(config.undo)[:200]}"
 
 
-async def deploy_config(task: Task, commit: Sha, *, ports: Ports) -> DeployConfig | None:
-    """How that commit of the repository is deployed; None where it is not. Raises SettingsWrong."""
+async def environments(task: Task, commit: Sha, *, ports: Ports) -> tuple[DeployConfig, ...]:
+    """To where that commit of the repository is deployed, in order. Raises SettingsWrong."""
     return (await configuration(ports.repositories, task.repository, commit)).deploy
+
+
+async def deploy_config(task: Task, commit: Sha, environment: str = "", *, ports: Ports) -> DeployConfig | None:
+    """How that commit is deployed to the environment, or to the first for ""; None where it is not.
+
+    Raises SettingsWrong.
+    """
+    every = await environments(task, commit, ports=ports)
+    return next((one for one in every if environment in {"", one.environment}), None)
 
 
 async def deployed_from(task: Task, base: Base, *, ports: Ports) -> DeployConfig | None:
@@ -63,6 +72,22 @@ async def _default(task: Task, base: Base, *, ports: Ports) -> str:
         return (await ports.repositories.base(task.repository, None)).branch
     except RepositoryUnusable:
         return base.branch
+
+
+async def live_in(task: Task, commit: Sha, *, ports: Ports) -> tuple[tuple[DeployConfig, Deployment], ...]:
+    """The environments in which the task's own version is live, in order."""
+    found = []
+    for config in await environments(task, commit, ports=ports):
+        live = await live_deployment(task, config, ports=ports)
+        if live is not None and live.task == task.id:
+            found.append((config, live))
+    return tuple(found)
+
+
+async def rests_as(task: Task, commit: Sha, *, ports: Ports) -> tuple[State, str]:
+    """Where the task rests by what is live of it, and in which environments that is, in words."""
+    there = await live_in(task, commit, ports=ports)
+    return (State.DEPLOYED if there else State.MERGED), ", ".join(one.environment for one, _ in there)
 
 
 async def live_deployment(task: Task, config: DeployConfig, *, ports: Ports) -> Deployment | None:

@@ -14,11 +14,11 @@ from honk.domain.person import Person
 from honk.domain.pull_request import MergeMethod
 from honk.domain.repository import Base, Repository, Sha
 from honk.domain.repository_config import DeployConfig
-from honk.domain.task import State, Task, TaskId
+from honk.domain.task import State, Task
 from honk.domain.text import one_line
 from honk.errors import NeedsHuman
 from honk.ports import Ports
-from honk.steps.deploy.config import deployed_from
+from honk.steps.deploy.config import deploy_config, deployed_from
 
 
 def site_of(repository: Repository) -> str:
@@ -71,7 +71,10 @@ def behind(front: Place) -> str:
 
 async def enter(task: Task, landing: Landing, base: Base, *, ports: Ports) -> Place | None:
     """The merged task is in the line, as it comes; None where its merge is not deployed."""
-    config = await deployed_from(task, base, ports=ports)
+    if landing.environment:
+        config = await deploy_config(task, base.commit, landing.environment, ports=ports)
+    else:
+        config = await deployed_from(task, base, ports=ports)
     if config is None:
         return None
     log = await ports.events.read(task.id)
@@ -134,8 +137,8 @@ async def come_first(task: Task, person: Person, config: DeployConfig, act: str,
 
 async def hold(task: Task, why: Ahead, *, ports: Ports) -> None:
     """It waits, and says why."""
-    await ports.deploys.hold(task.id, why.stand)
-    await ports.tasks.move(task.id, State.MERGED, why.reason)
+    place = await ports.deploys.hold(task.id, why.stand)
+    await ports.tasks.move(task.id, place.rests if place is not None else State.MERGED, why.reason)
 
 
 async def _take_along(own: Place, *, ports: Ports) -> None:
@@ -143,15 +146,15 @@ async def _take_along(own: Place, *, ports: Ports) -> None:
     for one in await ports.deploys.places():
         if one.task == own.task or one.stand not in HELD or not _within(one, own):
             continue
-        await rest(one.task, f"it is within the deployment of task {own.task}, which was merged later", ports=ports)
+        await rest(one, f"it is within the deployment of task {own.task}, which was merged later", ports=ports)
         await ports.deploys.leave(one.task, waiting=True)
 
 
-async def rest(task: TaskId, reason: str, *, ports: Ports) -> None:
-    """The task rests as merged with another reason, unless somebody is at work on it meanwhile."""
-    now = await ports.tasks.get(task)
-    if now.state is State.MERGED and now.reason != reason:
-        await ports.tasks.move(task, State.MERGED, reason)
+async def rest(place: Place, reason: str, *, ports: Ports) -> None:
+    """Its task rests where it is with another reason, unless somebody is at work on it meanwhile."""
+    now = await ports.tasks.get(place.task)
+    if now.state is place.rests and now.reason != reason:
+        await ports.tasks.move(place.task, place.rests, reason)
 
 
 def _within(one: Place, own: Place) -> bool:

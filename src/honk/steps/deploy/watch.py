@@ -5,6 +5,7 @@ One look is a short workflow of its own, which `app/deploying.py` begins when it
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 from honk.domain.deploy_health import HealthWatch
 from honk.domain.deployment import Deployment, Release
@@ -16,7 +17,7 @@ from honk.domain.task import State, Task
 from honk.domain.text import shortened
 from honk.ports import Ports
 from honk.steps.deploy.carrying_out import look_again
-from honk.steps.deploy.config import deploy_config, live_deployment, undo_sentence
+from honk.steps.deploy.config import deploy_config, environments, live_deployment, undo_sentence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,10 @@ class Looked:
 
     #: who deployed it, where it is to be undone by itself
     undo_by: PersonId | None = None
+    #: who deployed it, where it goes on to the next environment by itself
+    promote_by: PersonId | None = None
+    #: where it was looked at
+    environment: str = ""
 
 
 async def begin_watch(task: Task, made: Deployment, config: DeployConfig, *, ports: Ports) -> None:
@@ -53,7 +58,8 @@ async def begin_watch(task: Task, made: Deployment, config: DeployConfig, *, por
 async def look(task: Task, deployment: str, *, base: Base, ports: Ports) -> Looked:
     """Looks once, and says what came of it when that is certain."""
     watch = next((one for one in await ports.deploys.watches() if one.deployment == deployment), None)
-    config = await deploy_config(task, base.commit, ports=ports)
+    environment = watch.environment if watch is not None else ""
+    config = await deploy_config(task, base.commit, environment, ports=ports)
     if watch is None or config is None:
         return Looked()
     live = await live_deployment(task, config, ports=ports)
@@ -70,7 +76,8 @@ async def look(task: Task, deployment: str, *, base: Base, ports: Ports) -> Look
     if watch.healthy(at):
         await _tell(task, watch, "healthy", ports=ports)
         await ports.deploys.unwatch(deployment)
-        return Looked()
+        onward = await _goes_on(task, config, base, ports=ports)
+        return Looked(promote_by=await _deployer(task, ports=ports) if onward else None, environment=environment)
     await ports.deploys.watch(watch)
     return Looked()
 
@@ -96,7 +103,13 @@ async def _unhealthy(
     await _tell(task, watch, "unhealthy", detail=trouble, undo=undo, ports=ports)
     await ports.tasks.move(task.id, State.DEPLOYED, f"unhealthy since {_since(watch)}: {shortened(trouble, 300)}")
     await ports.deploys.unwatch(watch.deployment)
-    return Looked(undo_by=await _deployer(task, ports=ports) if itself else None)
+    return Looked(undo_by=await _deployer(task, ports=ports) if itself else None, environment=live.environment)
+
+
+async def _goes_on(task: Task, config: DeployConfig, base: Base, *, ports: Ports) -> bool:
+    """Whether the next environment takes what is healthy here by itself."""
+    every = await environments(task, base.commit, ports=ports)
+    return any(after.promote_when == "healthy" for one, after in pairwise(every) if one == config)
 
 
 async def _deployer(task: Task, *, ports: Ports) -> PersonId:
