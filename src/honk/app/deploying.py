@@ -64,8 +64,8 @@ class Deploying(Turns):
         task = await self.ports.tasks.get(place.task)
         if task.state is State.DEPLOYING:
             config = await deploy_config(task, (await chosen_base(task, ports=self.ports)).commit, ports=self.ports)
-            if config is not None and config.workflow is not None:
-                return False  # the forge is at work on it
+            if config is not None and config.elsewhere:
+                return False  # the forge, or a worker, is at work on it
         return await self.ports.deploys.leave(place.task)
 
     async def _may_begin(self, place: Place) -> bool:

@@ -16,6 +16,7 @@ from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot
 from honk.ports.deploys import Deploys, Looker, NoLooker
 from honk.ports.discussions import Discussions
 from honk.ports.gate import Exam, Gate, Registries
+from honk.ports.jobs import Bench, Executor, Jobs, Said, Signer, Workshop
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
 from honk.ports.overview import Overview
@@ -60,6 +61,7 @@ __all__ = [
     "Artifacts",
     "Attachment",
     "Audit",
+    "Bench",
     "Bounds",
     "Box",
     "Broker",
@@ -76,10 +78,12 @@ __all__ = [
     "Discussions",
     "Events",
     "Exam",
+    "Executor",
     "Exit",
     "Forge",
     "Gate",
     "Job",
+    "Jobs",
     "Journal",
     "Links",
     "Looker",
@@ -110,11 +114,13 @@ __all__ = [
     "Registries",
     "Report",
     "Repositories",
+    "Said",
     "Sandbox",
     "Sandboxes",
     "Seat",
     "Session",
     "Shot",
+    "Signer",
     "Sitting",
     "Snapshot",
     "Spare",
@@ -131,6 +137,7 @@ __all__ = [
     "Wall",
     "Wanted",
     "Workflow",
+    "Workshop",
     "Workspaces",
 ]
 
@@ -160,6 +167,8 @@ class Ports:
     overview: Overview
     #: the lines before environments, and freezes
     deploys: Deploys
+    #: what waits for workers on machines of their own
+    jobs: Jobs
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

@@ -30,6 +30,7 @@ from honk.service.nouns import (
 )
 from honk.service.repositories import Candidate
 from honk.service.uploads import Uploads
+from honk.service.working import Working
 from honk.views import Branch, Card, Merging
 
 
@@ -139,5 +140,5 @@ class Acting(Protocol):
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
 
 
-class Service(Looking, Acting, Governing, Uploads, Freezing, Protocol):
+class Service(Looking, Acting, Governing, Uploads, Freezing, Working, Protocol):
     """A Honk, in this process or behind a server."""

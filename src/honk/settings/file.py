@@ -17,6 +17,7 @@ from honk.settings.public_url import origin_of
 from honk.settings.repositories import Repositories, wrong_repositories
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
+from honk.settings.worker import WorkerSettings
 
 
 class Section(BaseModel):
@@ -138,6 +139,7 @@ class File(Section):
     slack: SlackSettings = SlackSettings()
     github: GithubSettings = GithubSettings()
     gitlab: GitlabSettings = GitlabSettings()
+    worker: WorkerSettings = WorkerSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
 from honk.adapters.sql.events import SqlEvents
+from honk.adapters.sql.jobs import SqlJobs
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
 from honk.adapters.sql.overview import SqlOverview
 from honk.adapters.sql.people import WhoIsWho
@@ -64,6 +65,7 @@ class SqlStore:
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
         self.deploys = SqlDeploys(self._database)
+        self.jobs = SqlJobs(self._database, clock)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from honk import __version__
-from honk.doors.api import acting, freezing, governing, looking, uploading
+from honk.doors.api import acting, freezing, governing, looking, uploading, working
 from honk.doors.api.bounds import Bounded
 from honk.doors.api.callers import Admitted, Backstage
 from honk.doors.api.problems import say_problems
@@ -35,6 +35,7 @@ def api(backstage: Backstage) -> FastAPI:
             *governing.router.routes,
             *uploading.router.routes,
             *freezing.router.routes,
+            *working.router.routes,
         ],
     )
     app.state.backstage = backstage

@@ -83,7 +83,7 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
     if live is not None and there:
         made = live
         await tell_finished(task, made, ports=ports)
-    elif config.workflow is not None:
+    elif config.elsewhere:
         made = await hand_over(task, config, wanted, release, ports=ports)
     else:
         made = await carry_out(task, config, wanted, release, ports=ports)
@@ -91,7 +91,7 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
         await ports.tasks.move(task.id, State.DEPLOYED)
         await begin_watch(task, made, config, ports=ports)
     elif made.state is DeploymentState.STARTED:
-        await ports.tasks.move(task.id, State.DEPLOYING, f"the forge deploys it to {made.environment}")
+        await ports.tasks.move(task.id, State.DEPLOYING, f"{_who(config)} deploys it to {made.environment}")
     else:
         failed = "the new version is unhealthy" if made.unhealthy else "the deployment failed"
         await ports.tasks.move(task.id, State.MERGED, f"{failed}; the version before is still live")
@@ -137,16 +137,16 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, ports: Ports
     # It stays the version of the task that made it, which can be undone in its turn.
     wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock())
     command = config if config.undo == "redeploy" else config.model_copy(update={"command": config.undo})
-    if config.workflow is not None:
+    if config.elsewhere:
         back = Release(base=base, commit=before.commit, digest=before.digest)
-        made = await hand_over(task, config, wanted, back, ports=ports)
+        made = await hand_over(task, command, wanted, back, ports=ports)
     else:
         release = Release(base=base, commit=live.commit, digest=before.digest)
         made = await carry_out(task, command, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
         return await undone(task, made, history, ports=ports)
     if made.state is DeploymentState.STARTED:
-        reason = f"the forge deploys {made.commit[:12]} to {made.environment} again"
+        reason = f"{_who(config)} deploys {made.commit[:12]} to {made.environment} again"
         await ports.tasks.move(task.id, State.DEPLOYING, reason)
         return made
     await ports.tasks.move(task.id, State.DEPLOYED, "undo failed; this version is still live")
@@ -172,6 +172,10 @@ async def _may_undo(task: Task, person: Person, *, ports: Ports) -> None:
     if not decision.allowed:
         await ports.audit.record(Entry.of(person, Act.UNDO, task.repository, task, decision, ports.clock()))
         raise NotAllowed(decision.reason)
+
+
+def _who(config: DeployConfig) -> str:
+    return f"a worker with {', '.join(config.labels)}" if config.labels else "the forge"
 
 
 def _id(task: Task, commit: Sha, digest: str, act: str) -> str:

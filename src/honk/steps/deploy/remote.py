@@ -8,6 +8,7 @@ from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
 from honk.domain.task import State, Task
 from honk.ports import Ports
+from honk.steps.deploy import labelled
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config
 from honk.steps.deploy.watch import begin_watch
@@ -34,9 +35,13 @@ async def hand_over(
     task: Task, config: DeployConfig, wanted: Deployment, release: Release, *, ports: Ports
 ) -> Deployment:
     """Has the forge begin it; what it says at once is told at once."""
+    if config.labels:
+        wanted = await labelled.as_begun(wanted, ports=ports)
     await begin(task, config, wanted, ports=ports)
-    asked = _asked(config, wanted, release.base)
-    remote = await ports.deployer.start(task.repository, asked)
+    if config.labels:
+        remote = await labelled.start(task, config, wanted, release.base, ports=ports)
+    else:
+        remote = await ports.deployer.start(task.repository, _asked(config, wanted, release.base))
     made = replace(wanted, remote=remote.id, url=remote.url or config.url)
     await ports.records.save_deployment(made)
     await _say(task, made, remote, ports=ports)
@@ -46,7 +51,7 @@ async def hand_over(
 async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
     """The task's deployment at the forge as it is now, told where it waits; None where there is none."""
     config = await deploy_config(task, base, ports=ports)
-    if config is None or config.workflow is None:
+    if config is None or not config.elsewhere:
         return None
     history = await ports.records.deployments(task.repository.key, config.environment)
     begun = next((one for one in history if one.state is DeploymentState.STARTED), None)
@@ -54,7 +59,9 @@ async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
         return None
     asked = _asked(config, begun, Base(branch="", commit=base))
     # Without an id, whoever began it was cut off, and the forge is asked whether it knows of it.
-    if begun.remote:
+    if config.labels:
+        remote = await labelled.look(begun, ports=ports)
+    elif begun.remote:
         remote = await ports.deployer.look(task.repository, asked, begun.remote)
     else:
         branch = next((one.base for one in [await ports.records.pull_request(task.id)] if one is not None), "")
@@ -75,7 +82,9 @@ async def ship(task: Task, *, base: Base, ports: Ports) -> Deployment | None:
     history = await ports.records.deployments(task.repository.key, made.environment)
     own = made.task == task.id
     if made.state is not DeploymentState.LIVE:
-        reason = f"the deployment failed at the forge: {found.remote.detail}".rstrip(": ")
+        config = await deploy_config(task, base.commit, ports=ports)
+        where = "at the worker" if config is not None and config.labels else "at the forge"
+        reason = f"the deployment failed {where}: {found.remote.detail}".rstrip(": ")
         still = "the version before is still live" if own else "this version is still live"
         await ports.tasks.move(task.id, State.MERGED if own else State.DEPLOYED, f"{reason}; {still}")
     elif own:
