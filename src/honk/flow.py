@@ -15,6 +15,7 @@ Here is only the order of the steps. Where the rest comes in:
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
 - a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
+- what labelled workers do: `steps/*/labelled.py`, and `app/labouring.py` meets them; `uploaded`, `shipped` follow
 - a deployment that waits for its window, a thaw or its turn; health: `app/deploying.py` begins `land` and `watched`
 - a version that goes on to the next environment: `app/promoting.py` begins `land`, which then merges nothing
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)

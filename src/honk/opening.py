@@ -20,6 +20,7 @@ from honk.settings.server import Server
 if TYPE_CHECKING:
     from honk.doors.cli.github import GithubSetup
     from honk.doors.cli.keeping import Tell
+    from honk.doors.cli.labour import Workbench
     from honk.doors.cli.slack import Standing
 
 
@@ -116,6 +117,12 @@ class _Elsewhere:
         return self._built.task
 
 
+def _workbench() -> "Workbench":
+    from honk.wiring.workbench import workbench
+
+    return workbench(Settings.load())
+
+
 def _open_house(*, here: bool = False) -> AbstractAsyncContextManager[House]:
     if here:
         _here()
@@ -139,6 +146,7 @@ def behind() -> Behind:
         slack=_SlackSetup(),
         github=_github_setup,
         elsewhere=_Elsewhere,
+        workbench=_workbench,
     )
 
 

@@ -59,6 +59,13 @@ A proxy between must not gather the stream: nginx obeys the answer's `X-Accel-Bu
 come, append with `PATCH` at exactly that offset. A token that is bound to one task (`honk build token`) opens these
 routes and no others; any other token needs the scope `steer`. An upload is known to the person who began it alone.
 
+## Workers
+
+The routes below `/jobs` are for [workers elsewhere](../howto/workers.md), whose token (`honk workers token`) has no
+scope and opens these routes and `/uploads` alone. A worker asks for a job, and names the job's `lease` in the header
+`Honk-Lease` from then on. It says every few seconds that it lives; after a minute without a word another one may have
+the job. What it made it uploads with `job` and `lease` in place of task and commit: with the last byte the job is done.
+
 ## Routes
 
 `{{task}}` is the beginning of a task's id, or `last`.

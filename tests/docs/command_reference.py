@@ -34,7 +34,13 @@ def group() -> Any:
     """The command line itself."""
     nothing: Any = None  # opened by commands, and none is run here
     behind = Behind(
-        open_house=nothing, caretaker=nothing, keeper=nothing, slack=nothing, github=nothing, elsewhere=nothing
+        open_house=nothing,
+        caretaker=nothing,
+        keeper=nothing,
+        slack=nothing,
+        github=nothing,
+        elsewhere=nothing,
+        workbench=nothing,
     )
     return typer.main.get_command(command_line(lambda: behind, [DEMO]))
 

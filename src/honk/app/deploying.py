@@ -65,7 +65,7 @@ class Deploying(Turns):
         if task.state is State.DEPLOYING:
             base = (await chosen_base(task, ports=self.ports)).commit
             config = await deploy_config(task, base, place.environment, ports=self.ports)
-            if config is not None and config.remote:
+            if config is not None and config.elsewhere:
                 return False  # somebody else is at work on it
         return await self.ports.deploys.leave(place.task)
 

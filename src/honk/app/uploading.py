@@ -16,6 +16,7 @@ from honk.domain.access import Issued
 from honk.domain.attachment import safe_name
 from honk.domain.person import Person
 from honk.domain.policy import Act
+from honk.domain.remote_job import JobState, RemoteJob
 from honk.domain.task import Task, TaskId
 from honk.domain.upload import Upload, UploadState
 from honk.errors import HonkError, NotAllowed, NotNow, TooLarge, Unknown, Usage
@@ -79,6 +80,31 @@ class Uploading(Turns):
         )
         return await self.ports.uploads.begin(upload)
 
+    async def begin_job_upload(self, by: Person, job: RemoteJob, lease: str, coming: Coming, *, largest: int) -> Upload:
+        """What a worker made, which has that job under that lease; or the same file, however far it has come.
+
+        Raises Usage, TooLarge, and what is in the way of writing to the disk.
+        """
+        _plausible(coming, largest)
+        self._has_room()
+        act = uuid.uuid4().hex[:12]
+        same = f"{by.id} {job.id} {lease} {coming.size} {coming.digest}"
+        upload = Upload(
+            id=hashlib.sha256((same if coming.digest else act).encode()).hexdigest()[:32],
+            task=job.task,
+            commit=job.commit,
+            name=safe_name(coming.name),
+            size=coming.size,
+            digest=coming.digest,
+            by=by.id,
+            token=coming.token,
+            act=act,
+            at=self.ports.clock(),
+            job=job.id,
+            lease=lease,
+        )
+        return await self.ports.uploads.begin(upload)
+
     async def upload_of(self, by: Person, id: str, bound: TaskId | None) -> Upload:
         """An upload of that person. Raises Unknown for that of anybody else, or of another task than `bound`."""
         found = await self.ports.uploads.get(id)
@@ -99,6 +125,8 @@ class Uploading(Turns):
             if offset != upload.size:
                 raise NotNow(f"upload {upload.id} is {upload.state}: nothing is to be added")
             return await self._handed_on(upload)
+        if upload.job:
+            (await self.ports.jobs.get(upload.job)).held(upload.lease)
         async with self.ports.uploads.append(upload.id, offset) as arriving:
             await self._written(arriving, pieces)
             # within the lock: of several who come with the last byte, one completes it
@@ -152,7 +180,8 @@ class Uploading(Turns):
         """Every byte is here: whatever ends this process from now on, the next one goes on with it."""
         task = await self.ports.tasks.get(upload.task)
         try:
-            await self.allow(by, Act.STEER, task)
+            if not upload.job:
+                await self.allow(by, Act.STEER, task)
             if upload.digest not in {"", digest}:
                 said = f"the SHA-256 of what came is {digest}, not {upload.digest} as was said"
                 raise Usage(said, "it was changed on the way, or while it was read: upload it again")
@@ -167,9 +196,19 @@ class Uploading(Turns):
     async def _handed_on(self, upload: Upload) -> Upload:
         """The journal makes one that is complete a build; known there already: no effect."""
         if upload.state is UploadState.RECEIVED:
+            if upload.job:
+                await self._made(upload)
             payload = json.dumps({"task": upload.task, "upload": upload.id})
             await self.journal.start("uploaded", upload.workflow, payload)
         return upload
+
+    async def _made(self, upload: Upload) -> None:
+        """The job is done, if the worker still has it; otherwise what came is nobody's."""
+        try:
+            await self.ports.jobs.change(upload.job, lambda job: job.ended(upload.lease, JobState.DONE, ""))
+        except (NotNow, Unknown):
+            await self.ports.uploads.discard(upload.id)
+            raise
 
 
 def _plausible(coming: Coming, largest: int) -> None:

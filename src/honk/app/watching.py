@@ -13,6 +13,7 @@ import anyio
 import structlog
 
 from honk.app.deploying import Deploying
+from honk.app.labouring import Labouring
 from honk.app.landing import Approving
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
@@ -50,7 +51,7 @@ _NEVER = timedelta(hours=1)
 _ROUND = 5.0
 
 
-class Watching(Approving, Deploying):
+class Watching(Approving, Deploying, Labouring):
     """Looks at the forge, and at the environments that may have opened."""
 
     async def look(self, id: TaskId) -> bool:
@@ -138,7 +139,8 @@ class Watching(Approving, Deploying):
         """Looks at all tasks that wait at a forge or for an environment, again and again, until it is cancelled."""
         due = {} if looked is None else looked
         while True:
-            for look in (self.begin_waiting, self.look_at_health, partial(self.look_round, due)):
+            looks = (self.begin_waiting, self.look_at_health, self.look_at_jobs, partial(self.look_round, due))
+            for look in looks:
                 try:
                     await look()
                 except Exception:  # noqa: BLE001 - the worker loop: what waits outside must not end the work here

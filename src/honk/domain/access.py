@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from honk.domain.person import PersonId
+from honk.domain.remote_job import Rights
 from honk.domain.task import TaskId
 from honk.domain.text import Secret
 
@@ -49,6 +50,8 @@ class Token:
     revoked_at: datetime | None = None
     #: the one task for which builds may be uploaded with it; such a token has no scope, and opens nothing else
     task: TaskId | None = None
+    #: the jobs that a worker may have with it; such a token has no scope either
+    rights: Rights | None = None
 
     def open(self, now: datetime) -> bool:
         """Whether it opens anything at that moment."""

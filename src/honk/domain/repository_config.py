@@ -60,6 +60,9 @@ def _secured(url: str) -> str:
 #: Seconds, or such as "10m".
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=60, le=6 * 3600)]
 
+#: What a labelled worker calls itself.
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
+
 #: A path below the repository's root, with forward slashes; "." is the root.
 InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_below_root)]
 
@@ -101,6 +104,18 @@ class BuildConfig(_Table):
     #: a web app, an app for a phone (the output is or has exactly one .apk, .aab or .ipa), or files of another kind
     kind: Literal["web", "android", "ios", "file"] = "web"
     timeout: Seconds = 900.0
+    #: of the worker that runs the command on a machine of its own, such as "macos", "xcode"; none: it runs here
+    labels: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
+    #: of the worker that signs what the first one made, and runs nothing of the repository; none: nobody does
+    sign: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _by_a_worker(self) -> Self:
+        if self.labels and (self.command is None or self.kind == "file"):
+            raise ValueError('labels are for a command whose output is of the kind "web", "android" or "ios"')
+        if self.sign and (not self.labels or self.kind == "web"):
+            raise ValueError('sign is for an app of the kind "android" or "ios" that a worker with labels compiles')
+        return self
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
@@ -175,11 +190,15 @@ class DeployConfig(_Table):
     undo_when: Literal["unhealthy", "asked"] = "asked"
     #: "healthy": deployed here by itself once it was healthy in the environment before for as long as that is watched
     promote_when: Literal["healthy", "asked"] = "asked"
+    #: of the worker that runs the command on a machine of its own, which holds what that needs; none: it runs here
+    labels: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
+    #: run there where the worker was cut off half-way: 0 says that it is live, 1 that it is not; else a person is asked
+    query: Command | None = None
 
     @property
-    def remote(self) -> bool:
-        """Whether somebody else carries it out, who is asked how far it has come."""
-        return self.command is None
+    def elsewhere(self) -> bool:
+        """Whether it is carried out somewhere else, and asked about later."""
+        return self.command is None or bool(self.labels)
 
     @property
     def undoes(self) -> bool:
@@ -209,9 +228,13 @@ class DeployConfig(_Table):
     def _by_somebody(self) -> Self:
         if sum(one is not None for one in (self.command, self.workflow, self.webhook)) != 1:
             raise ValueError("[deploy] has a command that Honk runs, a workflow that the forge runs, or a webhook")
+        if self.labels and (self.command is None or self.health is not None):
+            raise ValueError("with labels, a command deploys, and looks after the health itself; or give a health_url")
+        if self.query is not None and not self.labels:
+            raise ValueError("query is for a worker with labels")
         if self.workflow is None and self.inputs:
             raise ValueError("inputs are for a workflow")
-        if self.remote and (self.health or self.undo not in {"redeploy", "none"}):
+        if self.command is None and (self.health or self.undo not in {"redeploy", "none"}):
             what = "webhook" if self.workflow is None else "workflow"
             raise ValueError(f'with a {what}, undo is "redeploy" or "none", and the {what} looks after the health')
         if self.webhook_status is not None and (self.webhook is None or "{deployment}" not in self.webhook_status):

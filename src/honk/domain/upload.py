@@ -50,6 +50,9 @@ class Upload:
     older: bool = False
     #: why it was refused
     reason: str = ""
+    #: the job of a labelled worker that made it, and the lease under which it has it; "" for none
+    job: str = ""
+    lease: str = ""
 
     @property
     def workflow(self) -> str:

@@ -17,6 +17,7 @@ from honk.ports.deploys import Deploys, Looker, NoLooker, NoWebhookCalls, Webhoo
 from honk.ports.discussions import Discussions
 from honk.ports.entrance import Authenticators, Entrance, Onetime, Passkeys, Provider, Visits
 from honk.ports.gate import Exam, Gate, Registries
+from honk.ports.jobs import Bench, Executor, Jobs, Said, Signer, Workshop
 from honk.ports.journal import Journal, Once, Workflow
 from honk.ports.machine import Machine, Untroubled
 from honk.ports.notices import Devices, Letter, Mail, NoMail, Outbox, Outcome, Push, Sent
@@ -63,6 +64,7 @@ __all__ = [
     "Attachment",
     "Audit",
     "Authenticators",
+    "Bench",
     "Bounds",
     "Box",
     "Broker",
@@ -81,10 +83,12 @@ __all__ = [
     "Entrance",
     "Events",
     "Exam",
+    "Executor",
     "Exit",
     "Forge",
     "Gate",
     "Job",
+    "Jobs",
     "Journal",
     "Letter",
     "Links",
@@ -124,12 +128,14 @@ __all__ = [
     "Registries",
     "Report",
     "Repositories",
+    "Said",
     "Sandbox",
     "Sandboxes",
     "Seat",
     "Sent",
     "Session",
     "Shot",
+    "Signer",
     "Sitting",
     "Snapshot",
     "Spare",
@@ -149,6 +155,7 @@ __all__ = [
     "Wanted",
     "WebhookCalls",
     "Workflow",
+    "Workshop",
     "Workspaces",
 ]
 
@@ -178,6 +185,8 @@ class Ports:
     overview: Overview
     #: the lines before environments, and freezes
     deploys: Deploys
+    #: what waits for workers on machines of their own
+    jobs: Jobs
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path

@@ -9,6 +9,7 @@ from honk.domain.audit import NEWEST, Entry, Window
 from honk.domain.budget import Exhausted, Reserved, Standing
 from honk.domain.person import Person, PersonId
 from honk.domain.policy import Act
+from honk.domain.remote_job import Rights
 from honk.domain.task import TaskId
 
 
@@ -22,6 +23,8 @@ class Access:
     token: str
     #: the one task for which it may upload builds, and nothing else
     task: TaskId | None = None
+    #: the jobs that a worker may have with it, and nothing else
+    rights: Rights | None = None
 
 
 class Tokens(Protocol):
@@ -35,10 +38,11 @@ class Tokens(Protocol):
         *,
         expires_at: datetime | None = None,
         task: TaskId | None = None,
+        rights: Rights | None = None,
     ) -> Issued:
         """A new token of that person. Raises Usage without a name, without a scope, or for a time that is past.
 
-        One that is bound to a task has no scope.
+        One that is bound to a task, or is a worker's, has no scope.
         """
 
     async def find(self, token: str) -> Access | None:

@@ -37,6 +37,9 @@ class TokenShown:
     revoked_at: datetime | None
     #: the one task for which builds may be uploaded with it; such a token opens nothing else
     task: str | None = None
+    #: of a worker's token: the jobs that it may have
+    labels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,7 @@ from honk.service import enclosing
 from honk.service import feed as feeding
 from honk.service.feed import Feed
 from honk.service.freezing import LocalFreezing
-from honk.service.local_uploads import LocalUploads
+from honk.service.local_working import LocalWorking
 from honk.service.nouns import (
     About,
     Accepted,
@@ -54,7 +54,7 @@ _NOT_DEPLOYS = "this access token is not for 'deploy'"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Local(LocalUploads, LocalFreezing):
+class Local(LocalWorking, LocalFreezing):
     """Implements honk.service.Service on an opened Honk."""
 
     app: App

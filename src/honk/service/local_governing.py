@@ -85,6 +85,8 @@ class LocalGoverning:
             expires_at=token.expires_at,
             revoked_at=token.revoked_at,
             task=token.task,
+            labels=tuple(sorted(token.rights.labels)) if token.rights else (),
+            kinds=tuple(sorted(token.rights.kinds)) if token.rights else (),
         )
 
     async def _budget(self, standing: Standing) -> BudgetShown:

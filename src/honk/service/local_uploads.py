@@ -7,9 +7,10 @@ from typing import Self
 
 from honk.app.uploading import Coming
 from honk.domain.access import Scope
+from honk.domain.remote_job import Rights
 from honk.domain.task import Task, TaskId
 from honk.domain.upload import Upload
-from honk.errors import NotAllowed, Usage
+from honk.errors import NotAllowed, Unknown, Usage
 from honk.ports import Access
 from honk.service.governing import TokenMade
 from honk.service.local_governing import LocalGoverning
@@ -29,10 +30,12 @@ class LocalUploads(LocalGoverning):
     token: str = ""
     #: the one task for which builds may be uploaded, and nothing else done
     bound: TaskId | None = None
+    #: the jobs that a worker may have, where one asks
+    rights: Rights | None = None
 
     def with_token(self, access: Access) -> Self:
         """The same for somebody who came with that access."""
-        return replace(self, token=access.token, bound=access.task)
+        return replace(self, token=access.token, bound=access.task, rights=access.rights)
 
     async def create_build_token(self, task: str, wanted: BuildTokenWanted) -> TokenMade:
         issued = await self.app.issue_build_token(self.person, await self._task(task), wanted.hours)
@@ -56,8 +59,13 @@ class LocalUploads(LocalGoverning):
         await self.app.discard_upload(await self._own(id))
 
     async def _own(self, id: str) -> Upload:
-        self._may_upload()
-        return await self.app.upload_of(self.person, id, self.bound)
+        if self.rights is None:
+            self._may_upload()
+        found = await self.app.upload_of(self.person, id, self.bound)
+        # what a worker made is known to that worker alone, which knows of nothing else
+        if bool(found.job) != (self.rights is not None) or (found.job and found.token != self.token):
+            raise Unknown(f"there is no upload {id[:80]!r}")
+        return found
 
     async def _wanted(self, named: str) -> Task:
         self._may_upload()

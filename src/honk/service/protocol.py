@@ -31,6 +31,7 @@ from honk.service.nouns import (
 from honk.service.promoting import Promotes
 from honk.service.repositories import Candidate
 from honk.service.uploads import Uploads
+from honk.service.working import Working
 from honk.views import Branch, Card, Merging
 
 
@@ -140,5 +141,5 @@ class Acting(Protocol):
         """Deletes transcript, workspace and artifacts for good; returns the bytes of artifacts."""
 
 
-class Service(Looking, Acting, Governing, Uploads, Freezing, Promotes, Protocol):
+class Service(Looking, Acting, Governing, Uploads, Freezing, Promotes, Working, Protocol):
     """A Honk, in this process or behind a server."""

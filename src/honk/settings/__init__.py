@@ -34,6 +34,9 @@ _REGISTRY_VARIABLE = re.compile(
     r"^(PIP_|UV_|npm_config_|NPM_CONFIG_|YARN_|SSL_CERT_|REQUESTS_CA_|NODE_EXTRA_CA_|CURL_CA_|HOME$|XDG_CONFIG_)"
 )
 
+#: What lets Honk itself in somewhere, and no command of a worker.
+_LETS_IN = re.compile(r"^(HONK_|ANTHROPIC_|SLACK_)")
+
 
 class Settings(Section):
     """One frozen object; each part of Honk receives its slice."""
@@ -65,6 +68,8 @@ class Settings(Section):
     slack_signing_secret: Secret = Secret("")
     #: of `mail_user` at the mail server
     mail_password: Secret = Secret("")
+    #: for commands that a labelled worker runs with its own rights: without anything that lets Honk in somewhere
+    worker_environment: dict[str, str] = Field(default_factory=dict, repr=False)
     #: what lets Honk into GitHub
     github: GithubAccess = GithubAccess()
     #: what lets Honk into GitLab, and GitLab's events into Honk
@@ -155,6 +160,7 @@ class Settings(Section):
             auth_token=Secret(env.get("ANTHROPIC_AUTH_TOKEN", "").strip()),
             remote_environment={name: env[name] for name in _REMOTE_VARIABLES if name in env},
             registry_environment={name: value for name, value in env.items() if _REGISTRY_VARIABLE.match(name)},
+            worker_environment={name: value for name, value in env.items() if not _LETS_IN.match(name)},
             user=_user(env),
             model_proxy=Secret(_proxy(env, file.model.base_url)),
             ca_bundle=_ca_bundle(env),

@@ -21,6 +21,7 @@ from honk.settings.sign_in import SignInSettings, wrong_sign_in
 from honk.settings.slack import SlackSettings
 from honk.settings.telemetry import TelemetrySettings
 from honk.settings.webhooks import WebhookSettings
+from honk.settings.worker import WorkerSettings
 
 
 class Section(BaseModel):
@@ -158,6 +159,7 @@ class File(Section):
     #: names of providers; slack and github are known
     sign_in: dict[str, SignInSettings] = Field(default_factory=dict)
     webhooks: WebhookSettings = WebhookSettings()
+    worker: WorkerSettings = WorkerSettings()
     people: dict[str, PersonSettings] = Field(default_factory=dict)
     #: names of teams, each with keys of [people]
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)

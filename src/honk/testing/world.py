@@ -215,6 +215,7 @@ class World:
             budgets=self._passed(self.store.budgets, "budgets"),
             overview=self.store.overview,
             deploys=self._passed(self.store.deploys, "deploys"),
+            jobs=self._passed(self.store.jobs, "jobs"),
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),

@@ -191,6 +191,11 @@ def _(data: events.BuildUploaded) -> str:
 
 
 @_say.register
+def _(data: events.BuildWaits) -> str:
+    return f"the build {shortened(data.reason, 300)}"
+
+
+@_say.register
 def _(data: events.BuildPictured) -> str:
     taken = [name for name, digest in (("after", data.after), ("before", data.before)) if digest]
     shown = f"screenshots: {', '.join(taken) or 'none'}" + (f" ({data.note})" if data.note else "")

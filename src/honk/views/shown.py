@@ -70,7 +70,7 @@ async def card(task: Task, *, ports: Ports, log: tuple[Event, ...] | None = None
         build=build,
         spent=await ports.records.spent(task.id),
         settled=settled[-1] if settled else None,
-        notes=tuple(e.data.text for e in log if isinstance(e.data, events.TaskNoted)),
+        notes=(*(e.data.text for e in log if isinstance(e.data, events.TaskNoted)), *_awaited(log)),
         production=_production(live[-1], task, ports) if live else None,
         page=ports.previews.page(f"/tasks/{task.id}"),
         hint=ports.previews.hint(),
@@ -136,6 +136,20 @@ def _checks(log: tuple[Event, ...], pull_request: PullRequest | None) -> events.
     """What was seen last, where it was of the present head."""
     seen = next((e.data for e in reversed(log) if isinstance(e.data, events.ChecksSeen)), None)
     return seen if seen is not None and pull_request is not None and seen.head == pull_request.head else None
+
+
+def _awaited(log: tuple[Event, ...]) -> tuple[str, ...]:
+    """What the build waits for, until a worker has it."""
+    over = (events.BuildReady, events.BuildFailed, events.BuildUploaded)
+    for event in reversed(log):
+        match event.data:
+            case events.BuildWaits(reason=reason):
+                return (f"the build {reason}",)
+            case events.StepProgressed(step="build"):
+                return ()
+            case data if isinstance(data, over):
+                return ()
+    return ()
 
 
 def _production(live: events.DeploymentFinished, task: Task, ports: Ports) -> str | None:

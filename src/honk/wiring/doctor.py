@@ -13,6 +13,7 @@ from honk.adapters.sql import SqlStore
 from honk.doors.cli.house import Diagnosis
 from honk.errors import HonkError
 from honk.settings import Settings
+from honk.wiring.doctor_workers import workers
 from honk.wiring.place import make_home, registries_of, sandboxes_of
 
 
@@ -40,6 +41,7 @@ class Doctor:
         found += [await _public_url(settings)]
         found += await _slack(settings)
         found += await _github(settings)
+        found += await workers(settings)
         found += [
             Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
             for refusal in registries_of(settings).refusals

@@ -51,6 +51,7 @@ def ports_of(
         budgets=store.budgets,
         overview=store.overview,
         deploys=store.deploys,
+        jobs=store.jobs,
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
         packages=SandboxedPackages(place.sandboxes, settings.home),

@@ -13,6 +13,7 @@ from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
 from honk.adapters.sql.entrance import SqlOnetime, SqlPasskeys, SqlVisits
 from honk.adapters.sql.events import SqlEvents
+from honk.adapters.sql.jobs import SqlJobs
 from honk.adapters.sql.links import SqlLinks, SqlPreferences
 from honk.adapters.sql.outbox import SqlOutbox
 from honk.adapters.sql.overview import SqlOverview
@@ -70,6 +71,7 @@ class SqlStore:
         self.deploys = SqlDeploys(self._database)
         self.outbox = SqlOutbox(self._database, clock)
         self.webhook_calls = SqlWebhookCalls(self._database)
+        self.jobs = SqlJobs(self._database, clock)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from honk.adapters.sql.database import Database
 from honk.adapters.sql.people import WhoIsWho, read_person
 from honk.adapters.sql.schema import tokens
+from honk.adapters.sql.schema_jobs import worker_tokens
 from honk.domain.access import RANDOM_BYTES, Issued, Scope, Token, made_of, well_formed
 from honk.domain.person import PersonId
+from honk.domain.remote_job import JobKind, Rights
 from honk.domain.task import TaskId
 from honk.errors import Unknown, Usage
 from honk.ports import Access, Clock
@@ -30,7 +32,17 @@ def _token(row: sa.Row[Any]) -> Token:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         task=None if row.task is None else TaskId(row.task),
+        rights=None if row.kinds is None else _rights(row),
     )
+
+
+def _rights(row: sa.Row[Any]) -> Rights:
+    return Rights(labels=frozenset(row.labels.split()), kinds=frozenset(JobKind(one) for one in row.kinds.split()))
+
+
+def _known() -> sa.Select[Any]:
+    own = worker_tokens.c.token == tokens.c.id
+    return sa.select(tokens, worker_tokens.c.labels, worker_tokens.c.kinds).outerjoin_from(tokens, worker_tokens, own)
 
 
 def _digest(token: str) -> str:
@@ -55,15 +67,17 @@ class SqlTokens:
         *,
         expires_at: datetime | None = None,
         task: TaskId | None = None,
+        rights: Rights | None = None,
     ) -> Issued:
         now, rules = self._clock(), self._rules()
         if not name.strip():
             raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
         if not name.isprintable() or len(name) > _NAME_LIMIT:
             raise Usage(f"a token's name is one line of at most {_NAME_LIMIT} characters", "give a shorter one")
-        if task is not None and scopes:
-            raise Usage("a token that is bound to a task has no scopes", "make two tokens")
-        if not scopes and task is None:
+        bound = task is not None or rights is not None
+        if bound and (scopes or None not in {task, rights}):
+            raise Usage("a token that is bound to a task, or is a worker's, has no scopes", "make two tokens")
+        if not scopes and not bound:
             raise Usage("a token needs a scope", f"one or more of: {', '.join(Scope)}")
         if expires_at is not None and expires_at <= now:
             raise Usage("the token would have expired already", "give a time to come")
@@ -76,6 +90,7 @@ class SqlTokens:
             created_at=now,
             expires_at=expires_at,
             task=task,
+            rights=rights,
         )
 
         def work(connection: sa.Connection) -> None:
@@ -92,6 +107,9 @@ class SqlTokens:
                     task=task,
                 )
             )
+            if rights is not None:
+                labels, kinds = (" ".join(sorted(one)) for one in (rights.labels, rights.kinds))
+                connection.execute(worker_tokens.insert().values(token=token.id, labels=labels, kinds=kinds))
 
         await self._database.write(work)
         return Issued(token=token, secret=secret)
@@ -102,11 +120,11 @@ class SqlTokens:
         now, digest, rules = self._clock(), _digest(token), self._rules()
 
         def work(connection: sa.Connection) -> Access | None:
-            row = connection.execute(sa.select(tokens).where(tokens.c.digest == digest)).first()
+            row = connection.execute(_known().where(tokens.c.digest == digest)).first()
             if row is None or not (found := _token(row)).open(now):
                 return None
             person = read_person(connection, found.person, rules)
-            return Access(person=person, scopes=found.scopes, token=found.id, task=found.task)
+            return Access(person=person, scopes=found.scopes, token=found.id, task=found.task, rights=found.rights)
 
         return await self._database.read(work)
 
@@ -116,7 +134,7 @@ class SqlTokens:
         def work(connection: sa.Connection) -> Token:
             still = tokens.c.revoked_at.is_(None)
             connection.execute(tokens.update().where(tokens.c.id == id, still).values(revoked_at=now))
-            row = connection.execute(sa.select(tokens).where(tokens.c.id == id)).first()
+            row = connection.execute(_known().where(tokens.c.id == id)).first()
             if row is None:
                 raise Unknown(f"there is no token {id!r}", "`honk token list` shows them")
             return _token(row)
@@ -124,6 +142,6 @@ class SqlTokens:
         return await self._database.write(work)
 
     async def list(self) -> tuple[Token, ...]:
-        query = sa.select(tokens).order_by(tokens.c.created_at, tokens.c.id)
+        query = _known().order_by(tokens.c.created_at, tokens.c.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(_token(row) for row in rows)

@@ -119,6 +119,19 @@ class BuildReady(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuildWaits(EventData):
+    """A build waits for a labelled worker that compiles or signs it."""
+
+    type: ClassVar[str] = "build.waits"
+    job: str
+    #: build or sign
+    kind: str
+    labels: tuple[str, ...]
+    #: with when such a worker was seen last
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildUploaded(EventData):
     """The actor, or their CI, uploaded a build of a commit of the task."""
 

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from honk import __version__
-from honk.doors.api import acting, freezing, governing, looking, promoting, uploading
+from honk.doors.api import acting, freezing, governing, looking, promoting, uploading, working
 from honk.doors.api.bounds import Bounded
 from honk.doors.api.callers import Admitted, Backstage
 from honk.doors.api.problems import say_problems
@@ -36,6 +36,7 @@ def api(backstage: Backstage) -> FastAPI:
             *uploading.router.routes,
             *freezing.router.routes,
             *promoting.router.routes,
+            *working.router.routes,
         ],
     )
     app.state.backstage = backstage

@@ -95,6 +95,16 @@ Administrator = _for(Scope.ADMINISTER)
 #: The service itself asks whether the token is for uploads: one that is bound to a task has no scope.
 Uploader = Annotated[Local, Security(_caller)]
 
+
+async def _working(caller: Uploader) -> Local:
+    if caller.rights is None:
+        raise NotAllowed("this access token is not for a worker", "make one that is: honk workers token")
+    return caller
+
+
+#: A labelled worker, whose token has labels and kinds in place of scopes.
+Worker = Annotated[Local, Security(_working)]
+
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -24,7 +24,7 @@ from honk.service.uploads import BuildTokenWanted, UploadShown, UploadWanted
 
 VERSION = "1.0.0"
 _KIND = "application/offset+octet-stream"
-_FIELDS = {"task", "commit", "sha256", "filename"}
+_FIELDS = {"task", "commit", "sha256", "filename", "job", "lease"}
 _LONGEST = 300
 _BYTES = {"requestBody": {"required": True, "content": {_KIND: {"schema": {"type": "string", "format": "binary"}}}}}
 
@@ -41,7 +41,8 @@ Metadata = Annotated[
     Header(
         max_length=4000,
         description="Pairs of a name and its value in base64, with commas between: `commit` (of which it was built), "
-        "`filename`, `sha256` (in hexadecimal digits), and `task`, which a token that is bound to one needs not name.",
+        "`filename`, `sha256` (in hexadecimal digits), and `task`, which a token that is bound to one needs not name. "
+        "A worker names `job` and `lease` in place of these.",
     ),
 ]
 
@@ -73,6 +74,10 @@ async def begin(
     upload_metadata: Metadata,
 ) -> Response:
     known = _metadata(upload_metadata)
+    if known.get("job"):
+        name, digest = known.get("filename", "") or "build", known.get("sha256", "")
+        made = await caller.begin_job_upload(known["job"], known.get("lease", ""), name, upload_length, digest)
+        return said(UploadShown, made, 201, Location=f"/api/v1/uploads/{made.id}", **_headers(made))
     wanted = UploadWanted(
         task=known.get("task", ""),
         commit=known.get("commit", ""),
@@ -164,7 +169,7 @@ def _metadata(text: str) -> dict[str, str]:
             raise Usage(f"the value of {name} in Upload-Metadata is not base64 of UTF-8") from None
         if len(found[name]) > _LONGEST:
             raise Usage(f"the value of {name} in Upload-Metadata is longer than {_LONGEST} characters")
-    if not found.get("commit"):
+    if not found.get("commit") and not found.get("job"):
         raise Usage(
             "Upload-Metadata has no commit", "say of which commit the file was built: commit <its SHA in base64>"
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what loading them costs, only a command that needs them pay
     from honk.doors.cli.github import Opened
     from honk.doors.cli.house import Caretaker, Open
     from honk.doors.cli.keeping import Keeper
+    from honk.doors.cli.labour import Workbench
     from honk.doors.cli.slack import SlackSetup
 
 
@@ -27,6 +28,7 @@ class Behind:
     slack: "SlackSetup"
     github: "Opened"
     elsewhere: Callable[[], "Elsewhere"]
+    workbench: Callable[[], "Workbench"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ COMMANDS = (
     Part(
         lambda cli, behind: _module("serving").add_serving_commands(cli, behind.open_house),
         {"serve": "Do the work of other commands and doors here; serve API, pages, builds and live versions."},
+    ),
+    Part(
+        lambda cli, behind: _module("labour").add_worker_command(cli, behind.elsewhere, behind.workbench),
+        {"worker": "Compile, sign or deploy on this machine for a server elsewhere, which is asked for jobs."},
     ),
     Part(
         lambda cli, behind: _module("look").add_looking_commands(cli, behind.open_house),
@@ -197,5 +203,9 @@ GROUPS = (
     Part(
         lambda cli, behind: _module("building").add_build_commands(cli, behind.open_house, behind.elsewhere),
         {"build": "Builds that somebody else makes, such as a CI with a Mac."},
+    ),
+    Part(
+        lambda cli, behind: _module("workers").add_workers_commands(cli, behind.open_house),
+        {"workers": "Workers on machines of their own, such as a Mac: who is there, and what waits for them."},
     ),
 )

@@ -82,7 +82,8 @@ def _row(token: TokenShown) -> tuple[str, ...]:
     ends = f"{token.expires_at:%Y-%m-%d %H:%M}" if token.expires_at else "never"
     if token.revoked_at:
         ends = f"revoked {token.revoked_at:%Y-%m-%d}"
-    what = ",".join(token.scopes) or f"builds of {token.task}"
+    jobs = f"{','.join(token.kinds)} with {','.join(token.labels)}"
+    what = ",".join(token.scopes) or (jobs if token.kinds else f"builds of {token.task}")
     return (token.id, token.name, token.person, what, f"{token.created_at:%Y-%m-%d}", ends)
 
 

@@ -20,7 +20,7 @@ from honk.domain.text import Secret
 from honk.domain.turn import Turn
 from honk.doors.cli.house import only_there
 from honk.doors.cli.remote_freezing import RemoteFreezing
-from honk.doors.cli.remote_uploads import RemoteUploads
+from honk.doors.cli.remote_working import RemoteWorking
 from honk.doors.cli.wire import Wire
 from honk.errors import Usage
 from honk.service import (
@@ -53,7 +53,7 @@ if TYPE_CHECKING:  # no server lends them
     from honk.service.linking import Linking
 
 
-class Remote(RemoteUploads, RemoteFreezing):
+class Remote(RemoteWorking, RemoteFreezing):
     """Implements honk.service.Service on a server."""
 
     # ── looking ────────────────────────────────────────────────────────────────────────────────

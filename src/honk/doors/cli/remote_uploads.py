@@ -1,7 +1,7 @@
 """Builds that are uploaded to a Honk behind a server."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import quote
 
 from honk.domain.codec import dump
@@ -21,8 +21,7 @@ class RemoteUploads(RemoteGoverning):
 
     async def begin_upload(self, wanted: UploadWanted) -> UploadShown:
         said = {"task": wanted.task, "commit": wanted.commit, "filename": wanted.name, "sha256": wanted.digest}
-        pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items() if value)
-        headers = {**_TUS, "Upload-Length": str(wanted.size), "Upload-Metadata": ",".join(pairs)}
+        headers = tus_headers(wanted.size, said)
         # with a digest it is the same upload however often it is begun
         return await self._wire.request(UploadShown, "POST", "/uploads", headers=headers, again=bool(wanted.digest))
 
@@ -37,6 +36,12 @@ class RemoteUploads(RemoteGoverning):
 
     async def discard_upload(self, id: str) -> None:
         await self._wire.request(type(None), "DELETE", _of(id), headers=_TUS, again=True)
+
+
+def tus_headers(size: int, said: Mapping[str, str]) -> dict[str, str]:
+    """What begins the upload of a file of so many bytes, of which that is said."""
+    pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items() if value)
+    return {**_TUS, "Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}
 
 
 def _of(id: str) -> str:

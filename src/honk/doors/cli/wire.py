@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -85,6 +86,24 @@ class Wire:
         """A request with headers of its own; for the kind `type(None)` its answer has no body."""
         response = await self._asked(method, path, again=again, headers=headers, content=content)
         return self._read(kind, response) if response.content else load(kind, "null")
+
+    async def download(self, path: str, into: Path, *, headers: Mapping[str, str]) -> None:
+        """What the server says, as a file; broken off, it begins again."""
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                async with self._client.stream("GET", _PREFIX + path, headers=headers) as response:
+                    if response.status_code != 200:
+                        await response.aread()
+                    self._checked(response)
+                    async with await anyio.open_file(into, "wb") as file:
+                        async for piece in response.aiter_bytes():
+                            await file.write(piece)
+                return
+            except (httpx.TransportError, Unreachable) as exc:
+                if (pause := next(pauses, None)) is None:
+                    raise (exc if isinstance(exc, Unreachable) else self._unreachable(exc)) from exc
+                await anyio.sleep(pause)
 
     async def follow(self, path: str, after: int) -> AsyncGenerator[Event, None]:
         """Events as they happen. Comes back by itself where the connection breaks, and misses none."""

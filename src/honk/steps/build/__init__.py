@@ -24,11 +24,13 @@ from honk.domain.repository_config import BuildConfig, DeployConfig, RepositoryC
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
+from honk.errors import NeedsHuman
 from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 from honk.ports.configuration import configuration
 from honk.steps.build.artifact import fetch, wants_artifact
 from honk.steps.build.content import kind_of_build
 from honk.steps.build.given import given
+from honk.steps.build.labelled import hand_out
 from honk.steps.build.naming import name_of
 from honk.steps.build.package import packaged
 from honk.steps.build.uploaded import close, commit_of, keep
@@ -89,9 +91,10 @@ class Ahead:
         if not self._task.options.builds:
             return
         config = await configuration(self._ports.repositories, self._task.repository, exam.base.commit)
-        if config.built is not None and config.built.command and exam.change is not None:
+        how = config.built
+        if how is not None and how.command and not how.labels and exam.change is not None:
             commit = exam.change.commit
-            made = _make(exam, commit, config.built, _silent, first=_AHEAD, ports=self._ports)
+            made = _make(exam, commit, how, _silent, first=_AHEAD, ports=self._ports)
             self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
 
     async def taken(self, commit: Sha) -> _Artifact | None:
@@ -123,10 +126,13 @@ async def ahead(task: Task, *, ports: Ports) -> AsyncIterator[Ahead]:
 async def build(
     task: Task, turn: Turn, exam: Exam, commit: Sha, *, ports: Ports, begun: Ahead | None = None
 ) -> Build | None:
-    """None where the repository builds nothing, or the build failed (which is an event)."""
+    """None where the repository builds nothing, a worker elsewhere does, or the build failed (which is an event)."""
     config = await configuration(ports.repositories, task.repository, exam.base.commit)
     how = config.built
     if how is None or how.command is None:
+        return None
+    if how.labels:
+        await hand_out(task, turn, how, exam.base, commit, ports=ports)
         return None
     tell = partial(ports.events.record, task.id, turn.number)
     await tell(StepProgressed(step="build", detail=how.command))
@@ -172,7 +178,7 @@ async def of_base(exam: Exam, *, ports: Ports) -> str:
     """The digest of the base's own build, of which nothing is recorded; "" when it cannot be built."""
     base = replace(exam, change=None)
     config = (await configuration(ports.repositories, exam.repository, exam.base.commit)).built
-    if config is None or config.command is None:
+    if config is None or config.command is None or config.labels:
         return ""
     return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
 
@@ -182,7 +188,8 @@ async def release(
 ) -> Release | None:
     """The build of exactly the merged tree: the one that people tried, or a new one if the base had moved.
 
-    Where others deploy the commit itself, no build is needed. None where there is nothing to deploy.
+    Where others deploy the commit itself, no build is needed. None where there is nothing to deploy. Raises
+    NeedsHuman where a worker elsewhere has to build it first.
     """
     made, repository = await ports.records.build(task.id), task.repository
     config = await deploying()
@@ -198,6 +205,10 @@ async def release(
         last = await ports.tasks.turn(task.id, task.turn)
         exam = Exam(task=task.id, repository=repository, base=base, change=None, instruction=task.instruction)
         made = await build(task, last, exam, merged, ports=ports)
+        built = (await configuration(ports.repositories, repository, base.commit)).build
+        if made is None and built is not None and built.labels:
+            said = "the base had moved, so that a worker builds the merged commit first"
+            raise NeedsHuman(said, f"when that build is there: honk merge {task.id}")
     return Release(base=base, commit=merged, digest=made.digest) if made is not None else None
 
 

@@ -17,6 +17,7 @@ from honk.domain.upload import Upload, UploadState, place_of
 from honk.errors import ForgeRefused, NeedsHuman, Unknown, Usage
 from honk.ports import Ports
 from honk.steps.build.given import given
+from honk.steps.build.labelled import passed_on
 
 #: fewer characters of a commit name nothing
 _LEAST = 7
@@ -55,8 +56,13 @@ async def commit_of(task: Task, named: str, *, ports: Ports) -> Sha:
 async def keep(task: Task, id: str, *, ports: Ports) -> Build | None:
     """The build that is to be shared. None where it was refused, or a newer commit has one: both are events."""
     upload = await ports.uploads.get(id)
+    if upload.job and upload.state is UploadState.BUILT and not upload.build:
+        return None  # passed on already, and cut off before that was recorded
     tell = partial(ports.events.record, task.id, (await ports.tasks.get(task.id)).turn, actor=upload.by)
     try:
+        if upload.job and await passed_on(upload, ports=ports):
+            await _over(upload, ports=ports)
+            return None
         made = await _made(task, upload, ports=ports)
     except (Usage, NeedsHuman) as error:
         await tell(BuildFailed(reason=error.message, output=""), key=f"uploaded/{upload.act}")
@@ -96,6 +102,12 @@ async def close(id: str, build: Build, *, older: bool = False, ports: Ports) -> 
     await ports.uploads.save(done)
     await ports.uploads.empty(id)
     return True
+
+
+async def _over(upload: Upload, *, ports: Ports) -> None:
+    """What came is kept elsewhere, and is no build yet."""
+    await ports.uploads.save(replace(upload, state=UploadState.BUILT))
+    await ports.uploads.empty(upload.id)
 
 
 async def _made(task: Task, upload: Upload, *, ports: Ports) -> Build:

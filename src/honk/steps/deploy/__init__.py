@@ -94,7 +94,7 @@ async def deploy(task: Task, person: Person, release: Release, *, landing: Landi
     if live is not None and there:
         made = live
         await tell_finished(task, made, ports=ports)
-    elif config.remote:
+    elif config.elsewhere:
         made = await hand_over(task, config, wanted, release, ports=ports)
     else:
         made = await carry_out(task, config, wanted, release, ports=ports)
@@ -123,8 +123,7 @@ async def _come_to_rest(task: Task, made: Deployment, config: DeployConfig, land
         await ports.tasks.move(task.id, State.DEPLOYED)
         await begin_watch(task, made, config, ports=ports)
     elif made.state is DeploymentState.STARTED:
-        who = "the forge deploys" if config.webhook is None else "the webhook's target deploys"
-        await ports.tasks.move(task.id, State.DEPLOYING, f"{who} it to {made.environment}")
+        await ports.tasks.move(task.id, State.DEPLOYING, f"{_who(config)} deploys it to {made.environment}")
     else:
         failed = "the new version is unhealthy" if made.unhealthy else "the deployment failed"
         failed = f"not promoted to {made.environment}: {failed}" if landing.environment else failed
@@ -193,17 +192,16 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, environment:
     # It stays the version of the task that made it, which can be undone in its turn.
     wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock())
     command = config if config.undo == "redeploy" else config.model_copy(update={"command": config.undo})
-    if config.remote:
+    if config.elsewhere:
         back = Release(base=base, commit=before.commit, digest=before.digest)
-        made = await hand_over(task, config, wanted, back, ports=ports)
+        made = await hand_over(task, command, wanted, back, ports=ports)
     else:
         release = Release(base=base, commit=live.commit, digest=before.digest)
         made = await carry_out(task, command, wanted, release, ports=ports)
     if made.state is DeploymentState.LIVE:
         return await undone(task, made, history, base.commit, ports=ports)
     if made.state is DeploymentState.STARTED:
-        who = "the forge" if config.webhook is None else "the webhook's target"
-        reason = f"{who} deploys {made.commit[:12]} to {made.environment} again"
+        reason = f"{_who(config)} deploys {made.commit[:12]} to {made.environment} again"
         await ports.tasks.move(task.id, State.DEPLOYING, reason)
         return made
     await ports.tasks.move(task.id, State.DEPLOYED, "undo failed; this version is still live")
@@ -241,6 +239,12 @@ async def _may_undo(task: Task, person: Person, *, ports: Ports) -> None:
     if not decision.allowed:
         await ports.audit.record(Entry.of(person, Act.UNDO, task.repository, task, decision, ports.clock()))
         raise NotAllowed(decision.reason)
+
+
+def _who(config: DeployConfig) -> str:
+    if config.labels:
+        return f"a worker with {', '.join(config.labels)}"
+    return "the forge" if config.webhook is None else "the webhook's target"
 
 
 def _id(task: Task, commit: Sha, digest: str, act: str) -> str:

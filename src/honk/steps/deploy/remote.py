@@ -1,5 +1,5 @@
-"""A deployment that the forge or a webhook's target carries out: begun there, and asked about later, for it may wait
-for people for days.
+"""A deployment that the forge, a webhook's target or a worker carries out: begun there, and asked about later, for it
+may wait for people for days.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from honk.domain.repository_config import DeployConfig
 from honk.domain.task import State, Task, TaskId
 from honk.errors import ForgeRefused, NotNow
 from honk.ports import Deployer, Ports
+from honk.steps.deploy import labelled
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config, environments, rests_as
 from honk.steps.deploy.watch import begin_watch
@@ -41,11 +42,12 @@ class UnderWay:
 async def hand_over(
     task: Task, config: DeployConfig, wanted: Deployment, release: Release, *, ports: Ports
 ) -> Deployment:
-    """Has the forge, or the webhook's target, begin it; what it says at once is told at once."""
+    """Has the forge, the webhook's target or a worker begin it; what it says at once is told at once."""
+    if config.labels:
+        wanted = await labelled.as_begun(wanted, ports=ports)
     await begin(task, config, wanted, ports=ports)
-    asked = _asked(task.id, config, wanted, release.base)
     try:
-        remote = await _of(config, ports).start(task.repository, asked)
+        remote = await _start(task, config, wanted, release.base, ports=ports)
     except ForgeRefused as error:
         if config.webhook is not None:  # nothing was told, and nothing will be
             made = replace(wanted, state=DeploymentState.FAILED)
@@ -59,14 +61,16 @@ async def hand_over(
 
 
 async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
-    """The task's deployment at the forge or a webhook as it is now, told where it waits; None where there is none."""
+    """The task's deployment elsewhere as it is now, told where it waits; None where there is none."""
     found = await _begun(task, base, ports=ports)
     if found is None:
         return None
     config, begun = found
     asked = _asked(task.id, config, begun, Base(branch="", commit=base))
     # Without an id, whoever began it was cut off, and the forge is asked whether it knows of it.
-    if begun.remote:
+    if config.labels:
+        remote = await labelled.look(begun, ports=ports)
+    elif begun.remote:
         remote = await _of(config, ports).look(task.repository, asked, begun.remote)
     else:
         branch = next((one.base for one in [await ports.records.pull_request(task.id)] if one is not None), "")
@@ -83,7 +87,7 @@ async def _begun(task: Task, base: Sha, *, ports: Ports) -> tuple[DeployConfig, 
     places = [one for one in await ports.deploys.places() if one.task == task.id and one.stand is Stand.GOING]
     found = []
     for config in await environments(task, base, ports=ports):
-        if config.remote and all(one.environment == config.environment for one in places):
+        if config.elsewhere and all(one.environment == config.environment for one in places):
             history = await ports.records.deployments(task.repository.key, config.environment)
             found += [(config, one) for one in history if one.state is DeploymentState.STARTED][:1]
     own = [one for one in found if one[1].task == task.id]
@@ -113,7 +117,7 @@ async def ship(task: Task, *, base: Base, ports: Ports) -> Deployment | None:
     own = made.task == task.id
     config = await deploy_config(task, base.commit, made.environment, ports=ports)
     if made.state is not DeploymentState.LIVE:
-        where = "at the forge" if config is None or config.webhook is None else f"in {made.environment}"
+        where = _where(config, made)
         reason = f"the deployment failed {where}: {found.remote.detail}".rstrip(": ")
         still = "the version before is still live" if own else "this version is still live"
         state = State.DEPLOYED if not own else (await rests_as(task, base.commit, ports=ports))[0]
@@ -173,6 +177,18 @@ async def _tell_progress(
             deployment=made.id, environment=made.environment, detail=remote.detail, url=remote.log_url
         )
         await ports.events.record(task.id, task.turn, data, key=f"progress/{made.id}/{len(told)}")
+
+
+async def _start(task: Task, config: DeployConfig, wanted: Deployment, base: Base, *, ports: Ports) -> RemoteDeployment:
+    if config.labels:
+        return await labelled.start(task, config, wanted, base, ports=ports)
+    return await _of(config, ports).start(task.repository, _asked(task.id, config, wanted, base))
+
+
+def _where(config: DeployConfig | None, made: Deployment) -> str:
+    if config is not None and config.labels:
+        return "at the worker"
+    return "at the forge" if config is None or config.webhook is None else f"in {made.environment}"
 
 
 def _of(config: DeployConfig, ports: Ports) -> Deployer:
