@@ -10,7 +10,7 @@ from pathlib import Path
 import axe
 import pytest
 from browser import CHROMIUM, Browser, Page, browser
-from test_pages_by_thumb import WIDE, phone, write
+from phone import WIDE, phone, write
 
 from honk.adapters.sql import SqlStore
 from honk.domain.access import Scope

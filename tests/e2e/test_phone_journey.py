@@ -84,7 +84,8 @@ async def review(page: Page, task: str, into: Path) -> None:
     await back_and_forth(page, "/pull-request")
     await write(page, "#composer textarea", "echo more >> song.txt")
     await tap(page, "#composer button.main")
-    await arrives(page, "proposed", "document.body.textContent.includes('Turn 2')")
+    ended = "!!document.querySelector('#turn-2-head .badge') && !!document.querySelector('#moves a.main')"
+    await arrives(page, "proposed", ended)
     await steady(page, into, "5 turn 2")
     assert "Turn 3" not in await page.text()
 
