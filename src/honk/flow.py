@@ -15,6 +15,7 @@ Here is only the order of the steps. Where the rest comes in:
 - again from a point: the worker lets the steps before it stand (`steps/again.py`)
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
 - a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
+- a build that a channel (TestFlight) takes: `share` begins it, `app/offering.py` asks again, by `offered`
 - a deployment that waits for its window, a thaw or its turn; health: `app/deploying.py` begins `land` and `watched`
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
 - who asks, and who is told: the doors, by way of `service/`; a door has its map in `doors/slack/__init__.py` and so on
@@ -27,6 +28,7 @@ from typing import cast
 
 from honk.domain.attempt import LIMITS, Attempt
 from honk.domain.build import Build
+from honk.domain.channel import Offer
 from honk.domain.codec import maybe
 from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
@@ -47,6 +49,7 @@ from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
 from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, ship, undo
 from honk.steps.merge import merge
+from honk.steps.offer import offer_build
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
@@ -216,6 +219,11 @@ async def watched(task: Task, deployment: str, once: Once, *, ports: Ports) -> L
     """live → one look at its health."""
     base = await chosen_base(task, ports=ports)
     return await once("look", Looked, partial(look, task, deployment, base=base, ports=ports))
+
+
+async def offered(task: Task, build: str, channel: str, once: Once, *, ports: Ports) -> Offer | None:
+    """a build that a channel takes → one word with the channel; None where there is nothing to ask any more."""
+    return await once("offer", maybe(Offer), partial(offer_build, task, build, channel, ports=ports))
 
 
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from honk.app.deploying import Deploying
 from honk.app.landing import Approving
+from honk.app.offering import Offering
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
 from honk.domain.landing import Landing
@@ -48,7 +49,7 @@ _NEVER = timedelta(hours=1)
 _ROUND = 5.0
 
 
-class Watching(Approving, Deploying):
+class Watching(Approving, Deploying, Offering):
     """Looks at the forge, and at the environments that may have opened."""
 
     async def look(self, id: TaskId) -> bool:
@@ -129,7 +130,7 @@ class Watching(Approving, Deploying):
         """Looks at all tasks that wait at a forge or for an environment, again and again, until it is cancelled."""
         due = {} if looked is None else looked
         while True:
-            for look in (self.begin_waiting, self.look_at_health, partial(self.look_round, due)):
+            for look in (self.begin_waiting, self.look_at_health, self.ask_channels, partial(self.look_round, due)):
                 try:
                     await look()
                 except Exception:  # noqa: BLE001 - the worker loop: what waits outside must not end the work here

@@ -95,6 +95,12 @@ class BuildConfig(_Table):
     #: a web app, an app for a phone (the output is or has exactly one .apk, .aab or .ipa), or files of another kind
     kind: Literal["web", "android", "ios", "file"] = "web"
     timeout: Seconds = 900.0
+    #: what HONK_VERSION is, such as "1.4.{number}"; "{number}" and "{commit}" are filled in. Empty: it is not set
+    version: Annotated[str, Field(max_length=60, pattern=r"^[0-9A-Za-z.{}+_-]*$")] = ""
+    #: no build has a smaller number (HONK_BUILD_NUMBER): one above what was given out before Honk
+    first_number: Annotated[int, Field(ge=1, le=2_000_000_000)] = 1
+    #: whether it can be installed beside the app itself: "app", one for all tasks; "task", one for each
+    side_by_side: Literal["no", "app", "task"] = "no"
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
@@ -120,7 +126,8 @@ class DeployConfig(_Table):
     #: file name of a workflow that the forge runs, such as "deploy.yml"; "deployment" has it begin a deployment of
     #: its own, for whoever listens there
     workflow: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}$")] | None = None
-    #: what the workflow is given; "{commit}", "{environment}" and "{deployment}" are filled in
+    #: what the workflow is given; "{commit}", "{environment}", "{deployment}", and "{number}" and "{version}" of a
+    #: build of that commit, are filled in
     inputs: dict[str, str] = Field(default_factory=dict, max_length=20)
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
     #: branches (as `*` and `?` have it) into which a merge is deployed; None: the repository's default branch alone

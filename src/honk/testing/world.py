@@ -26,6 +26,7 @@ from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Agent, Clock, Ports
+from honk.testing.fake_channels import FakeChannels
 from honk.testing.fake_ci import FakeCi, FakeDeployer, FakeLooker
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
@@ -186,6 +187,7 @@ class World:
         self.ci = FakeCi()
         self.deployer = FakeDeployer()
         self.looker = FakeLooker()
+        self.channels = FakeChannels()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -213,6 +215,8 @@ class World:
             budgets=self._passed(self.store.budgets, "budgets"),
             overview=self.store.overview,
             deploys=self._passed(self.store.deploys, "deploys"),
+            offers=self._passed(self.store.offers, "offers"),
+            channels=self.channels,
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from honk.adapters.sql.audit import SqlAudit
 from honk.adapters.sql.budgets import SqlBudgets
+from honk.adapters.sql.channels import SqlOffers
 from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
@@ -64,6 +65,7 @@ class SqlStore:
         self.budgets = SqlBudgets(self._database, clock, budget)
         self.audit = SqlAudit(self._database)
         self.deploys = SqlDeploys(self._database)
+        self.offers = SqlOffers(self._database)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

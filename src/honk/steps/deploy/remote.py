@@ -8,6 +8,7 @@ from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
 from honk.domain.task import State, Task
 from honk.ports import Ports
+from honk.ports.stamping import stamp
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config
 from honk.steps.deploy.watch import begin_watch
@@ -35,7 +36,7 @@ async def hand_over(
 ) -> Deployment:
     """Has the forge begin it; what it says at once is told at once."""
     await begin(task, config, wanted, ports=ports)
-    asked = _asked(config, wanted, release.base)
+    asked = await _asked(task, config, wanted, release.base, ports=ports)
     remote = await ports.deployer.start(task.repository, asked)
     made = replace(wanted, remote=remote.id, url=remote.url or config.url)
     await ports.records.save_deployment(made)
@@ -52,7 +53,7 @@ async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
     begun = next((one for one in history if one.state is DeploymentState.STARTED), None)
     if begun is None:
         return None
-    asked = _asked(config, begun, Base(branch="", commit=base))
+    asked = await _asked(task, config, begun, Base(branch="", commit=base), ports=ports)
     # Without an id, whoever began it was cut off, and the forge is asked whether it knows of it.
     if begun.remote:
         remote = await ports.deployer.look(task.repository, asked, begun.remote)
@@ -116,8 +117,11 @@ async def _say(task: Task, made: Deployment, remote: RemoteDeployment, *, ports:
     await ports.events.record(task.id, task.turn, waits, key=f"waits/{made.id}/{len(said)}")
 
 
-def _asked(config: DeployConfig, wanted: Deployment, base: Base) -> RemoteRelease:
+async def _asked(task: Task, config: DeployConfig, wanted: Deployment, base: Base, *, ports: Ports) -> RemoteRelease:
     filled = {"commit": wanted.commit, "environment": wanted.environment, "deployment": wanted.id}
+    if any(name in value for value in config.inputs.values() for name in ("{number}", "{version}")):
+        given = await stamp(task, base.commit, wanted.commit, ports=ports)
+        filled |= {"number": str(given.number), "version": given.version}
     return RemoteRelease(
         id=wanted.id,
         environment=wanted.environment,
