@@ -13,6 +13,7 @@ from honk.adapters.pages import Addresses
 from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
+from honk.doors.web.device_page import DevicePage
 from honk.doors.web.github_page import GithubPage
 from honk.doors.web.install_page import InstallPage
 from honk.doors.web.overview import Known
@@ -93,7 +94,9 @@ def app_of(
         closing=closing,
         known=Known(preferences=here.store.chats.preferences, rules=lambda: here.who_is_who),
         github=github(here, addresses, sessions) if github else None,
-        install=InstallPage(ports=ports),
+        install=InstallPage(
+            ports=ports, devices=DevicePage(ports=ports, sessions=sessions, key=addresses.derived("device"))
+        ),
     )
     site = Starlette(routes=pages(hall))
     site.router.redirect_slashes = False
