@@ -104,6 +104,9 @@ class BuildConfig(_Table):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
+        marks = self.version or self.first_number > 1 or self.side_by_side != "no"
+        if self.command is None and self.artifact is None and marks:
+            return self  # somebody's CI uploads it, and asks what it is to carry
         if (self.command is None) == (self.artifact is None):
             raise ValueError("[build] has a command that makes it, or the artifact of the forge's CI that it is")
         if self.command is not None and self.output == ".":

@@ -187,6 +187,7 @@ class Local(LocalUploads, LocalFreezing):
             plan=self._plan(wanted),
             builds=wanted.build,
             asked_at=wanted.asked_at,
+            title=wanted.title,
         )
         enclosed = await self._enclosed(wanted)
         asked = (self.person, wanted.repository, wanted.instruction, options)

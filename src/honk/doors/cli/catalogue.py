@@ -184,4 +184,8 @@ GROUPS = (
         lambda cli, behind: _module("building").add_build_commands(cli, behind.open_house, behind.elsewhere),
         {"build": "Builds that somebody else makes, such as a CI with a Mac."},
     ),
+    Part(
+        lambda cli, behind: _module("ios").add_ios_commands(cli, behind.open_house),
+        {"ios": "Apps for iPhones, built on GitHub's Macs."},
+    ),
 )
