@@ -41,7 +41,7 @@ from honk.domain.turn import Outcome, Point, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError, NotAllowed, Stopped
-from honk.ports import Once, Ports
+from honk.ports import Exam, Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
@@ -147,7 +147,8 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
             made = await once("fetch", maybe(Build), partial(fetch, task, base, head, ports=ports))
             if made is not None:
                 last = await ports.tasks.turn(task.id, task.turn)
-                await once("share", Build, partial(share, task, last, made, ports=ports))
+                shared = await once("share", Build, partial(share, task, last, made, ports=ports))
+                await _pictured(task, last, shared, once, ports=ports)
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
         await once("report", bool, partial(show, task, head, verdict, ports=ports))
         outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
@@ -163,8 +164,18 @@ async def uploaded(task: Task, id: str, once: Once, *, ports: Ports) -> Build | 
         last = await ports.tasks.turn(task.id, task.turn)
         made = await once("share", Build, partial(share, task, last, made, ports=ports))
         await once("close", bool, partial(close, id, made, ports=ports))
+        await _pictured(task, last, made, once, ports=ports)
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
     return made
+
+
+async def _pictured(task: Task, last: Turn, made: Build, once: Once, *, ports: Ports) -> None:
+    """Screenshots of a build that somebody else made, as of one of Honk's own."""
+    if made.kind == "web":
+        base = await chosen_base(task, ports=ports)
+        exam = Exam(task=task.id, repository=task.repository, base=base, change=None, instruction=task.instruction)
+        pictures = partial(picture, task, last, made, exam, of_base=partial(of_base, ports=ports), ports=ports)
+        await once("picture", Build, pictures)
 
 
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:

@@ -65,7 +65,10 @@ class Previews(Protocol):
     """Where people look at builds and deployed versions."""
 
     async def show(self, build: Build) -> str | None:
-        """The preview's address, of an app for a phone that of its install page; None while no server runs."""
+        """The preview's address, of an app for a phone that of its install page, of a file that of Honk's page of it.
+
+        None while no server runs.
+        """
 
     def seal(self, what: str) -> str:
         """A signature of 20 lower-case letters and digits that only this Honk can make; the same words, the same."""

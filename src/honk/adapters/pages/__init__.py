@@ -44,9 +44,11 @@ class Addresses:
         self._announcement = home / "run" / "pages.json"
 
     async def show(self, build: Build) -> str | None:
-        """The preview's address, that of the install page for a phone's app, or None while nobody serves."""
+        """The preview's address, that of the install page for a phone's app, of a file that of its build's page."""
         if build.package is not None:
             return self.page(path_of(build, "page", self.seal, datetime.now(UTC)))
+        if build.kind != "web" and not build.first_page:
+            return self.page(f"/builds/{build.id}")  # a file has no page of its own to open
         address = self._address("preview", build.digest)
         return address and address + build.first_page.lstrip("/")
 
