@@ -94,7 +94,7 @@ def _content(message: bytes) -> bytes:
         if inner[0].body != _DATA:
             raise Unreadable("what is signed is no plain data")
         content = _octets(inner[1].children[0])
-        certificates = [one.raw for part in parts[3:-1] if part.tag == 0xA0 for one in part.children]
+        certificates = [one for part in parts[3:-1] if part.tag == 0xA0 for one in part.children]
         signers = parts[-1].children
         if len(signers) != 1 or not certificates:
             raise Unreadable("it has not one signature")
@@ -104,7 +104,7 @@ def _content(message: bytes) -> bytes:
     return content
 
 
-def _verify(signer: tuple[_Node, ...], content: bytes, certificates: list[bytes]) -> None:
+def _verify(signer: tuple[_Node, ...], content: bytes, certificates: list[_Node]) -> None:
     """Raises Unreadable unless one of the certificates has signed exactly that."""
     digest = _HASHES.get(signer[2].children[0].body)
     if digest is None:
@@ -123,11 +123,11 @@ def _verify(signer: tuple[_Node, ...], content: bytes, certificates: list[bytes]
         raise Unreadable("its signature does not hold")
 
 
-def _signs(certificate: bytes, signature: bytes, signed: bytes, digest: str) -> bool:
-    from cryptography import x509  # only who asks a phone pays for it
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+def _signs(certificate: _Node, signature: bytes, signed: bytes, digest: str) -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # only who asks a phone pays for it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     known: dict[str, Callable[[], hashes.HashAlgorithm]] = {
         "sha1": hashes.SHA1,
@@ -136,14 +136,16 @@ def _signs(certificate: bytes, signature: bytes, signed: bytes, digest: str) -> 
         "sha512": hashes.SHA512,
     }
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
+        fields = certificate.children[0].children
+        # its key alone matters; a certificate of version 1 does not say its version
+        key = load_der_public_key(fields[6 if fields[0].tag == 0xA0 else 5].raw)
         if isinstance(key, rsa.RSAPublicKey) and 1024 <= key.key_size <= 8192:
             key.verify(signature, signed, padding.PKCS1v15(), known[digest]())
             return True
         if isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, signed, ec.ECDSA(known[digest]()))
             return True
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, IndexError):
         pass
     return False
 
