@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fabricated import info, ipa
 from honk.domain.app_package import AppFacts
+from honk.domain.landing import Consent
 from honk.domain.repository import Sha
 from honk.domain.repository_config import BuildConfig
 from honk.domain.stamp import Stamp, missed, stamp_of
@@ -123,3 +124,18 @@ def test_an_identifier_of_a_tasks_own_is_one_for_both_systems() -> None:
     for one in stamps:
         last = one.id_suffix.removeprefix(".honk.")
         assert last[0].isalpha() and last.isalnum() and one.name_suffix.startswith(" (fix-the-crash")
+
+
+async def test_a_workflow_that_deploys_is_told_number_and_version(tmp_path: Path) -> None:
+    config = (
+        b'[build]\nversion = "2.{number}"\nfirst_number = 7\n[deploy]\nworkflow = "deploy.yml"\n'
+        b'inputs = { number = "{number}", name = "v{version} of {commit}" }\n'
+    )
+    async with world(tmp_path, {".honk.toml": config}) as there, there.working():
+        there.ci.on = True
+        task = await there.settled(await there.ask())
+        assert await there.store.records.build(task.id) is None, "somebody's CI makes it"
+        await there.app.merge(await there.person(), task, method=there.method, consent=Consent(accept_unsure=True))
+        await there.settled(task)
+        [release] = there.deployer.releases.values()
+        assert dict(release.inputs) == {"number": "7", "name": f"v2.7 of {release.commit}"}
