@@ -72,16 +72,20 @@ async def _typed(door: ApiWorld, task: Task, secret: Secret, *argv: str) -> tupl
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
-async def test_the_command_prints_variables_and_the_upload_says_what_was_not_taken(
-    door: ApiWorld, task: Task, tmp_path: Path
-) -> None:
-    secret = await _token(door, task)
+async def test_the_command_prints_variables_as_github_takes_them(door: ApiWorld, task: Task) -> None:
     lines = "HONK_BUILD_NUMBER=90\nHONK_VERSION=1.4.90\nHONK_APP_ID_SUFFIX=.honk\nHONK_APP_NAME_SUFFIX= (Honk)\n"
-    assert await _typed(door, task, secret, "stamp") == (0, lines)
-    _, exported = await _typed(door, task, secret, "stamp", "--shell")
+    assert await _typed(door, task, await _token(door, task), "stamp") == (0, lines)
+
+
+async def test_and_as_a_shell_takes_them(door: ApiWorld, task: Task) -> None:
+    _, exported = await _typed(door, task, await _token(door, task), "stamp", "--shell")
     shell = await anyio.run_process(["sh", "-c", f'{exported}\nprintf %s "$HONK_APP_NAME_SUFFIX"'])
     assert shell.stdout == b" (Honk)"
+
+
+async def test_the_upload_says_what_was_not_taken(door: ApiWorld, task: Task, tmp_path: Path) -> None:
+    await door.world.app.stamp_build(door.ada, task, (await door.world.pull_request(task)).head)
     file = tmp_path / "app.ipa"
     file.write_bytes(ipa())
-    code, said = await _typed(door, task, secret, "upload", str(file))
+    code, said = await _typed(door, task, await _token(door, task), "upload", str(file))
     assert code == 0 and "build number is 57, and Honk gave 90" in said and "version is 1.4.0" in said
