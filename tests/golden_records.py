@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from honk.domain.attempt import Attempt, Change
 from honk.domain.build import Build
+from honk.domain.channel import ChannelState, Offer, Seen
 from honk.domain.codec import dump
 from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import Ending
@@ -29,6 +30,7 @@ from honk.domain.pull_request import (
     PullRequestState,
 )
 from honk.domain.repository import Base, FileChange, Repository, Sha
+from honk.domain.stamp import Stamp
 from honk.domain.task import Options, State, TaskId
 from honk.domain.turn import Outcome
 from honk.domain.verdict import Answer, Evidence, Finding, Kind, Proof, Verdict
@@ -144,6 +146,21 @@ RECORDS: dict[str, tuple[Any, Any]] = {
     ),
     "step.merge": (cast("Any", MergeResult), Merged(commit=_SHA)),
     "step.release": (Release, Release(base=_BASE, commit=_SHA, digest=_DIGEST)),
+    "offer": (
+        Offer,
+        Offer(
+            build="b1",
+            task=TaskId("fix-1"),
+            channel="testflight",
+            title="TestFlight",
+            seen=Seen(state=ChannelState.READY, link="https://beta.itunes.apple.com/v1/app/1", until=_AT),
+            since=_AT,
+            due=_AT,
+            looks=3,
+            changes=2,
+        ),
+    ),
+    "stamp": (Stamp, Stamp(number=57, version="1.4.57", id_suffix=".honk", name_suffix=" (Honk)")),
     "workflow.land": (Landing, Landing(by=PersonId("ann"), head=_SHA, method=MergeMethod.MERGE, act="press")),
     "workflow.ending": (Ending, Ending(outcome=Outcome.PASS, state=State.PROPOSED, reason="")),
 }

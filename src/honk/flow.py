@@ -16,6 +16,7 @@ Here is only the order of the steps. Where the rest comes in:
 - what a forge does by itself (checks, queues, deployments): `app/watching.py` looks; `checked` and `shipped` follow
 - a build that somebody's CI uploads: `app/uploading.py` takes it in; `uploaded` makes it a build
 - what labelled workers do: `steps/*/labelled.py`, and `app/labouring.py` meets them; `uploaded`, `shipped` follow
+- a build that a channel (TestFlight) takes: `share` begins it, `app/offering.py` asks again, by `offered`
 - a deployment that waits for its window, a thaw or its turn; health: `app/deploying.py` begins `land` and `watched`
 - a version that goes on to the next environment: `app/promoting.py` begins `land`, which then merges nothing
 - a base that moved, a branch that a person moved: `prepare` begins from there (`steps/prepare/moved.py`)
@@ -29,6 +30,7 @@ from typing import cast
 
 from honk.domain.attempt import LIMITS, Attempt
 from honk.domain.build import Build
+from honk.domain.channel import Offer
 from honk.domain.codec import maybe
 from honk.domain.deployment import Deployment, DeploymentState, Release
 from honk.domain.ending import BROKEN_OFF, UNVERIFIED, Ending, broken_off, concluded, ended_by, nothing_new
@@ -41,7 +43,7 @@ from honk.domain.turn import Outcome, Point, Turn
 from honk.domain.verdict import Answer, Verdict
 from honk.domain.workspace import Workspace
 from honk.errors import HonkError, NotAllowed, Stopped
-from honk.ports import Once, Ports
+from honk.ports import Exam, Once, Ports
 from honk.steps.again import MADE_AGAIN, make_again
 from honk.steps.budget import reserve
 from honk.steps.build import Ahead, ahead, build, close, fetch, keep, of_base, release
@@ -49,6 +51,7 @@ from honk.steps.code import Order, code
 from honk.steps.conclude import conclude, follow
 from honk.steps.deploy import Looked, deploy, deploys, enter, halted, look, promoted, rests_as, ship, undo
 from honk.steps.merge import merge
+from honk.steps.offer import offer_build
 from honk.steps.picture import picture
 from honk.steps.plan import offer, plans
 from honk.steps.prepare import chosen_base, prepare
@@ -146,7 +149,8 @@ async def checked(task: Task, head: Sha, act: str, once: Once, *, ports: Ports) 
             made = await once("fetch", maybe(Build), partial(fetch, task, base, head, ports=ports))
             if made is not None:
                 last = await ports.tasks.turn(task.id, task.turn)
-                await once("share", Build, partial(share, task, last, made, ports=ports))
+                shared = await once("share", Build, partial(share, task, last, made, ports=ports))
+                await _pictured(task, last, shared, once, ports=ports)
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
         await once("report", bool, partial(show, task, head, verdict, ports=ports))
         outcome = await once("follow", Outcome, partial(follow, task, verdict, ports=ports))
@@ -162,8 +166,18 @@ async def uploaded(task: Task, id: str, once: Once, *, ports: Ports) -> Build | 
         last = await ports.tasks.turn(task.id, task.turn)
         made = await once("share", Build, partial(share, task, last, made, ports=ports))
         await once("close", bool, partial(close, id, made, ports=ports))
+        await _pictured(task, last, made, once, ports=ports)
         await once("present", maybe(PullRequest), partial(present, task, ports=ports))
     return made
+
+
+async def _pictured(task: Task, last: Turn, made: Build, once: Once, *, ports: Ports) -> None:
+    """Screenshots of a build that somebody else made, as of one of Honk's own."""
+    if made.kind == "web":
+        base = await chosen_base(task, ports=ports)
+        exam = Exam(task=task.id, repository=task.repository, base=base, change=None, instruction=task.instruction)
+        pictures = partial(picture, task, last, made, exam, of_base=partial(of_base, ports=ports), ports=ports)
+        await once("picture", Build, pictures)
 
 
 async def land(task: Task, landing: Landing, once: Once, *, ports: Ports) -> Ending:
@@ -231,6 +245,11 @@ async def watched(task: Task, deployment: str, once: Once, *, ports: Ports) -> L
     """live → one look at its health."""
     base = await chosen_base(task, ports=ports)
     return await once("look", Looked, partial(look, task, deployment, base=base, ports=ports))
+
+
+async def offered(task: Task, build: str, channel: str, once: Once, *, ports: Ports) -> Offer | None:
+    """a build that a channel takes → one word with the channel; None where there is nothing to ask any more."""
+    return await once("offer", maybe(Offer), partial(offer_build, task, build, channel, ports=ports))
 
 
 async def halt(task: Task, reason: str, *, ports: Ports) -> None:

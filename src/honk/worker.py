@@ -15,6 +15,7 @@ import structlog
 from honk import flow
 from honk.app import App
 from honk.domain.build import Build
+from honk.domain.channel import Offer
 from honk.domain.codec import dump, load, maybe
 from honk.domain.ending import Ending
 from honk.domain.event import MergeRefused
@@ -108,6 +109,7 @@ class Worker:
             "shipped": self._shipped,
             "undo": self._undo,
             "watched": self._watched,
+            "offered": self._offered,
         }
 
     def _in_line(self, run: Workflow) -> Workflow:
@@ -239,6 +241,18 @@ class Worker:
             person = await self._app.ports.tasks.get_person(looked.promote_by)
             await self._app.promote_by_itself(person, task, deployment)
         return dump(Looked, looked)
+
+    async def _offered(self, payload: str, once: Once) -> str:
+        """What goes wrong is the channel's alone: it is said there, and asked again."""
+        asked = json.loads(payload)
+        task = await self._app.ports.tasks.get(asked["task"])
+        now: Offer | None = None
+        try:
+            now = await flow.offered(task, asked["build"], asked["channel"], once, ports=self._app.ports)
+        except Exception as error:  # noqa: BLE001 - the worker loop: whatever a channel raises, it is asked again later
+            _log.exception("a channel broke off", task=task.id, channel=asked["channel"])
+            await self._app.put_off(asked["build"], asked["channel"], _defect(error))
+        return dump(maybe(Offer), now)
 
     async def _broken(self, task: Task, act: str, deploying: State, error: Exception) -> Ending:
         """An unknown error in a merge, a deployment or an undo."""

@@ -17,6 +17,7 @@ from honk.domain.access import Scope
 from honk.domain.limits import Limits
 from honk.domain.pull_request import MergeMethod
 from honk.doors.web.attempts import Attempts
+from honk.doors.web.device_page import DevicePage
 from honk.doors.web.github_page import GithubPage
 from honk.doors.web.install_page import InstallPage
 from honk.doors.web.notices_page import Noticing
@@ -144,7 +145,9 @@ def app_of(
             noticing=noticing or noticing_of(here, addresses, FakePush(here.clock)),
         ),
         github=github(here, addresses, sessions) if github else None,
-        install=InstallPage(ports=ports),
+        install=InstallPage(
+            ports=ports, devices=DevicePage(ports=ports, sessions=sessions, key=addresses.derived("device"))
+        ),
         servers=servers,
     )
     site = Starlette(routes=pages(hall))

@@ -4,6 +4,7 @@ import io
 import os
 import tarfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -28,6 +29,16 @@ FILES = {
     "two words/gr\u00fc\u00df.txt": b"hello",
     "icon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
 }
+
+
+async def test_a_file_has_no_page_of_its_own_and_is_shown_on_honks(tmp_path: Path) -> None:
+    addresses = Addresses(tmp_path)
+    build = Build(id="b1", task=TaskId("t"), commit=Sha("c" * 40), kind="file", digest="d" * 64, size=1)
+    with addresses.announced("http://127.0.0.1:8"):
+        assert await addresses.show(build) == "http://127.0.0.1:8/builds/b1"
+        for one in (replace(build, kind="web"), replace(build, first_page="report.html")):
+            assert "/preview/" in str(await addresses.show(one))
+    assert await addresses.show(build) is None
 
 
 class World:

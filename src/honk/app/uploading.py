@@ -17,11 +17,15 @@ from honk.domain.attachment import safe_name
 from honk.domain.person import Person
 from honk.domain.policy import Act
 from honk.domain.remote_job import JobState, RemoteJob
+from honk.domain.repository import Sha
+from honk.domain.stamp import Stamp
 from honk.domain.task import Task, TaskId
 from honk.domain.upload import Upload, UploadState
 from honk.errors import HonkError, NotAllowed, NotNow, TooLarge, Unknown, Usage
 from honk.ports import Arriving
+from honk.ports.stamping import stamp
 from honk.steps.build import commit_of, kind_of_build
+from honk.steps.prepare import chosen_base
 
 _log = structlog.get_logger()
 #: hours for which a token that is bound to a task may be good
@@ -54,6 +58,16 @@ class Uploading(Turns):
         until = self.ports.clock() + timedelta(hours=hours)
         name = f"builds of {task.id}"[:100]
         return await self.ports.tokens.issue(by.id, name, frozenset(), expires_at=until, task=task.id)
+
+    async def stamp_build(self, by: Person, task: Task, named: str) -> tuple[Sha, Stamp]:
+        """What a build of that commit of the task is to carry; asked again, the same. For who may steer it.
+
+        Raises Usage for a commit that is not the task's.
+        """
+        await self.allow(by, Act.STEER, task)
+        commit = await commit_of(task, named, ports=self.ports)
+        base = await chosen_base(task, ports=self.ports)
+        return commit, await stamp(task, base.commit, commit, ports=self.ports)
 
     async def begin_upload(self, by: Person, task: Task, coming: Coming, *, largest: int) -> Upload:
         """A new upload; or, for the same file of the same commit by the same person, the one that is there.

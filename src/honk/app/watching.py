@@ -15,6 +15,7 @@ import structlog
 from honk.app.deploying import Deploying
 from honk.app.labouring import Labouring
 from honk.app.landing import Approving
+from honk.app.offering import Offering
 from honk.domain.codec import dump
 from honk.domain.event import BaseChosen, MergeDone, MergeQueued, MergeRefused, TaskNoted, VerdictGiven
 from honk.domain.landing import Landing
@@ -51,7 +52,7 @@ _NEVER = timedelta(hours=1)
 _ROUND = 5.0
 
 
-class Watching(Approving, Deploying, Labouring):
+class Watching(Approving, Deploying, Labouring, Offering):
     """Looks at the forge, and at the environments that may have opened."""
 
     async def look(self, id: TaskId) -> bool:
@@ -139,7 +140,13 @@ class Watching(Approving, Deploying, Labouring):
         """Looks at all tasks that wait at a forge or for an environment, again and again, until it is cancelled."""
         due = {} if looked is None else looked
         while True:
-            looks = (self.begin_waiting, self.look_at_health, self.look_at_jobs, partial(self.look_round, due))
+            looks = (
+                self.begin_waiting,
+                self.look_at_health,
+                self.look_at_jobs,
+                self.ask_channels,
+                partial(self.look_round, due),
+            )
             for look in looks:
                 try:
                     await look()

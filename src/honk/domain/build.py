@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from honk.domain.app_package import AppPackage
 from honk.domain.app_server import AppServer
 from honk.domain.repository import Sha
+from honk.domain.stamp import Stamp
 from honk.domain.task import TaskId
 
 
@@ -37,6 +38,8 @@ class Build:
     #: how often people ended the links to it, and how often a phone fetched the package; counted by the store
     revoked: int = 0
     fetched: int = 0
+    #: what it was given to carry; None where whoever built it was given nothing
+    stamp: Stamp | None = None
 
     @property
     def form(self) -> str:

@@ -14,16 +14,17 @@ from typing import Literal
 
 from honk.domain.build import Build
 
-Kind = Literal["page", "manifest", "package", "icon"]
-KINDS: tuple[Kind, ...] = ("page", "manifest", "package", "icon")
+Kind = Literal["page", "manifest", "package", "icon", "device"]
+KINDS: tuple[Kind, ...] = ("page", "manifest", "package", "icon", "device")
 #: for how long a link is good, counted from the end of the day: within a day it stays the same
 HELD: dict[Kind, timedelta] = {
     "page": timedelta(days=14),
     "manifest": timedelta(days=1),
     "package": timedelta(days=1),
     "icon": timedelta(days=1),
+    "device": timedelta(days=1),
 }
-_NAMES: dict[Kind, str] = {"page": "", "manifest": "manifest.plist", "package": "", "icon": "icon"}
+_NAMES: dict[Kind, str] = {"page": "", "manifest": "manifest.plist", "package": "", "icon": "icon", "device": ""}
 _SEAL = re.compile(r"([0-9a-f]{1,10})-([a-z2-7]{20})")
 _DAY = 86_400
 #: Earlier signatures that are looked for, to say that a link was ended.

@@ -108,6 +108,12 @@ class BuildConfig(_Table):
     labels: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
     #: of the worker that signs what the first one made, and runs nothing of the repository; none: nobody does
     sign: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
+    #: what HONK_VERSION is, such as "1.4.{number}"; "{number}" and "{commit}" are filled in. Empty: it is not set
+    version: Annotated[str, Field(max_length=60, pattern=r"^[0-9A-Za-z.{}+_-]*$")] = ""
+    #: no build has a smaller number (HONK_BUILD_NUMBER): one above what was given out before Honk
+    first_number: Annotated[int, Field(ge=1, le=2_000_000_000)] = 1
+    #: whether it can be installed beside the app itself: "app", one for all tasks; "task", one for each
+    side_by_side: Literal["no", "app", "task"] = "no"
 
     @model_validator(mode="after")
     def _by_a_worker(self) -> Self:
@@ -119,6 +125,9 @@ class BuildConfig(_Table):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
+        marks = self.version or self.first_number > 1 or self.side_by_side != "no"
+        if self.command is None and self.artifact is None and marks:
+            return self  # somebody's CI uploads it, and asks what it is to carry
         if (self.command is None) == (self.artifact is None):
             raise ValueError("[build] has a command that makes it, or the artifact of the forge's CI that it is")
         if self.command is not None and self.output == ".":
@@ -165,7 +174,8 @@ class DeployConfig(_Table):
     webhook: Annotated[str, Field(max_length=2000), AfterValidator(_secured)] | None = None
     #: where the webhook's target is asked about a deployment by Honk's own id; has "{deployment}" in it
     webhook_status: Annotated[str, Field(max_length=2000), AfterValidator(_secured)] | None = None
-    #: what the workflow is given; "{commit}", "{environment}" and "{deployment}" are filled in
+    #: what the workflow is given; "{commit}", "{environment}", "{deployment}", and "{number}" and "{version}" of a
+    #: build of that commit, are filled in
     inputs: dict[str, str] = Field(default_factory=dict, max_length=20)
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "production"
     #: branches (as `*` and `?` have it) into which a merge is deployed; None: the repository's default branch alone

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from honk.ports.access import Access, Audit, Budgets, Tokens
 from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
+from honk.ports.channels import Channel, ChannelOptions, Channels, NoChannels, Offered, Offers
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
 from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot, View
@@ -70,6 +71,9 @@ __all__ = [
     "Broker",
     "Budgets",
     "Camera",
+    "Channel",
+    "ChannelOptions",
+    "Channels",
     "Chats",
     "Ci",
     "Clock",
@@ -98,12 +102,15 @@ __all__ = [
     "Mailbox",
     "Mount",
     "Movable",
+    "NoChannels",
     "NoCi",
     "NoDeployer",
     "NoLooker",
     "NoMail",
     "NoPackages",
     "NoPool",
+    "Offered",
+    "Offers",
     "Once",
     "Onetime",
     "Outbox",
@@ -187,6 +194,8 @@ class Ports:
     deploys: Deploys
     #: what waits for workers on machines of their own
     jobs: Jobs
+    #: builds in channels, and builds' numbers
+    offers: Offers
     machine: Machine = Untroubled()
     #: Honk's own folder for homes and checkouts of tasks
     home: Path
@@ -204,3 +213,5 @@ class Ports:
     packages: Packages = NoPackages()
     #: looks at the health of what is live
     looker: Looker = NoLooker()
+    #: other ways by which builds come to people
+    channels: Channels = NoChannels()

@@ -65,7 +65,10 @@ class Previews(Protocol):
     """Where people look at builds and deployed versions."""
 
     async def show(self, build: Build) -> str | None:
-        """The preview's address, of an app for a phone that of its install page; None while no server runs."""
+        """The preview's address, of an app for a phone that of its install page, of a file that of Honk's page of it.
+
+        None while no server runs.
+        """
 
     def frame(self, build: Build) -> str | None:
         """The preview of a web build as a page of Honk's shows it in a frame; None while no server runs."""

@@ -190,6 +190,7 @@ class Local(LocalWorking, LocalFreezing):
             plan=self._plan(wanted),
             builds=wanted.build,
             asked_at=wanted.asked_at,
+            title=wanted.title,
         )
         enclosed = await self._enclosed(wanted)
         asked = (self.person, wanted.repository, wanted.instruction, options)

@@ -14,7 +14,7 @@ from honk.errors import NotAllowed, Unknown, Usage
 from honk.ports import Access
 from honk.service.governing import TokenMade
 from honk.service.local_governing import LocalGoverning
-from honk.service.uploads import BuildTokenWanted, UploadShown, UploadWanted, shown
+from honk.service.uploads import BuildTokenWanted, StampShown, StampWanted, UploadShown, UploadWanted, shown
 
 #: of silence, after which an upload is swept away
 _KEPT = timedelta(days=1)
@@ -40,6 +40,18 @@ class LocalUploads(LocalGoverning):
     async def create_build_token(self, task: str, wanted: BuildTokenWanted) -> TokenMade:
         issued = await self.app.issue_build_token(self.person, await self._task(task), wanted.hours)
         return TokenMade(token=await self._shown(issued.token), secret=issued.secret.reveal())
+
+    async def stamp_build(self, wanted: StampWanted) -> StampShown:
+        task = await self._wanted(wanted.task)
+        commit, stamp = await self.app.stamp_build(self.person, task, wanted.commit)
+        return StampShown(
+            task=task.id,
+            commit=commit,
+            number=stamp.number,
+            version=stamp.version,
+            id_suffix=stamp.id_suffix,
+            name_suffix=stamp.name_suffix,
+        )
 
     async def begin_upload(self, wanted: UploadWanted) -> UploadShown:
         coming = Coming(
@@ -92,4 +104,4 @@ class LocalUploads(LocalGoverning):
     async def _seen(self, upload: Upload) -> UploadShown:
         build = await self.app.ports.records.find_build(upload.build) if upload.build else None
         until = self.app.ports.clock() + _KEPT
-        return shown(upload, until, build.preview_url if build is not None else None)
+        return shown(upload, until, build)

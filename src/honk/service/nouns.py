@@ -93,6 +93,8 @@ class NewTask:
     resume: bool = False
     #: address of the conversation or issue in which it is asked for; an issue of the same repository is closed by it
     asked_at: str = ""
+    #: what the pull request is called; "" takes the first line of the instruction
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

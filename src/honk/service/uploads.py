@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from honk.domain.build import Build
+from honk.domain.stamp import missed
 from honk.domain.upload import Upload, UploadState
 from honk.service.governing import TokenMade
 
@@ -48,6 +50,35 @@ class UploadShown:
     older: bool = False
     #: why it was refused
     reason: str = ""
+    #: the number that Honk gave this commit's build; 0 where nobody asked for one
+    number: int = 0
+    #: what of the stamp that it was given the app does not carry, in sentences
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StampWanted:
+    """Somebody is about to build a commit."""
+
+    #: the beginning of a task's id; "" is the task of an access token that is bound to one
+    task: str = ""
+    #: one that the task's pull request is at, or was
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StampShown:
+    """What a build of that commit is to carry."""
+
+    task: str
+    commit: str
+    #: grows with each commit of the repository that is built; asked again, the same
+    number: int
+    #: "" leaves the project's own
+    version: str = ""
+    #: behind the app's identifier and its name, where it is to be installed beside the app itself
+    id_suffix: str = ""
+    name_suffix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +94,9 @@ class Uploads(Protocol):
 
     async def create_build_token(self, task: str, wanted: BuildTokenWanted) -> TokenMade:
         """For who may steer the task."""
+
+    async def stamp_build(self, wanted: StampWanted) -> StampShown:
+        """Raises Usage for a commit that is not the task's."""
 
     async def begin_upload(self, wanted: UploadWanted) -> UploadShown:
         """A new one; with a digest, the one that is there of the same file and commit, however far it has come.
@@ -83,8 +117,10 @@ class Uploads(Protocol):
         """Gives it up, unless it is complete."""
 
 
-def shown(upload: Upload, until: datetime, url: str | None) -> UploadShown:
-    """The upload as its owner sees it."""
+def shown(upload: Upload, until: datetime, build: Build | None) -> UploadShown:
+    """The upload as its owner sees it; `build` is what it became."""
+    facts = build.package.facts if build is not None and build.package is not None else None
+    stamp = build.stamp if build is not None else None
     return UploadShown(
         id=upload.id,
         task=upload.task,
@@ -96,7 +132,9 @@ def shown(upload: Upload, until: datetime, url: str | None) -> UploadShown:
         until=until,
         kind=upload.kind,
         build=upload.build,
-        url=url,
+        url=build.preview_url if build is not None else None,
         older=upload.older,
         reason=upload.reason,
+        number=stamp.number if stamp is not None else 0,
+        missed=missed(stamp, facts) if stamp is not None and facts is not None else (),
     )

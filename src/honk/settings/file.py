@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from honk.domain.repository_config import line_of
 from honk.errors import SettingsWrong, Usage
+from honk.settings.channels import ChannelTable
 from honk.settings.github import GithubSettings
 from honk.settings.gitlab import GitlabSettings
 from honk.settings.notices import NoticeSettings
@@ -167,6 +168,8 @@ class File(Section):
     merging: MergingSettings = MergingSettings()
     budgets: BudgetSettings = BudgetSettings()
     repositories: Repositories = Field(default_factory=dict)
+    #: ways by which builds come to people besides the install page
+    channels: ChannelTable = Field(default_factory=dict)
 
 
 def read(path: Path, *, wanted: bool) -> File:

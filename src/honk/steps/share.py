@@ -1,9 +1,10 @@
-"""build → thread: a link under which the new version can be tried."""
+"""build → thread: a link under which the new version can be tried; channels that take it are asked from now on."""
 
 from dataclasses import replace
 from functools import partial
 
 from honk.domain.build import Build
+from honk.domain.channel import ChannelState, Offer, Seen
 from honk.domain.event import BuildReady
 from honk.domain.task import Task
 from honk.domain.turn import Turn
@@ -33,4 +34,22 @@ async def share(task: Task, turn: Turn, build: Build, *, ports: Ports) -> Build:
         ),
         key=f"build/{turn.name}/{shared.id}",
     )
+    for name in ports.channels.of(task.repository, shared):
+        await _offer(task, shared, name, ports=ports)
     return shared
+
+
+async def _offer(task: Task, build: Build, name: str, *, ports: Ports) -> None:
+    """From now on the channel is asked for it, or about it."""
+    if (channel := ports.channels.get(name)) is not None:
+        now = ports.clock()
+        begun = Offer(
+            build=build.id,
+            task=task.id,
+            channel=name,
+            title=channel.title,
+            seen=Seen(state=ChannelState.ABSENT, detail="it has not been asked yet"),
+            since=now,
+            due=now,
+        )
+        await ports.offers.begin(begun)

@@ -110,12 +110,17 @@ class FakeSandboxes:
 
     name = "fake"
 
+    def __init__(self) -> None:
+        #: what was opened, in order
+        self.boxes: list[Box] = []
+
     async def probe(self) -> tuple[Wall, ...]:
         return ()
 
     def open(self, box: Box) -> AbstractAsyncContextManager[Sandbox]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Sandbox]:
+            self.boxes.append(box)
             yield FakeSandbox(box)
 
         return opened()

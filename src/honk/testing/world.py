@@ -26,6 +26,7 @@ from honk.domain.rules import Rules
 from honk.domain.task import Options, Task, TaskId
 from honk.errors import Stopped
 from honk.ports import Agent, Clock, Deployer, Ports
+from honk.testing.fake_channels import FakeChannels
 from honk.testing.fake_ci import FakeCi, FakeDeployer, FakeLooker
 from honk.testing.fake_code import Code, FakeRepositories, FakeWorkspaces
 from honk.testing.fake_gate import FakeGate
@@ -188,6 +189,7 @@ class World:
         self.looker = FakeLooker()
         #: where deployments by webhook go; a test may put the real one here, before `ports` is asked for
         self.webhooks: Deployer = self.deployer
+        self.channels = FakeChannels()
         self.workspaces = FakeWorkspaces(code, home)
         self.app = App(ports=self.ports(), journal=self._passed(self.journal, "journal"))
 
@@ -216,6 +218,8 @@ class World:
             overview=self.store.overview,
             deploys=self._passed(self.store.deploys, "deploys"),
             jobs=self._passed(self.store.jobs, "jobs"),
+            offers=self._passed(self.store.offers, "offers"),
+            channels=self.channels,
             home=self.home,
             camera=self.camera,
             ci=self._passed(self.ci, "ci"),

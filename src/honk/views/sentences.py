@@ -196,6 +196,12 @@ def _(data: events.BuildWaits) -> str:
 
 
 @_say.register
+def _(data: events.BuildOffered) -> str:
+    said = f"{data.title}: {data.state}" + (f", {shortened(data.detail, 300)}" if data.detail else "")
+    return said + (f"\n  {data.link}" if data.link and data.state == "ready" else "")
+
+
+@_say.register
 def _(data: events.BuildPictured) -> str:
     taken = [name for name, digest in (("after", data.after), ("before", data.before)) if digest]
     shown = f"screenshots: {', '.join(taken) or 'none'}" + (f" ({data.note})" if data.note else "")

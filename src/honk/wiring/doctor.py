@@ -13,6 +13,7 @@ from honk.adapters.sql import SqlStore
 from honk.doors.cli.house import Diagnosis
 from honk.errors import HonkError
 from honk.settings import Settings
+from honk.wiring.channels import made
 from honk.wiring.doctor_workers import workers
 from honk.wiring.place import make_home, registries_of, sandboxes_of
 
@@ -42,6 +43,7 @@ class Doctor:
         found += await _slack(settings)
         found += await _github(settings)
         found += await workers(settings)
+        found += _channels(settings)
         found += [
             Diagnosis(name="package registries", ok=False, detail=refusal, required=False)
             for refusal in registries_of(settings).refusals
@@ -58,6 +60,23 @@ async def _walls(settings: Settings) -> list[Diagnosis]:
         Diagnosis(name=f"sandbox: {wall.name}", ok=wall.holds, detail=wall.detail, required=wall.required)
         for wall in walls
     ]
+
+
+def _channels(settings: Settings) -> list[Diagnosis]:
+    """Whether each can be made; a channel itself is asked when there is a build."""
+    found = []
+    for name, one in settings.file.channels.items():
+        try:
+            title = made(name, one).title
+        except HonkError as error:
+            found.append(_unmade(name, error))
+            continue
+        found.append(Diagnosis(name=f"channel {name}", ok=True, detail=title, required=False))
+    return found
+
+
+def _unmade(name: str, error: HonkError) -> Diagnosis:
+    return Diagnosis(name=f"channel {name}", ok=False, detail=error.message, remedy=error.remedy, required=False)
 
 
 async def _public_url(settings: Settings) -> Diagnosis:

@@ -13,6 +13,7 @@ from honk.adapters.sql import SqlStore
 from honk.ports import Agent, Ports
 from honk.settings import Settings
 from honk.settings.live import Live
+from honk.wiring.channels import channels_of
 from honk.wiring.forges import RoutedCi, RoutedDeployer, RoutedForge, Sites
 from honk.wiring.place import Place, now
 from honk.wiring.readiness import pool_of
@@ -52,6 +53,8 @@ def ports_of(
         overview=store.overview,
         deploys=store.deploys,
         jobs=store.jobs,
+        offers=store.offers,
+        channels=channels_of(settings),
         machine=LocalMachine(settings.home, least_free_mb=settings.file.work.least_free_mb),
         home=settings.home,
         packages=SandboxedPackages(place.sandboxes, settings.home),

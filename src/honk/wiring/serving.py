@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from honk.doors.github import GithubDoor
     from honk.doors.gitlab import GitlabDoor
     from honk.doors.slack import SlackDoor
+    from honk.doors.web.device_page import DevicePage
     from honk.doors.web.github_page import Accounts, GithubPage
     from honk.doors.web.notices_page import Noticing
     from honk.doors.web.overview import Known
@@ -198,10 +199,17 @@ class Site:
                 closing=lambda: self.closing,
                 known=self._known(),
                 github=self._github_page(sessions),
-                install=InstallPage(ports=ports),
+                install=InstallPage(ports=ports, devices=self._devices(sessions)),
                 servers=self.servers,
             )
         )
+
+    def _devices(self, sessions: "Sessions") -> "DevicePage":
+        """What tells whether an iPhone is in a build's profile."""
+        from honk.doors.web.device_page import DevicePage
+
+        key = self.house.addresses.derived("device")
+        return DevicePage(ports=self.house.app.ports, sessions=sessions, key=key)
 
     def _known(self) -> "Known":
         """What pages show besides what the service answers."""

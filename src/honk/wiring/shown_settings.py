@@ -12,8 +12,8 @@ from honk.settings import Settings
 from honk.settings.file import File, read
 from honk.settings.sign_in import secret_variable
 
-#: what has pages of its own, and follows the file while it is edited
-_ELSEWHERE = frozenset({"people", "teams", "roles", "repositories"})
+#: what has pages of its own, and follows the file while it is edited; and channels, whose options may be secret
+_ELSEWHERE = frozenset({"people", "teams", "roles", "repositories", "channels"})
 _SET, _DEFAULT, _FILE, _ENVIRONMENT = "is set, and not shown", "default", "honk.toml", "the environment"
 
 

@@ -46,9 +46,11 @@ class Addresses:
         self._announcement = home / "run" / "pages.json"
 
     async def show(self, build: Build) -> str | None:
-        """The preview's address, that of the install page for a phone's app, or None while nobody serves."""
+        """The preview's address, that of the install page for a phone's app, of a file that of its build's page."""
         if build.package is not None:
             return self.page(path_of(build, "page", self.seal, datetime.now(UTC)))
+        if build.kind != "web" and not build.first_page:
+            return self.page(f"/builds/{build.id}")  # a file has no page of its own to open
         # Another server may answer with the same files: its address is that of the build itself.
         address = self._address(*(("app", build.id) if build.server is not None else ("preview", build.digest)))
         return address and address + build.first_page.lstrip("/")

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from honk.adapters.sql.audit import SqlAudit
 from honk.adapters.sql.budgets import SqlBudgets
+from honk.adapters.sql.channels import SqlOffers
 from honk.adapters.sql.database import Database, Listener
 from honk.adapters.sql.deliveries import SqlDeliveries
 from honk.adapters.sql.deploys import SqlDeploys
@@ -72,6 +73,7 @@ class SqlStore:
         self.outbox = SqlOutbox(self._database, clock)
         self.webhook_calls = SqlWebhookCalls(self._database)
         self.jobs = SqlJobs(self._database, clock)
+        self.offers = SqlOffers(self._database)
         self.chats = Chats(
             threads=SqlThreads(self._database, clock),
             deliveries=SqlDeliveries(self._database, clock),

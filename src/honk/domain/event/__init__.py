@@ -34,6 +34,7 @@ from honk.domain.event.data import (
 )
 from honk.domain.event.delivery import (
     BuildFailed,
+    BuildOffered,
     BuildPictured,
     BuildReady,
     BuildUploaded,
@@ -91,6 +92,7 @@ __all__ = [
     "BudgetRefused",
     "BudgetWarned",
     "BuildFailed",
+    "BuildOffered",
     "BuildPictured",
     "BuildReady",
     "BuildUploaded",

@@ -132,6 +132,25 @@ class BuildWaits(EventData):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuildOffered(EventData):
+    """A channel such as TestFlight says something else of a build than before."""
+
+    type: ClassVar[str] = "build.offered"
+    build: str
+    #: its name in honk.toml, and what people call it
+    channel: str
+    title: str
+    #: "absent", "processing", "waiting", "ready", "expired" or "refused"
+    state: str
+    #: where people get it; "" where that is not known
+    link: str = ""
+    #: why it waits, or was refused
+    detail: str = ""
+    #: when it expires, in ISO 8601; "" where it does not
+    until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildUploaded(EventData):
     """The actor, or their CI, uploaded a build of a commit of the task."""
 

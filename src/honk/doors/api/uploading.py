@@ -20,7 +20,7 @@ from honk.doors.api.problems import errors
 from honk.errors import Usage
 from honk.service import GREATEST
 from honk.service.governing import TokenMade
-from honk.service.uploads import BuildTokenWanted, UploadShown, UploadWanted
+from honk.service.uploads import BuildTokenWanted, StampShown, StampWanted, UploadShown, UploadWanted
 
 VERSION = "1.0.0"
 _KIND = "application/offset+octet-stream"
@@ -59,6 +59,16 @@ async def create_build_token(
 ) -> Response:
     found = await caller.find(task)
     return said(TokenMade, await caller.create_build_token(found.id, wanted or BuildTokenWanted()), 201)
+
+
+@router.post(
+    "/uploads/stamps",
+    response_model=StampShown,
+    responses=errors(404, 409, 413),
+    summary="What a build of a commit is to carry: a number that only grows, and more; asked again, the same",
+)
+async def stamp(caller: Uploader, wanted: StampWanted) -> Response:
+    return said(StampShown, await caller.stamp_build(wanted), 200)
 
 
 @router.post(

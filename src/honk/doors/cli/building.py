@@ -1,6 +1,7 @@
 """Commands about builds that somebody else makes: upload one, and let a CI do it."""
 
 import hashlib
+import shlex
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from anyio.to_thread import run_sync
 
 from honk.domain.codec import jsonable
+from honk.domain.stamp import Stamp
 from honk.domain.text import Secret
 from honk.domain.upload import UploadState
 from honk.doors.cli.house import House, Open
@@ -18,7 +20,7 @@ from honk.doors.cli.options import Json, TaskName
 from honk.doors.cli.output import Output, printable
 from honk.doors.cli.session import guarded, run
 from honk.errors import NotNow, Retryable, Usage
-from honk.service.uploads import BuildTokenWanted, UploadShown, UploadWanted
+from honk.service.uploads import BuildTokenWanted, StampWanted, UploadShown, UploadWanted
 
 #: bytes of one request: what is lost at most where a proxy gathers a request before it passes it on
 _REQUEST = 16 << 20
@@ -28,6 +30,20 @@ _PATIENCE, _PAUSE = 120.0, 1.0
 #: seconds for which a complete upload is waited for
 _PLACE = 120.0
 _OVER = frozenset({UploadState.BUILT, UploadState.REFUSED})
+StampedTask = Annotated[
+    str,
+    typer.Option(
+        envvar="HONK_TASK",
+        help="The task's id, or the beginning of it. Default: that of the token, or of the branch in a CI.",
+    ),
+]
+StampedCommit = Annotated[
+    str, typer.Option(help="Which commit it was built of. Default: the CI's, or git's HEAD here.", metavar="SHA")
+]
+Server = Annotated[str, typer.Option(help="The server. Default: HONK_URL, or this machine.")]
+Token = Annotated[
+    str, typer.Option(help="An access token. Default: HONK_TOKEN, which nobody sees in a list of processes.")
+]
 
 
 class Elsewhere(Protocol):
@@ -48,6 +64,7 @@ def add_build_commands(cli: typer.Typer, open_house: Open, elsewhere: Callable[[
     build = typer.Typer(no_args_is_help=True, help="Builds that somebody else makes, such as a CI with a Mac.")
     cli.add_typer(build, name="build")
     _add_upload(build, elsewhere)
+    _add_stamp(build, elsewhere)
     _add_token(build, open_house)
 
 
@@ -55,21 +72,10 @@ def _add_upload(cli: typer.Typer, elsewhere: Callable[[], Elsewhere]) -> None:
     @cli.command(epilog="Example: honk build upload build/app.ipa --task fix-the-crash --commit 4f2a9c1")
     def upload(
         file: Annotated[Path, typer.Argument(help="An .apk, .aab or .ipa, or a zip or tar with index.html.")],
-        task: Annotated[
-            str,
-            typer.Option(
-                envvar="HONK_TASK",
-                help="The task's id, or the beginning of it. Default: that of the token, or of the branch in a CI.",
-            ),
-        ] = "",
-        commit: Annotated[
-            str,
-            typer.Option(help="Which commit it was built of. Default: the CI's, or git's HEAD here.", metavar="SHA"),
-        ] = "",
-        server: Annotated[str, typer.Option(help="The server. Default: HONK_URL, or this machine.")] = "",
-        token: Annotated[
-            str, typer.Option(help="An access token. Default: HONK_TOKEN, which nobody sees in a list of processes.")
-        ] = "",
+        task: StampedTask = "",
+        commit: StampedCommit = "",
+        server: Server = "",
+        token: Token = "",
         json: Json = False,
     ) -> None:
         """Upload a build of a task's commit. Broken off, it goes on where it was when it is run again."""
@@ -89,6 +95,42 @@ def _add_upload(cli: typer.Typer, elsewhere: Callable[[], Elsewhere]) -> None:
                 return _tell(out, await _carried(house, out, file, wanted))
 
         raise typer.Exit(guarded(command, out, kept=lambda: "What came is kept for a day: the same command goes on."))
+
+
+def _add_stamp(cli: typer.Typer, elsewhere: Callable[[], Elsewhere]) -> None:
+    @cli.command(epilog='Example: honk build stamp >> "$GITHUB_ENV"')
+    def stamp(
+        task: StampedTask = "",
+        commit: StampedCommit = "",
+        shell: Annotated[
+            bool, typer.Option("--shell", help='For a shell: eval "$(honk build stamp --shell)".')
+        ] = False,
+        server: Server = "",
+        token: Token = "",
+        json: Json = False,
+    ) -> None:
+        """Print what a build of a task's commit is to carry, as variables; asked again, the same."""
+        out = Output(json_lines=json)
+
+        async def command() -> int:
+            place = elsewhere()
+            async with place.open_at(server, Secret(token)) as house:
+                wanted = StampWanted(task=task or place.task(), commit=commit or place.commit() or await _head())
+                found = await house.service.stamp_build(wanted)
+            if json:
+                out.data(jsonable(found))
+                return 0
+            carried = Stamp(
+                number=found.number,
+                version=found.version,
+                id_suffix=found.id_suffix,
+                name_suffix=found.name_suffix,
+            )
+            for name, value in carried.environment.items():
+                out.raw(f"export {name}={shlex.quote(value)}\n" if shell else f"{name}={value}\n")
+            return 0
+
+        raise typer.Exit(guarded(command, out))
 
 
 def _add_token(cli: typer.Typer, open_house: Open) -> None:
@@ -221,4 +263,6 @@ def _tell(out: Output, now: UploadShown) -> int:
         out.line(f"build {now.build} ({now.kind}) of {now.commit[:12]}, in task {now.task}")
     if now.url and not out.json:
         out.line(now.url)
+    for sentence in now.missed if not out.json else ():
+        out.line(sentence, "yellow")
     return 0

@@ -208,4 +208,8 @@ GROUPS = (
         lambda cli, behind: _module("workers").add_workers_commands(cli, behind.open_house),
         {"workers": "Workers on machines of their own, such as a Mac: who is there, and what waits for them."},
     ),
+    Part(
+        lambda cli, behind: _module("ios").add_ios_commands(cli, behind.open_house),
+        {"ios": "Apps for iPhones, built on GitHub's Macs."},
+    ),
 )

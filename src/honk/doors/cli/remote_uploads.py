@@ -7,7 +7,7 @@ from urllib.parse import quote
 from honk.domain.codec import dump
 from honk.doors.cli.remote_governing import RemoteGoverning
 from honk.service.governing import TokenMade
-from honk.service.uploads import BuildTokenWanted, UploadShown, UploadWanted
+from honk.service.uploads import BuildTokenWanted, StampShown, StampWanted, UploadShown, UploadWanted
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -18,6 +18,9 @@ class RemoteUploads(RemoteGoverning):
     async def create_build_token(self, task: str, wanted: BuildTokenWanted) -> TokenMade:
         path = f"/tasks/{quote(task or '-', safe='')}/build-tokens"
         return await self._wire.post(TokenMade, path, dump(BuildTokenWanted, wanted))
+
+    async def stamp_build(self, wanted: StampWanted) -> StampShown:
+        return await self._wire.post(StampShown, "/uploads/stamps", dump(StampWanted, wanted))
 
     async def begin_upload(self, wanted: UploadWanted) -> UploadShown:
         said = {"task": wanted.task, "commit": wanted.commit, "filename": wanted.name, "sha256": wanted.digest}

@@ -8,7 +8,7 @@ from honk.domain.build import Build
 from honk.domain.event import BuildFailed, Event
 from honk.domain.task import BUSY, Task
 from honk.domain.verdict import Answer
-from honk.doors.web.offers import offer, qr_code, tried
+from honk.doors.web.offers import offer, qr_code, tried, ways
 from honk.doors.web.rendering import HEADERS, page, problem
 from honk.doors.web.signing_in import Sessions
 from honk.errors import Unknown
@@ -67,6 +67,7 @@ async def _page(request: Request, service: Local, task: Task, made: Build | None
         hint=hint,
         code=qr_code(link) if link and not hint else None,
         offer=await offer(made, task, request.headers.get("user-agent", ""), ports=ports) if made else None,
+        ways=await ways(made, ports=ports) if made else (),
         tried=tried(log) if made else "",
         older=made is not None and card.build is not None and made.id != card.build.id,
         failed=_failed(log) if made is None else None,

@@ -18,6 +18,7 @@ from honk.domain.build import Build
 from honk.domain.install_link import opened, path_of
 from honk.domain.task import Task
 from honk.doors.web.attachments import disposition
+from honk.doors.web.device_page import DevicePage
 from honk.doors.web.offers import offer
 from honk.doors.web.rendering import HEADERS, page, problem
 from honk.ports import Ports
@@ -47,9 +48,33 @@ class InstallPage:
     """What signed links open. Nobody is asked who they are: the link is the right."""
 
     ports: Ports
+    devices: DevicePage
 
     async def answer(self, request: Request) -> Response:
         """Says of a wrong link no more than of a build that never was."""
+        found = await self._found(request)
+        if isinstance(found, Response):
+            return found
+        kind = request.path_params["kind"]
+        if kind == "page":
+            return await self._page(request, found)
+        if kind == "manifest":
+            return await self._manifest(request, found)
+        if kind == "device":
+            return await self.devices.get(request, found)
+        return await (self._icon(request, found) if kind == "icon" else self._package(request, found))
+
+    async def told(self, request: Request) -> Response:
+        """What a phone answers, and the forms of the page that asks it."""
+        found = await self._found(request)
+        if isinstance(found, Response):
+            return found
+        if request.path_params["kind"] != "device":
+            return _sorry(request, 405, "There is nothing to do here", "Open the install page.")
+        return await self.devices.post(request, found)
+
+    async def _found(self, request: Request) -> Build | Response:
+        """The build whose link it is; or what is said in its place."""
         kind, sealed = request.path_params["kind"], request.path_params["sealed"]
         build = await self.ports.records.find_build(request.path_params["build"])
         if build is None:
@@ -61,17 +86,13 @@ class InstallPage:
             return _sorry(request, 410, *(_EXPIRED if found == "expired" else _ENDED))
         if build.package is None or not self.ports.artifacts.path(build.package.digest).is_file():
             return _sorry(request, 410, *_GONE)
-        if kind == "page":
-            return await self._page(request, build)
-        if kind == "manifest":
-            return await self._manifest(request, build)
-        return await (self._icon(request, build) if kind == "icon" else self._package(request, build))
+        return build
 
     async def _page(self, request: Request, build: Build) -> Response:
         shown = await offer(build, await self._task(build), request.headers.get("user-agent", ""), ports=self.ports)
         if shown is None:
             return _sorry(request, 410, *_GONE)
-        answer = page(request, "install.html", offer=shown)
+        answer = page(request, "install.html", offer=shown, stands=self.devices.stands(request, build))
         answer.headers.update(_OURS)
         return answer
 

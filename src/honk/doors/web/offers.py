@@ -12,10 +12,13 @@ from markupsafe import Markup
 
 from honk.domain.app_package import AppFacts, AppPackage
 from honk.domain.build import Build
+from honk.domain.channel import Seen
 from honk.domain.event import AgentFinished, BuildReady, Event
 from honk.domain.install_link import path_of
+from honk.domain.stamp import missed
 from honk.domain.task import Task
 from honk.domain.verdict import Verdict
+from honk.doors.web.device_page import asks_for_devices
 from honk.ports import Ports
 from honk.views import what_to_try
 
@@ -26,6 +29,14 @@ _NO_HTTPS = (
 #: Browsers within other apps, in which a tap on Install may do nothing.
 _WITHIN = re.compile(r"Slack|FBAN|FBAV|Instagram|Line/|MicroMessenger|LinkedInApp|Teams|GSA/|; wv\)", re.IGNORECASE)
 _EVENTS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """A channel that took the build, and how it stands there."""
+
+    title: str
+    seen: Seen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +66,12 @@ class Offer:
     link: str | None
     #: the same for a camera; None where a phone cannot follow it
     code: Markup | None
+    #: what of Honk's number, version and name the app does not carry
+    missed: tuple[str, ...]
+    #: leads to the page that tells whether a phone is in the profile; "" where it names none
+    device: str
+    #: other ways by which people get it
+    channels: tuple[Way, ...]
 
 
 async def offer(build: Build, task: Task, agent: str, *, ports: Ports) -> Offer | None:
@@ -89,7 +106,16 @@ async def offer(build: Build, task: Task, agent: str, *, ports: Ports) -> Offer 
         browser=_browser(agent) if _WITHIN.search(agent) else "",
         link=link,
         code=qr_code(link) if link and not ports.previews.hint() else None,
+        missed=missed(build.stamp, package.facts) if build.stamp is not None and package.facts is not None else (),
+        device=path_of(build, "device", seal, now) if asks_for_devices(build) is not None else "",
+        channels=await ways(build, ports=ports),
     )
+
+
+async def ways(build: Build, *, ports: Ports) -> tuple[Way, ...]:
+    """The channels that took the build, as they stand now."""
+    now, offers = ports.clock(), await ports.offers.offers(build.id)
+    return tuple(Way(title=one.title, seen=one.stands(now)) for one in offers)
 
 
 def qr_code(link: str) -> Markup:

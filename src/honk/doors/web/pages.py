@@ -199,7 +199,11 @@ def _installing(hall: Hall) -> tuple[Route, ...]:
     ending = Route("/builds/{build}/end-links", _guarded(hall, end), methods=["POST"])
     if hall.install is None:
         return (ending,)
-    return ending, Route(install_page.PATH, _safe(hall.install.answer), methods=["GET"])
+    return (
+        ending,
+        Route(install_page.PATH, _safe(hall.install.answer), methods=["GET"]),
+        Route(install_page.PATH, _safe(hall.install.told), methods=["POST"]),
+    )
 
 
 def _notices(hall: Hall, page: NoticesPage | None) -> tuple[Route, ...]:

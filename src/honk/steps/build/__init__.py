@@ -21,12 +21,14 @@ from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import BuildConfig, DeployConfig, RepositoryConfig
+from honk.domain.stamp import Stamp
 from honk.domain.task import Task
 from honk.domain.turn import Turn
 from honk.domain.workspace import Workspace
 from honk.errors import NeedsHuman
 from honk.ports import Box, Exam, Ports, Ran, Sandbox, Tell
 from honk.ports.configuration import configuration
+from honk.ports.stamping import stamp
 from honk.steps.build.artifact import fetch, wants_artifact
 from honk.steps.build.content import kind_of_build
 from honk.steps.build.given import given
@@ -76,6 +78,16 @@ class _Artifact:
     missing: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be made."""
+
+    commit: Sha
+    config: BuildConfig
+    #: what it is given to carry
+    mark: Stamp | None = None
+
+
 class Ahead:
     """The artifact of one commit at a time, made before it is asked for."""
 
@@ -94,7 +106,8 @@ class Ahead:
         how = config.built
         if how is not None and how.command and not how.labels and exam.change is not None:
             commit = exam.change.commit
-            made = _make(exam, commit, how, _silent, first=_AHEAD, ports=self._ports)
+            mark = await stamp(self._task, exam.base.commit, commit, ports=self._ports)
+            made = _make(exam, _Wanted(commit, how, mark), _silent, first=_AHEAD, ports=self._ports)
             self._commit, self._making = commit, asyncio.create_task(made, name=f"artifact of {commit}")
 
     async def taken(self, commit: Sha) -> _Artifact | None:
@@ -136,9 +149,10 @@ async def build(
         return None
     tell = partial(ports.events.record, task.id, turn.number)
     await tell(StepProgressed(step="build", detail=how.command))
+    mark = await stamp(task, exam.base.commit, commit, ports=ports)
     artifact = await begun.taken(commit) if begun is not None else None
     if artifact is None:
-        artifact = await _make(exam, commit, how, tell, ports=ports)
+        artifact = await _make(exam, _Wanted(commit, how, mark), tell, ports=ports)
     if artifact.failure is not None or artifact.missing:
         await tell(_failed(artifact, how))
         return None
@@ -154,6 +168,7 @@ async def build(
         version=artifact.version,
         package=artifact.package,
         server=_server(config, exam.base),
+        stamp=mark,
     )
     await ports.records.save_build(made)
     return made
@@ -180,7 +195,7 @@ async def of_base(exam: Exam, *, ports: Ports) -> str:
     config = (await configuration(ports.repositories, exam.repository, exam.base.commit)).built
     if config is None or config.command is None or config.labels:
         return ""
-    return (await _make(base, exam.base.commit, config, _silent, first=_AHEAD, ports=ports)).digest
+    return (await _make(base, _Wanted(exam.base.commit, config), _silent, first=_AHEAD, ports=ports)).digest
 
 
 async def release(
@@ -218,8 +233,7 @@ async def _silent(_: object) -> None:
 
 async def _make(
     exam: Exam,
-    commit: Sha,
-    config: BuildConfig,
+    wanted: _Wanted,
     tell: Tell,
     *,
     ports: Ports,
@@ -232,12 +246,14 @@ async def _make(
     try:
         ports.sandboxes.own(room)
         tree = room / "tree"
-        await ports.repositories.checkout(exam.repository, exam.base, commit, tree)
+        await ports.repositories.checkout(exam.repository, exam.base, wanted.commit, tree)
         mounts, environment = await ports.gate.environment(exam, tell)
         place = Workspace(task=exam.task, repository=exam.repository, base=exam.base, path=str(tree))
+        if wanted.mark is not None:
+            environment = {**environment, **wanted.mark.environment}
         box = Box(workspace=tree, mounts=(*ports.workspaces.mounts(place), *mounts), environment=environment)
         async with ports.sandboxes.open(box) as sandbox:
-            return await _made(sandbox, commit, config, room, first, ports=ports)
+            return await _made(sandbox, wanted.commit, wanted.config, room, first, ports=ports)
     finally:
         with anyio.CancelScope(shield=True):
             await ports.repositories.clear(room)

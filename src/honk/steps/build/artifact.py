@@ -66,6 +66,7 @@ async def fetch(task: Task, base: Base, head: Sha, *, ports: Ports) -> Build | N
         name=app.name or artifact.name,
         version=app.version or head[:7],
         package=app.package,
+        stamp=await ports.offers.stamped(task.id, head),
     )
     await ports.records.save_build(made)
     return made

@@ -60,6 +60,7 @@ async def given(task: Task, commit: Sha, file: Path, *, ports: Ports) -> Build:
         name=app.name or file.name,
         version=app.version,
         package=app.package,
+        stamp=await ports.offers.stamped(task.id, commit),
     )
     await ports.records.save_build(made)
     return made

@@ -11,9 +11,10 @@ from honk.domain.deployment import Deployment, DeploymentState, Release, RemoteD
 from honk.domain.event import DeploymentProgressed, DeploymentWaits, Event
 from honk.domain.repository import Base, Sha
 from honk.domain.repository_config import DeployConfig
-from honk.domain.task import State, Task, TaskId
+from honk.domain.task import State, Task
 from honk.errors import ForgeRefused, NotNow
 from honk.ports import Deployer, Ports
+from honk.ports.stamping import stamp
 from honk.steps.deploy import labelled
 from honk.steps.deploy.carrying_out import begin, tell_finished
 from honk.steps.deploy.config import deploy_config, environments, rests_as
@@ -66,7 +67,7 @@ async def under_way(task: Task, base: Sha, *, ports: Ports) -> UnderWay | None:
     if found is None:
         return None
     config, begun = found
-    asked = _asked(task.id, config, begun, Base(branch="", commit=base))
+    asked = await _asked(task, config, begun, Base(branch="", commit=base), ports=ports)
     # Without an id, whoever began it was cut off, and the forge is asked whether it knows of it.
     if config.labels:
         remote = await labelled.look(begun, ports=ports)
@@ -182,7 +183,7 @@ async def _tell_progress(
 async def _start(task: Task, config: DeployConfig, wanted: Deployment, base: Base, *, ports: Ports) -> RemoteDeployment:
     if config.labels:
         return await labelled.start(task, config, wanted, base, ports=ports)
-    return await _of(config, ports).start(task.repository, _asked(task.id, config, wanted, base))
+    return await _of(config, ports).start(task.repository, await _asked(task, config, wanted, base, ports=ports))
 
 
 def _where(config: DeployConfig | None, made: Deployment) -> str:
@@ -195,15 +196,18 @@ def _of(config: DeployConfig, ports: Ports) -> Deployer:
     return ports.deployer if config.webhook is None else ports.webhooks
 
 
-def _asked(task: TaskId, config: DeployConfig, wanted: Deployment, base: Base) -> RemoteRelease:
+async def _asked(task: Task, config: DeployConfig, wanted: Deployment, base: Base, *, ports: Ports) -> RemoteRelease:
     filled = {"commit": wanted.commit, "environment": wanted.environment, "deployment": wanted.id}
+    if any(name in value for value in config.inputs.values() for name in ("{number}", "{version}")):
+        given = await stamp(task, base.commit, wanted.commit, ports=ports)
+        filled |= {"number": str(given.number), "version": given.version}
     return RemoteRelease(
         id=wanted.id,
         environment=wanted.environment,
         ref=base.branch,
         commit=wanted.commit,
         workflow="" if config.workflow == _OWN else config.workflow or "",
-        task=task,
+        task=task.id,
         webhook=config.webhook or "",
         status=_filled(config.webhook_status or "", {"deployment": wanted.id}),
         digest=wanted.digest,
