@@ -24,6 +24,7 @@ from honk.domain.policy import Right
 from honk.domain.rules import Known, Role, Rules
 from honk.domain.task import State, Task
 from honk.domain.thread import Place, Thread
+from honk.domain.visit import Visit
 from honk.doors.notices import Backstage, NoticesDoor
 from honk.ports import Mail
 from honk.service.noticing import keep_wish
@@ -56,6 +57,7 @@ class Telling:
                 chats=here.store.chats,
                 outbox=here.store.outbox,
                 devices=noticing.devices,
+                visits=here.store.entrance.visits,
                 push=noticing.push,
                 mail=self.mail,
                 sign=noticing.sign,
@@ -69,16 +71,28 @@ class Telling:
     async def device(self, name: str = "phone", person: Person | None = None) -> FakeBrowser:
         noticing = noticing_of(self.site.world, self.site.addresses, self.site.push)
         browser = self.site.push.subscribe(noticing.push.key(), name)
-        now = self.site.world.clock()
+        now, owner = self.site.world.clock(), (person or self.ada).id
+        visit = Visit(
+            id=f"v-{name}",
+            person=owner,
+            scopes=frozenset(EVERYTHING),
+            way="passkey" if name == "laptop" else "token",
+            token="" if name == "laptop" else self.token.id,
+            device="Chrome on Android",
+            began_at=now,
+            seen_at=now,
+            until=now + timedelta(days=30),
+        )
+        await self.site.world.store.entrance.visits.begin(visit, f"secret of {name}")
         await noticing.devices.add(
             Device(
                 id=name,
-                person=(person or self.ada).id,
+                person=owner,
                 label="Chrome on Android",
                 endpoint=browser.endpoint,
                 p256dh=browser.p256dh,
                 auth=browser.auth,
-                token=self.token.id,
+                visit=visit.id,
                 at=now,
                 until=now + timedelta(days=30),
             )
@@ -223,7 +237,7 @@ async def test_nothing_is_lost_by_a_start(here: Telling) -> None:
     assert len(phone.shown) == 1
 
 
-@pytest.mark.parametrize("why", ["gone", "revoked", "late"])
+@pytest.mark.parametrize("why", ["gone", "revoked", "signed out elsewhere", "late"])
 async def test_a_device_whose_time_is_over_is_forgotten(here: Telling, why: str) -> None:
     phone, laptop = await here.device(), await here.device("laptop")
     task = await here.asks()
@@ -231,6 +245,8 @@ async def test_a_device_whose_time_is_over_is_forgotten(here: Telling, why: str)
         del here.site.push.browsers[phone.endpoint]
     elif why == "revoked":
         await here.site.world.store.tokens.revoke(here.token.id)
+    elif why == "signed out elsewhere":
+        await here.site.world.store.entrance.visits.end(here.ada.id, "v-phone")
     else:
         noticing = noticing_of(here.site.world, here.site.addresses, here.site.push)
         for one in await noticing.devices.of(here.ada.id):
@@ -239,10 +255,19 @@ async def test_a_device_whose_time_is_over_is_forgotten(here: Telling, why: str)
     left = await noticing_of(here.site.world, here.site.addresses, here.site.push).devices.of(here.ada.id)
     assert phone.shown == []
     if why == "gone":
-        assert [one.id for one in left] == ["laptop"] and len(laptop.shown) == 1
-    else:
-        assert laptop.shown == [] and here.site.push.taken == []
+        assert [one.id for one in left] == ["laptop"]
+    # the laptop was let in by a passkey, which nobody ended
+    assert len(laptop.shown) == (0 if why == "late" else 1)
     assert task.state is State.WAITING
+
+
+async def test_who_was_named_is_told_in_place_of_who_asked(here: Telling) -> None:
+    ben = await here.site.world.person("ben")
+    mine, theirs = await here.device(), await here.device("tablet", ben)
+    task = await here.asks()
+    await here.site.world.store.tasks.name_contact(task.id, ben, by=here.ada.id)
+    await here.told()
+    assert (len(mine.shown), len(theirs.shown)) == (0, 1)
 
 
 async def test_old_news_is_no_news(here: Telling) -> None:

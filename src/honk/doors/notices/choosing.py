@@ -1,8 +1,5 @@
 """Whom a notice is for, and where it reaches them."""
 
-from collections.abc import Iterable
-
-from honk.domain.access import Token
 from honk.domain.notice import MAIL, ByMail, Device, Level, Notice, Posting, Wish
 from honk.domain.person import IdentityKind, Person
 from honk.domain.policy import Act, Confirmation
@@ -35,13 +32,8 @@ def wants(wish: Wish, notice: Notice) -> bool:
 
 async def shows(device: Device, stage: Backstage) -> bool:
     """Whether the browser may still show what its person may see."""
-    now = stage.ports.clock()
-    return now < device.until and _open(device, await stage.ports.tokens.list(), stage)
-
-
-def _open(device: Device, tokens: Iterable[Token], stage: Backstage) -> bool:
-    token = next((one for one in tokens if one.id == device.token), None)
-    return token is not None and token.open(stage.ports.clock())
+    visits = await stage.visits.of(device.person)
+    return stage.ports.clock() < device.until and any(one.id == device.visit for one in visits)
 
 
 async def _targets(person: Person, wish: Wish, task: Task, stage: Backstage) -> tuple[str, ...]:
@@ -58,8 +50,8 @@ def by_mail(person: Person, wish: Wish, stage: Backstage, *, reached: bool) -> b
 
 
 async def _chat_tells(person: Person, task: Task, stage: Backstage) -> bool:
-    """Whether a chat tells the requester of this task."""
-    if (await stage.ports.tasks.get_person(task.requested_by)).id != person.id:
+    """Whether a chat tells the person of this task."""
+    if (await stage.ports.tasks.get_person(task.told)).id != person.id:
         return False
     for door in _CHATS:
         thread = await stage.chats.threads.of(task.id, door)
@@ -69,21 +61,21 @@ async def _chat_tells(person: Person, task: Task, stage: Backstage) -> bool:
 
 
 async def _people(notice: Notice, task: Task, stage: Backstage) -> list[Person]:
-    """The requester; besides, where something has to be decided that they may not alone, some of those who may."""
-    requester = await stage.ports.tasks.get_person(task.requested_by)
-    found = {requester.id: requester}
-    for known in await _deciders(requester, task, stage) if notice.decides else ():
+    """Who is asked; besides, where something has to be decided that they may not alone, some of those who may."""
+    asked = await stage.ports.tasks.get_person(task.told)
+    found = {asked.id: asked}
+    for known in await _deciders(asked, task, stage) if notice.decides else ():
         person = await _seen(known, stage)
         if person is not None and len(found) <= _OTHERS:
             found.setdefault(person.id, person)
     return list(found.values())
 
 
-async def _deciders(requester: Person, task: Task, stage: Backstage) -> tuple[Known, ...]:
+async def _deciders(asked: Person, task: Task, stage: Backstage) -> tuple[Known, ...]:
     policy, repository = stage.ports.policy, task.repository
     if await policy.confirmation(repository) is Confirmation.SECOND:
         return await policy.holders(Act.APPROVE, repository)
-    if (await policy.ask(requester, Act.MERGE, repository, task)).allowed:
+    if (await policy.ask(asked, Act.MERGE, repository, task)).allowed:
         return ()
     return await policy.holders(Act.MERGE, repository)
 

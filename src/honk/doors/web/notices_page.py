@@ -123,6 +123,9 @@ class NoticesPage:
             return _said(400, "The browser subscribed to another Honk. Please try once more.")
         if refusal := await self.noticing.push.refusal(endpoint):
             return _said(400, refusal)
+        visit = await self.sessions.visit(request)
+        if visit is None:
+            return _said(403, "This browser is not signed in any more.")
         now = service.app.ports.clock()
         device = Device(
             id=hashlib.sha256(endpoint.encode()).hexdigest()[:32],
@@ -131,7 +134,7 @@ class NoticesPage:
             endpoint=endpoint,
             p256dh=p256dh,
             auth=auth,
-            token=request.state.access.token,
+            visit=visit.id,
             at=now,
             until=now + _SHOWS,
         )

@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
-        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("visit", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_devices_person")),
