@@ -31,6 +31,7 @@ APK = zipped("AndroidManifest.xml", "classes.dex", filled=500)
 CONFIG = b"""
 [build]
 command = "make app"
+version = "1.4.{number}"
 output = "app.apk"
 kind = "android"
 labels = ["macos", "xcode"]
@@ -109,6 +110,7 @@ async def test_a_build_by_a_worker(door: ApiWorld) -> None:
             "make app",
             (await door.world.pull_request(task)).head,
         )
+        assert dict(job["variables"]) == {"HONK_BUILD_NUMBER": "1", "HONK_VERSION": "1.4.1"}
         assert await claim(client) is None
         assert (await person.get(f"/tasks/{task.id}/card")).json()["notes"] == []
         shown = (await person.get("/workers")).text

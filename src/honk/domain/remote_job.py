@@ -96,6 +96,8 @@ class RemoteJob:
     #: labels of who signs what this job makes; none: it needs no signature
     sign: tuple[str, ...] = ()
     environment: str = ""
+    #: what a command that compiles finds besides the commit: the stamp of the build
+    variables: tuple[tuple[str, str], ...] = ()
     #: of a deployment: a command that ends with 0 where it is live and with 1 where it is not
     query: str = ""
     state: JobState = JobState.WAITING

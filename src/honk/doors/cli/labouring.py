@@ -186,7 +186,7 @@ class Labour:
         source = room / "source.tar"
         await self._server.fetch(job, "source", source)
         await self._server.begin_job(job)
-        environment = {"HONK_COMMIT": job.commit}
+        environment = {"HONK_COMMIT": job.commit, **dict(job.variables)}
         bench = Bench(
             source=source,
             command=job.command,

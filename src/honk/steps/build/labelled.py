@@ -22,6 +22,7 @@ from honk.domain.turn import Turn
 from honk.domain.upload import Upload
 from honk.errors import ForgeRefused
 from honk.ports import Box, Mount, Ports
+from honk.ports.stamping import stamp
 
 _SECONDS = 600.0
 _FORMS = {"android": frozenset({"apk", "aab"}), "ios": frozenset({"ipa"}), "web": frozenset({"web"})}
@@ -29,6 +30,7 @@ _FORMS = {"android": frozenset({"apk", "aab"}), "ios": frozenset({"ipa"}), "web"
 
 async def hand_out(task: Task, turn: Turn, config: BuildConfig, base: Base, commit: Sha, *, ports: Ports) -> RemoteJob:
     """The job that compiles that commit, told with what it waits for. Jobs of other commits are given up."""
+    mark = await stamp(task, base.commit, commit, ports=ports)
     job = RemoteJob(
         id=_id("build", task.id, commit, str(turn.number), str(turn.again)),
         kind=JobKind.BUILD,
@@ -44,6 +46,7 @@ async def hand_out(task: Task, turn: Turn, config: BuildConfig, base: Base, comm
         form=config.kind,
         timeout=config.timeout,
         sign=config.sign,
+        variables=tuple(mark.environment.items()),
     )
     for one in await ports.jobs.list(task=task.id):
         if one.kind is not JobKind.DEPLOY and one.state in OPEN and one.id != job.id:
