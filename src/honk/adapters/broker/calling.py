@@ -1,12 +1,12 @@
-"""Calls from this host to an address that somebody named, under the rules that keep sandboxes from what is inside."""
+"""Calls from this host to an address that somebody named."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
-from honk.adapters.broker.looker import target_of
-from honk.adapters.broker.network import AllowList, Denied, NetworkRules, Outside
+from honk.adapters.broker.network import Denied, NetworkRules
+from honk.adapters.broker.reaching import addresses_of, send_to
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +32,7 @@ class Answered:
 
 
 class Calls:
-    """Sends; what is connected to is the very address that was allowed."""
+    """Sends, and tells whether what it sent may have come to the other side."""
 
     def __init__(self, rules: NetworkRules, *, seconds: float = _SECONDS) -> None:
         self._rules = rules
@@ -43,31 +43,25 @@ class Calls:
         import httpx  # only who calls pays for it
 
         try:
-            with anyio.fail_after(self._seconds):
-                target = target_of(url)
-                addresses = await Outside(AllowList((str(target),)), self._rules, self._seconds).addresses(target)
+            addresses = await addresses_of(url, self._rules, self._seconds)
         except Denied as denied:
             raise NotSent(f"{denied.target} is not called: {denied.reason}") from denied
         except (OSError, ValueError, TimeoutError) as exc:
             raise NotSent(f"it cannot be reached: {type(exc).__name__}: {exc}"[:300]) from exc
-        problem = NotSent(f"{url} has no address")
-        async with httpx.AsyncClient(trust_env=False, timeout=self._seconds) as client:
-            for address in addresses:
-                asked = client.build_request(method, url, headers={"User-Agent": "honk-deploy"} | headers, content=body)
-                asked.extensions = {**asked.extensions, "sni_hostname": asked.url.host}
-                asked.url = asked.url.copy_with(host=str(address))
-                try:
-                    with anyio.fail_after(self._seconds):
-                        return await _answer(client, asked, limit)
-                except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-                    problem = NotSent(f"it cannot be reached: {exc}"[:300])
-                except (httpx.HTTPError, OSError, TimeoutError) as exc:
-                    raise InDoubt(f"{type(exc).__name__}: {exc}"[:300]) from exc
-        raise problem
+        named = {"User-Agent": "honk-deploy", **headers}
+        times = httpx.Timeout(self._seconds, connect=self._seconds / 3)
+        try:
+            with anyio.fail_after(self._seconds):
+                async with httpx.AsyncClient(trust_env=False, timeout=times) as client:
+                    answer = await send_to(addresses, client, method, url, headers=named, body=body)
+                    return await _read(answer, limit)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            raise NotSent(f"it cannot be reached: {exc}"[:300]) from exc
+        except (httpx.HTTPError, OSError, TimeoutError) as exc:
+            raise InDoubt(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
 
-async def _answer(client: "httpx.AsyncClient", asked: "httpx.Request", limit: int) -> Answered:
-    answer = await client.send(asked, stream=True, follow_redirects=False)
+async def _read(answer: "httpx.Response", limit: int) -> Answered:
     try:
         body = bytearray()
         async for piece in answer.aiter_bytes():

@@ -1,11 +1,12 @@
-"""Looks at the health of a live version from the host, under the rules that keep sandboxes from what is inside."""
+"""Looks at the health of a live version from the host."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import anyio
 
-from honk.adapters.broker.network import AllowList, Denied, NetworkRules, Outside, Target, parse_target
+from honk.adapters.broker.network import Denied, NetworkRules
+from honk.adapters.broker.reaching import addresses_of, send_to
 
 if TYPE_CHECKING:
     import httpx
@@ -45,29 +46,9 @@ class Looker:
         return f"it redirects more than {_REDIRECTS} times"
 
     async def _ask(self, client: "httpx.AsyncClient", url: str) -> tuple[int, str]:
-        """The status, and where it sends on to. What is connected to is the very address that was allowed."""
-        import httpx
-
-        target, problem = target_of(url), OSError(f"{url} has no address")
-        for address in await Outside(AllowList((str(target),)), self._rules, self._seconds).addresses(target):
-            asked = client.build_request("GET", url, headers={"User-Agent": "honk-health", "Accept": "*/*"})
-            asked.extensions = {**asked.extensions, "sni_hostname": asked.url.host}
-            asked.url = asked.url.copy_with(host=str(address))
-            try:
-                answer = await client.send(asked, stream=True, follow_redirects=False)
-            except httpx.ConnectError as exc:
-                problem = OSError(str(exc))
-                continue
-            # what it says besides does not count, and may be without an end
-            await answer.aclose()
-            return answer.status_code, answer.headers.get("Location", "") if answer.is_redirect else ""
-        raise problem
-
-
-def target_of(url: str) -> Target:
-    """Host and port of an address. Raises ValueError for what is none that is looked at."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.port == 0:
-        raise ValueError(f"{url[:100]!r} is no address that is looked at")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return parse_target(f"{host}:{parts.port}" if parts.port else host, 443 if parts.scheme == "https" else 80)
+        """The status, and where it sends on to."""
+        addresses = await addresses_of(url, self._rules, self._seconds)
+        answer = await send_to(addresses, client, "GET", url, headers={"User-Agent": "honk-health", "Accept": "*/*"})
+        # what it says besides does not count, and may be without an end
+        await answer.aclose()
+        return answer.status_code, answer.headers.get("Location", "") if answer.is_redirect else ""
