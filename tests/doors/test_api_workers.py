@@ -261,6 +261,10 @@ async def test_a_token_for_who_may_administer_alone(door: ApiWorld) -> None:
         wanted = {"name": "x", "labels": ["a"], "kinds": ["build"]}
         assert (await client.post("/worker-tokens", json=wanted)).status_code == 403
         assert (await client.post("/jobs/none/settle", json={"live": True})).status_code == 404
+    async with door.client(Scope.READ, Scope.ADMINISTER) as client:
+        assert (await client.post("/worker-tokens", json={**wanted, "kinds": ["deploy"]})).status_code == 403
+    async with door.client(Scope.ADMINISTER) as client:
+        assert (await client.post("/worker-tokens", json=wanted)).status_code == 403
     with pytest.raises(Usage):
         await door.world.app.issue_worker_token(
             door.ada, "x", Rights(labels=frozenset("a"), kinds=frozenset(JobKind)), None

@@ -161,6 +161,7 @@ async def test_signing_out_everywhere_ends_every_visit_and_the_others_only_those
         await one.post("/sign-in", data={"nonce": one.cookies["__Host-honk-form"], "token": token})
         assert (await one.get("/")).status_code == 200
         answer = await press(site, "/devices/end-all")
+        assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
         assert answer.headers["location"] == "/sign-in" and "__Host-honk" not in site.browser.cookies
         assert [(await each.get("/")).status_code for each in (one, site.browser)] == [303, 303]
 

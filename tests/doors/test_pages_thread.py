@@ -56,12 +56,15 @@ class Stream:
     start: dict[str, Any] = field(default_factory=dict)
     _text: str = ""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.start = dict(message)
         else:
             self._text += message["body"].decode()
+            if not message.get("more_body"):
+                self._over.set()
         self._news.set()
 
     @property
@@ -74,6 +77,10 @@ class Stream:
             self._news.clear()
             await asyncio.wait_for(self._news.wait(), 10)
         return html
+
+    async def over(self) -> None:
+        """Once the server has ended it."""
+        await asyncio.wait_for(self._over.wait(), 10)
 
     async def id(self, seq: int) -> None:
         """Once everything up to that event is there."""
@@ -239,15 +246,21 @@ async def test_hostile_words_are_only_words_in_a_stream(site: Site) -> None:
         assert {int(one.id) for one in stream.messages if one.id} <= set(range(at, end + 1))
 
 
-async def test_strangers_follow_nothing_and_a_revoked_token_ends_a_stream(site: Site) -> None:
-    task = await at_work(site)
-    token = next(one for one in await site.world.store.tokens.list() if one.revoked_at is None)
+@pytest.mark.parametrize("how", ["token", "visit"])
+async def test_strangers_follow_nothing_and_a_visit_that_is_over_ends_a_stream(site: Site, how: str) -> None:
+    task, store = await at_work(site), site.world.store
+    token = next(one for one in await store.tokens.list() if one.revoked_at is None)
     async with follows(site, task, await last(site, task)) as stream:
         await stream.until('id="here"')
-        await site.world.store.tokens.revoke(token.id)
-        await tell(site, task, TaskNoted(text="a secret"))
-        await site.world.store.tasks.move(task.id, State.QUEUED, "a reason")
+        if how == "token":
+            await store.tokens.revoke(token.id)
+        else:
+            await store.entrance.visits.end_all(token.person)
+        await tell(site, task, TaskNoted(text="a moment later"))
+        await store.tasks.move(task.id, State.QUEUED, "a reason")
+        await stream.over()
         await tell(site, task, TaskNoted(text="nothing of this"))
+    assert "nothing of this" not in "".join(one.html for one in stream.messages)
     assert 'class="badge queued"' not in "".join(one.html for one in stream.messages)
     answer = await site.browser.get(f"/tasks/{task.id}/live?once=1")
     assert answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")

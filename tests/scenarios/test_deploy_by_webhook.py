@@ -258,3 +258,14 @@ def test_what_a_target_says_is_safe_to_show() -> None:
     assert (said.url, said.log_url) == ("", "") and "\ud800" not in said.detail
     assert "\0" not in said.of("1").detail
     assert TargetSays.read(b"") == TargetSays()
+
+
+async def test_who_says_how_it_ended_says_so_of_that_task_alone(here: World) -> None:
+    async with _place(here) as place, here.working():
+        first = await place.merged("fix the crash")
+        place.target.says(place.target.told[-1], "live")
+        first = await place.looked(first)
+        second = await place.merged("bump")
+        with pytest.raises(NotNow):
+            await here.app.deployed(await here.person(), first, live=False)
+        assert (await place.looked(second)).state is State.DEPLOYING

@@ -34,8 +34,11 @@ class LocalWorking(LocalUploads):
     """Implements honk.service.working.Working on an opened Honk; and what a worker asks, with a token of its own."""
 
     async def create_worker_token(self, wanted: WorkerTokenWanted) -> TokenMade:
-        if Scope.ADMINISTER not in self.scopes:
-            raise NotAllowed(f"this access token is not for {Scope.ADMINISTER.value!r}")
+        decides = {JobKind.SIGN, JobKind.DEPLOY} & set(wanted.kinds)
+        # a worker reads the source, and says what became of a deployment
+        for needed in (Scope.ADMINISTER, Scope.READ, *((Scope.DEPLOY,) if decides else ())):
+            if needed not in self.scopes:
+                raise NotAllowed(f"this access token is not for {needed.value!r}")
         until = None
         if wanted.days is not None:
             if not 0 < wanted.days <= _DAYS_LIMIT:

@@ -158,6 +158,8 @@ def secrets_of(settings: Settings) -> tuple[Secret, ...]:
         *(settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret),
         *settings.github.secrets,
         *(settings.gitlab.api, settings.gitlab.webhook),
+        settings.mail_password,
+        *settings.sign_in_secrets.values(),
         Secret(settings.file.database),
     )
 

@@ -21,6 +21,7 @@ from honk.adapters.sql.schema import (
     turns,
     verdicts,
 )
+from honk.adapters.sql.schema_jobs import remote_jobs
 from honk.domain.build import Build
 from honk.domain.codec import dump, load
 from honk.domain.deployment import Deployment, DeploymentState
@@ -217,7 +218,7 @@ class SqlRecords:
     async def named(self) -> Mapping[str, frozenset[TaskId]]:
         def work(connection: sa.Connection) -> Mapping[str, frozenset[TaskId]]:
             found: dict[str, set[TaskId]] = {}
-            for column in (verdicts.c.verdict, builds.c.build, turns.c.message, mailbox.c.message):
+            for column in (verdicts.c.verdict, builds.c.build, turns.c.message, mailbox.c.message, remote_jobs.c.job):
                 query = sa.select(column.table.c.task, column).execution_options(yield_per=200)
                 for task, text in connection.execute(query):
                     for digest in _DIGEST.findall(text):

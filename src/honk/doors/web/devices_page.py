@@ -29,6 +29,8 @@ class DevicesPage:
 
     sessions: Sessions
     entering: Entering
+    #: what a browser shows and keeps ends with its visit
+    leaving: Callable[[Request, Response], Awaitable[None]]
 
     def pages(self) -> tuple[tuple[str, str, _Page], ...]:
         """Method, path and page."""
@@ -70,7 +72,7 @@ class DevicesPage:
         this, id = await self.sessions.visit(request), form.get("id", "")
         if not await self.entering.entrance.visits.end(_visitor(request).id, id):
             return await self.shown(request, service, _GONE)
-        return self._out() if this is not None and this.id == id else away("/devices")
+        return await self._out(request) if this is not None and this.id == id else away("/devices")
 
     async def end_others(self, request: Request, service: Local) -> Response:
         """This browser stays."""
@@ -85,7 +87,7 @@ class DevicesPage:
         if await self.sessions.form(request) is None:
             return await self.shown(request, service, NOT_OURS)
         await self.entering.entrance.visits.end_all(_visitor(request).id)
-        return self._out()
+        return await self._out(request)
 
     async def options(self, request: Request, _: Local) -> Response:
         """What the browser asks its devices with."""
@@ -119,9 +121,10 @@ class DevicesPage:
     def _titles(self) -> dict[str, str]:
         return {one.name: one.title for one in self.entering.providers.values()}
 
-    def _out(self) -> Response:
+    async def _out(self, request: Request) -> Response:
         answer = away("/sign-in")
         self.sessions.forget(answer)
+        await self.leaving(request, answer)
         return answer
 
 

@@ -128,6 +128,8 @@ class _Follower:
     #: when the parts, and who is here, may be sent
     _next: float = 0.0
     _company: float | None = None
+    #: when it is asked again whether the visit goes on
+    _asks: float = 0.0
 
     def __post_init__(self) -> None:
         self.last = self.after
@@ -144,18 +146,23 @@ class _Follower:
                     if moved.is_set():
                         moved = presence.changed(self.task.id)
                         self._company = self._company or now() + self.page.settles
-                    if coming.ended or (batch == () and await self.page.sessions.visitor(self.request) is None):
+                    if coming.ended or not await self._may(now()):
                         return
                     if batch is not None:
                         yield await self.told([one.event for one in batch]) or STILL_HERE
                     if self.owed and now() >= self._next:
                         self._next = now() + self.page.parts_every
-                        if await self.page.sessions.visitor(self.request) is None:
-                            return
                         yield await self.parts()
                     if self._company is not None and now() >= self._company:
                         self._company = None
                         yield self._here()
+
+    async def _may(self, now: float) -> bool:
+        """Whether the visit goes on, asked at most as often as parts are sent."""
+        if now >= self._asks:
+            self._asks = now + self.page.parts_every
+            return await self.page.sessions.still(self.request)
+        return True
 
     def _due(self, now: float) -> float | None:
         due = [at for at in (self._next if self.owed else None, self._company) if at is not None]

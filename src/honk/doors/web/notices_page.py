@@ -90,9 +90,10 @@ class NoticesPage:
         no_mail = "" if self.noticing.mail else "No mail server is set in honk.toml."
         if not no_mail and not address:
             no_mail = "honk.toml says no address of yours ([people])."
+        visits = {one.id for one in await self.sessions.entrance.visits.of(person.id)}
         return Told(
             wish=await wish_of(self.preferences, person.id),
-            devices=await self.noticing.devices.of(person.id),
+            devices=tuple(one for one in await self.noticing.devices.of(person.id) if one.visit in visits),
             here=request.cookies.get(self._cookie, ""),
             key=self.noticing.push.key(),
             address=address,
@@ -220,6 +221,15 @@ class NoticesPage:
             httponly=True,
             samesite="strict",
         )
+
+
+def leaving(notices: NoticesPage | None) -> Callable[[Request, Response], Awaitable[None]]:
+    """What else is said to a browser whose visit was ended by its own press."""
+
+    async def nothing(_: Request, __: Response) -> None:
+        return None
+
+    return nothing if notices is None else notices.signed_out
 
 
 def signing_out(sessions: Sessions, notices: NoticesPage | None) -> Callable[[Request], Awaitable[Response]]:

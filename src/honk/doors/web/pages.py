@@ -51,7 +51,7 @@ from honk.doors.web.acting import NOT_REFUSED, VERBS, Acting
 from honk.doors.web.ask_page import AskPage
 from honk.doors.web.home_page import HomePage
 from honk.doors.web.live_page import LivePage
-from honk.doors.web.notices_page import NoticesPage, signing_out
+from honk.doors.web.notices_page import NoticesPage, leaving, signing_out
 from honk.doors.web.overview import Known, overview
 from honk.doors.web.presence import Presence
 from honk.doors.web.pwa import pwa_routes
@@ -130,7 +130,7 @@ def pages(hall: Hall) -> list[BaseRoute]:
         *pwa_routes(),
         *_linking(hall),
         *_github(hall),
-        *_entering(hall),
+        *_entering(hall, notices),
         Route("/sign-in", _safe(hall.sessions.sign_in_page), methods=["GET"]),
         Route("/sign-in", _safe(hall.sessions.sign_in), methods=["POST"]),
         Route("/sign-out", _safe(signing_out(hall.sessions, notices)), methods=["POST"]),
@@ -241,10 +241,10 @@ def _linking(hall: Hall) -> tuple[Route, ...]:
     )
 
 
-def _entering(hall: Hall) -> tuple[Route, ...]:
+def _entering(hall: Hall, notices: NoticesPage | None) -> tuple[Route, ...]:
     """The ways in for who is not known yet, and what everybody may end."""
     ways = entering_pages.EnteringPages(sessions=hall.sessions, entering=hall.entering, address=hall.address)
-    mine = devices_page.DevicesPage(sessions=hall.sessions, entering=hall.entering)
+    mine = devices_page.DevicesPage(sessions=hall.sessions, entering=hall.entering, leaving=leaving(notices))
     return (
         *(Route(path, _safe(page), methods=[method]) for method, path, page in ways.pages()),
         *(Route(path, _guarded(hall, page), methods=[method]) for method, path, page in mine.pages()),

@@ -76,6 +76,10 @@ class Sessions:
         found = await self._known(request)
         return None if found is None else found[0]
 
+    async def still(self, request: Request) -> bool:
+        """Whether the visit goes on, for who answers for longer than a moment: it is looked up anew."""
+        return await self._find(request) is not None
+
     async def scopes(self, request: Request) -> frozenset[Scope]:
         """What the visit may be used for."""
         visit = await self.visit(request)

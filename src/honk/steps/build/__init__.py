@@ -15,12 +15,11 @@ from pathlib import Path
 import anyio
 
 from honk.domain.app_package import AppPackage
-from honk.domain.app_server import AppServer
 from honk.domain.build import Build, id_of
 from honk.domain.deployment import Release
 from honk.domain.event import BuildFailed, StepProgressed
 from honk.domain.repository import Base, Sha
-from honk.domain.repository_config import BuildConfig, DeployConfig, RepositoryConfig
+from honk.domain.repository_config import BuildConfig, DeployConfig
 from honk.domain.stamp import Stamp
 from honk.domain.task import Task
 from honk.domain.turn import Turn
@@ -35,6 +34,7 @@ from honk.steps.build.given import given
 from honk.steps.build.labelled import hand_out
 from honk.steps.build.naming import name_of
 from honk.steps.build.package import packaged
+from honk.steps.build.serving import server_of
 from honk.steps.build.uploaded import close, commit_of, keep
 
 __all__ = [
@@ -167,26 +167,11 @@ async def build(
         name=artifact.name,
         version=artifact.version,
         package=artifact.package,
-        server=_server(config, exam.base),
+        server=server_of(config, exam.base),
         stamp=mark,
     )
     await ports.records.save_build(made)
     return made
-
-
-def _server(config: RepositoryConfig, base: Base) -> AppServer | None:
-    """The app's own server, where people look at a web app by it."""
-    preview, made = config.preview, config.build
-    if preview is None or preview.command is None or (made is not None and made.kind != "web"):
-        return None
-    return AppServer(
-        command=preview.command,
-        port=0 if preview.socket else preview.port,
-        ready=preview.ready,
-        timeout=preview.timeout,
-        output=made.output if made is not None else "",
-        base=base,
-    )
 
 
 async def of_base(exam: Exam, *, ports: Ports) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anyio
 
+from honk.domain.build import Build
 from honk.domain.event import BuildWaits
 from honk.domain.remote_job import OPEN, JobKind, JobState, RemoteJob, why_waits
 from honk.domain.repository import Base, Sha
@@ -22,7 +23,9 @@ from honk.domain.turn import Turn
 from honk.domain.upload import Upload
 from honk.errors import ForgeRefused
 from honk.ports import Box, Mount, Ports
+from honk.ports.configuration import configuration
 from honk.ports.stamping import stamp
+from honk.steps.build.serving import server_of
 
 _SECONDS = 600.0
 _FORMS = {"android": frozenset({"apk", "aab"}), "ios": frozenset({"ipa"}), "web": frozenset({"web"})}
@@ -52,6 +55,18 @@ async def hand_out(task: Task, turn: Turn, config: BuildConfig, base: Base, comm
         if one.kind is not JobKind.DEPLOY and one.state in OPEN and one.id != job.id:
             await ports.jobs.change(one.id, lambda job: job.given_up("a newer commit is built in its place"))
     return await _added(job, ports=ports)
+
+
+async def looked_at(made: Build, upload: Upload, task: Task, *, ports: Ports) -> Build:
+    """The same, as the repository has people look at what its workers build."""
+    if not upload.job or made.kind != "web":
+        return made
+    base = (await ports.jobs.get(upload.job)).base
+    config = await configuration(ports.repositories, task.repository, base.commit)
+    path = config.preview.path if config.preview else ""
+    shown = replace(made, first_page=path, server=server_of(config, base))
+    await ports.records.save_build(shown)
+    return shown
 
 
 async def passed_on(upload: Upload, *, ports: Ports) -> bool:

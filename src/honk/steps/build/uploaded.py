@@ -17,7 +17,7 @@ from honk.domain.upload import Upload, UploadState, place_of
 from honk.errors import ForgeRefused, NeedsHuman, Unknown, Usage
 from honk.ports import Ports
 from honk.steps.build.given import given
-from honk.steps.build.labelled import passed_on
+from honk.steps.build.labelled import looked_at, passed_on
 
 #: fewer characters of a commit name nothing
 _LEAST = 7
@@ -63,7 +63,7 @@ async def keep(task: Task, id: str, *, ports: Ports) -> Build | None:
         if upload.job and await passed_on(upload, ports=ports):
             await _over(upload, ports=ports)
             return None
-        made = await _made(task, upload, ports=ports)
+        made = await looked_at(await _made(task, upload, ports=ports), upload, task, ports=ports)
     except (Usage, NeedsHuman) as error:
         await tell(BuildFailed(reason=error.message, output=""), key=f"uploaded/{upload.act}")
         await ports.uploads.save(replace(upload, state=UploadState.REFUSED, reason=str(error)))

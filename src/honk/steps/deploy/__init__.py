@@ -154,7 +154,7 @@ async def halted(task: Task, *, base: Base, ports: Ports) -> bool:
         history = await ports.records.deployments(task.repository.key, config.environment)
         own = (one for one in history if one.task == task.id and one.state is DeploymentState.STARTED)
         if begun is None:
-            begun, remote = next(own, None), config.webhook is not None
+            begun, remote = next(own, None), config.webhook is not None or bool(config.labels)
     if begun is None or (await ports.tasks.get(task.id)).state is not State.DEPLOYING:
         return False
     if begun.remote or remote:
@@ -190,7 +190,7 @@ async def undo(task: Task, person: Person, *, base: Base, act: str, environment:
     await come_first(task, person, config, act, ports=ports)
     await ports.tasks.move(task.id, State.DEPLOYING, "undo", actor=person.id)
     # It stays the version of the task that made it, which can be undone in its turn.
-    wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock())
+    wanted = replace(before, id=again, state=DeploymentState.STARTED, at=ports.clock(), remote="")
     command = config if config.undo == "redeploy" else config.model_copy(update={"command": config.undo})
     if config.elsewhere:
         back = Release(base=base, commit=before.commit, digest=before.digest)

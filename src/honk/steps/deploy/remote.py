@@ -97,7 +97,8 @@ async def _begun(task: Task, base: Sha, *, ports: Ports) -> tuple[DeployConfig, 
 
 async def told_ending(task: Task, base: Sha, live: bool, by: str, *, ports: Ports) -> None:
     """A person says how a deployment by webhook ended, of which nobody else does. Raises NotNow where there is none."""
-    found = await _begun(task, base, ports=ports)
+    under_way = (await ports.tasks.get(task.id)).state is State.DEPLOYING
+    found = await _begun(task, base, ports=ports) if under_way else None
     if found is None or found[0].webhook is None:
         raise NotNow(f"no deployment of task {task.id} by webhook is under way", f"honk show {task.id}")
     config, begun = found

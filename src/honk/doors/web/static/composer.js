@@ -106,7 +106,7 @@ document.addEventListener("submit", event => {
   if (form.dataset.keep) {
     event.preventDefault();
     if (waiting.get(form)?.timer || !waiting.has(form)) send(form);
-  } else if (form.action.endsWith("/sign-out")) {
+  } else if (/\/(sign-out|devices\/end-all)$/.test(form.action)) {
     for (const name of Object.keys(localStorage)) if (name.startsWith(PREFIX)) localStorage.removeItem(name);
   }
 });

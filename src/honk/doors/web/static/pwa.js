@@ -74,7 +74,10 @@ async function offer(place) {
 async function again() {
   const registration = await navigator.serviceWorker.ready;
   let seen = 0;
-  try { seen = Number(localStorage.getItem(SEEN)); } catch { return; }
+  try {
+    seen = Number(localStorage.getItem(SEEN));
+    if (seen && !nonce()) localStorage.setItem(SEEN, "1"); // nobody is signed in: whoever is next tells of it at once
+  } catch { return; }
   if (!nonce() || !seen || Date.now() - seen < AGAIN || !registration.pushManager) return;
   const subscription = await registration.pushManager.getSubscription();
   if (subscription && Notification.permission === "granted") await tell(subscription);
