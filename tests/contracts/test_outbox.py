@@ -38,7 +38,7 @@ def device(person: PersonId, number: int = 1) -> Device:
         endpoint=f"https://push.example.net/{number}",
         p256dh="p",
         auth="secret-of-the-browser",
-        token="t1",
+        visit="t1",
         at=BORN + timedelta(minutes=number),
         until=BORN + timedelta(days=30),
     )

@@ -37,7 +37,7 @@ def device_of(browser: FakeBrowser) -> Device:
         endpoint=browser.endpoint,
         p256dh=browser.p256dh,
         auth=browser.auth,
-        token="t",
+        visit="t",
         at=NOW,
         until=NOW,
     )
@@ -104,7 +104,7 @@ async def test_what_is_no_key_or_too_long_is_refused_and_not_sent() -> None:
             endpoint=browser.endpoint,
             p256dh=p256dh,
             auth=auth,
-            token="",
+            visit="",
             at=NOW,
             until=NOW,
         )

@@ -24,6 +24,7 @@ from honk.domain.policy import Right
 from honk.domain.rules import Known, Role, Rules
 from honk.domain.task import State, Task
 from honk.domain.thread import Place, Thread
+from honk.domain.visit import Visit
 from honk.doors.notices import Backstage, NoticesDoor
 from honk.ports import Mail
 from honk.service.noticing import keep_wish
@@ -43,6 +44,7 @@ class Telling:
     site: Site
     ada: Person
     token: Token
+    visit: Visit
     letters: list[tuple[str, str, EmailMessage]] = field(default_factory=list)
     mail: Mail | None = None
 
@@ -56,6 +58,7 @@ class Telling:
                 chats=here.store.chats,
                 outbox=here.store.outbox,
                 devices=noticing.devices,
+                visits=here.store.entrance.visits,
                 push=noticing.push,
                 mail=self.mail,
                 sign=noticing.sign,
@@ -69,6 +72,7 @@ class Telling:
     async def device(self, name: str = "phone", person: Person | None = None) -> FakeBrowser:
         noticing = noticing_of(self.site.world, self.site.addresses, self.site.push)
         browser = self.site.push.subscribe(noticing.push.key(), name)
+        visit = self.visit if person is None else await visit_of(self.site, person)
         now = self.site.world.clock()
         await noticing.devices.add(
             Device(
@@ -78,7 +82,7 @@ class Telling:
                 endpoint=browser.endpoint,
                 p256dh=browser.p256dh,
                 auth=browser.auth,
-                token=self.token.id,
+                visit=visit.id,
                 at=now,
                 until=now + timedelta(days=30),
             )
@@ -103,12 +107,30 @@ class Telling:
         self.site.world.who_is_who = Rules(people=(ada, *more))
 
 
+async def visit_of(site: Site, person: Person, token: str = "") -> Visit:
+    """A browser in which the person has signed in; without a token, as by a passkey."""
+    now = site.world.clock()
+    visit = Visit(
+        id=f"v-{person.name}-{token}",
+        person=person.id,
+        scopes=frozenset(EVERYTHING),
+        way="token" if token else "passkey",
+        token=token,
+        device="Chrome on Android",
+        began_at=now,
+        seen_at=now,
+        until=now + timedelta(days=30),
+    )
+    await site.world.store.entrance.visits.begin(visit, f"secret of {visit.id}")
+    return visit
+
+
 @asynccontextmanager
 async def telling_in(home: Path) -> AsyncIterator[Telling]:
     async with site_of(home) as site:
         ada = await site.world.person()
         issued = await site.world.store.tokens.issue(ada.id, "phone", frozenset(EVERYTHING))
-        yield Telling(site, ada, issued.token)
+        yield Telling(site, ada, issued.token, await visit_of(site, ada, issued.token.id))
 
 
 @pytest.fixture
@@ -223,7 +245,15 @@ async def test_nothing_is_lost_by_a_start(here: Telling) -> None:
     assert len(phone.shown) == 1
 
 
-@pytest.mark.parametrize("why", ["gone", "revoked", "late"])
+async def test_who_signed_in_without_a_token_is_told_too(here: Telling) -> None:
+    here.visit = await visit_of(here.site, here.ada)
+    phone = await here.device()
+    await here.asks()
+    await here.told()
+    assert len(phone.shown) == 1
+
+
+@pytest.mark.parametrize("why", ["gone", "revoked", "signed out", "late"])
 async def test_a_device_whose_time_is_over_is_forgotten(here: Telling, why: str) -> None:
     phone, laptop = await here.device(), await here.device("laptop")
     task = await here.asks()
@@ -231,6 +261,8 @@ async def test_a_device_whose_time_is_over_is_forgotten(here: Telling, why: str)
         del here.site.push.browsers[phone.endpoint]
     elif why == "revoked":
         await here.site.world.store.tokens.revoke(here.token.id)
+    elif why == "signed out":
+        assert await here.site.world.store.entrance.visits.end(here.ada.id, here.visit.id)
     else:
         noticing = noticing_of(here.site.world, here.site.addresses, here.site.push)
         for one in await noticing.devices.of(here.ada.id):

@@ -85,8 +85,8 @@ class Device:
     #: the browser's public key and secret (RFC 8291), in base64url
     p256dh: str
     auth: str
-    #: the access token with which the browser signed in: once that opens nothing, neither does the device show anything
-    token: str
+    #: the visit in which it was switched on: once that is over, the device shows nothing
+    visit: str
     at: datetime
     #: after which it shows nothing more, unless it was seen again
     until: datetime

@@ -69,6 +69,7 @@ def notices_door(house: Host) -> NoticesDoor:
             chats=house.chats,
             outbox=house.store.outbox,
             devices=devices_of(house),
+            visits=house.store.entrance.visits,
             push=push_of(house),
             mail=mail_of(house),
             sign=house.addresses.sign,

@@ -33,7 +33,7 @@ class SqlDevices:
             "person": device.person,
             "label": device.label,
             "sealed": self._sealed(device),
-            "token": device.token,
+            "token": device.visit,
             "at": device.at,
             "until": device.until,
         }
@@ -89,7 +89,7 @@ class SqlDevices:
             endpoint=endpoint,
             p256dh=p256dh,
             auth=auth,
-            token=row.token,
+            visit=row.token,
             at=row.at,
             until=row.until,
         )

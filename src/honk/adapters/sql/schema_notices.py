@@ -14,7 +14,7 @@ devices = sa.Table(
     sa.Column("label", Words, nullable=False),
     # endpoint and keys, sealed with a key that is not in the database
     sa.Column("sealed", sa.Text, nullable=False),
-    # the access token with which it signed in
+    # the visit in which it was switched on
     sa.Column("token", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("until", Moment, nullable=False),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from honk.domain.event import Event
-from honk.ports import Chats, Devices, Mail, Outbox, Ports, Push
+from honk.ports import Chats, Devices, Mail, Outbox, Ports, Push, Visits
 from honk.service.noticing import Sign
 
 
@@ -18,6 +18,7 @@ class Backstage:
     chats: Chats
     outbox: Outbox
     devices: Devices
+    visits: Visits
     push: Push
     #: None: no mail server is set
     mail: Mail | None

@@ -1,8 +1,5 @@
 """Whom a notice is for, and where it reaches them."""
 
-from collections.abc import Iterable
-
-from honk.domain.access import Token
 from honk.domain.notice import MAIL, ByMail, Device, Level, Notice, Posting, Wish
 from honk.domain.person import IdentityKind, Person
 from honk.domain.policy import Act, Confirmation
@@ -35,13 +32,9 @@ def wants(wish: Wish, notice: Notice) -> bool:
 
 async def shows(device: Device, stage: Backstage) -> bool:
     """Whether the browser may still show what its person may see."""
-    now = stage.ports.clock()
-    return now < device.until and _open(device, await stage.ports.tokens.list(), stage)
-
-
-def _open(device: Device, tokens: Iterable[Token], stage: Backstage) -> bool:
-    token = next((one for one in tokens if one.id == device.token), None)
-    return token is not None and token.open(stage.ports.clock())
+    if stage.ports.clock() >= device.until:
+        return False
+    return device.visit in {one.id for one in await stage.visits.of(device.person)}
 
 
 async def _targets(person: Person, wish: Wish, task: Task, stage: Backstage) -> tuple[str, ...]:

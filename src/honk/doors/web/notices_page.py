@@ -113,8 +113,8 @@ class NoticesPage:
 
     async def add(self, request: Request, service: Local) -> Response:
         """The browser's subscription; the answer says what is in the way."""
-        form = await self.sessions.form(request)
-        if form is None:
+        form, visit = await self.sessions.form(request), await self.sessions.visit(request)
+        if form is None or visit is None:
             return _said(403, "This was not sent by a page of Honk's. Load the page again.")
         endpoint, p256dh, auth = (form.get(name, "").rstrip("=") for name in ("endpoint", "p256dh", "auth"))
         if not _KEY.fullmatch(p256dh) or not _SECRET.fullmatch(auth):
@@ -131,7 +131,7 @@ class NoticesPage:
             endpoint=endpoint,
             p256dh=p256dh,
             auth=auth,
-            token=request.state.access.token,
+            visit=visit.id,
             at=now,
             until=now + _SHOWS,
         )
