@@ -135,6 +135,7 @@ def passed(at: Linked, **time: float) -> None:
 async def test_who_agrees_at_github_is_that_user_and_opens_pull_requests_as_them(at: Linked) -> None:
     await at.signed_in()
     assert await at.token() == ""
+    assert f'href="{LINK}"' in await at.site.text("/more")
     address = await at.to_github()
     asked = {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}
     assert asked["redirect_uri"] == BACK and asked["code_challenge_method"] == "S256"

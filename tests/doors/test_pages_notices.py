@@ -92,6 +92,7 @@ async def test_a_device_is_added_renewed_and_removed(site: Site) -> None:
         assert (await add(site, phone)).json()["said"] == "Notices are shown on this device."
     (kept,) = await devices.of(ada.id)
     assert (kept.label, kept.endpoint) == ("Chrome on Android", phone.endpoint)
+    assert kept.visit in {one.id for one in await site.world.store.entrance.visits.of(ada.id)}
     page = await site.text("/settings")
     assert "Chrome on Android" in page and "this one" in page and phone.endpoint not in page and phone.auth not in page
     remove = form(page, "/notices/devices/remove")

@@ -152,12 +152,13 @@ async def test_deployments_say_what_is_live_and_what_undo_means(site: Site) -> N
     ):
         assert wanted in text, (wanted, text)
     assert f"honk undo {second.id}" in text and f"/tasks/{first.id}" in await site.text("/deployments")
+    assert f"/tasks/{second.id}/undo" not in await site.text("/deployments"), "this visit is for looking"
     (live, *_) = await site.world.store.records.deployments(second.repository.key, "production")
     going = replace(live, id="next", state=DeploymentState.STARTED, at=site.world.clock(), previous=live.id)
     await site.world.store.records.save_deployment(going)
     await site.world.store.records.save_deployment(replace(live, url="javascript:alert(1)"))
     assert 'href="javascript' not in await site.text("/deployments")
-    assert "Under way since" in words(await site.text("/deployments"))
+    assert "Under way for" in words(await site.text("/deployments"))
     elsewhere = Deployment(
         id="h",
         task=first.id,

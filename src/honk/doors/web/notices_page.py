@@ -114,8 +114,8 @@ class NoticesPage:
 
     async def add(self, request: Request, service: Local) -> Response:
         """The browser's subscription; the answer says what is in the way."""
-        form = await self.sessions.form(request)
-        if form is None:
+        form, visit = await self.sessions.form(request), await self.sessions.visit(request)
+        if form is None or visit is None:
             return _said(403, "This was not sent by a page of Honk's. Load the page again.")
         endpoint, p256dh, auth = (form.get(name, "").rstrip("=") for name in ("endpoint", "p256dh", "auth"))
         if not _KEY.fullmatch(p256dh) or not _SECRET.fullmatch(auth):
@@ -124,9 +124,6 @@ class NoticesPage:
             return _said(400, "The browser subscribed to another Honk. Please try once more.")
         if refusal := await self.noticing.push.refusal(endpoint):
             return _said(400, refusal)
-        visit = await self.sessions.visit(request)
-        if visit is None:
-            return _said(403, "This browser is not signed in any more.")
         now = service.app.ports.clock()
         device = Device(
             id=hashlib.sha256(endpoint.encode()).hexdigest()[:32],

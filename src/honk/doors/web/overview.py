@@ -1,7 +1,7 @@
 """Pages that look over everything: builds, deployments, money, repositories, people, the audit log and the settings.
 
 Whoever may look may see builds, deployments, costs, the repositories that are theirs to use and their own settings.
-The audit log, all people and the server's settings are for who may administer Honk, with an access token for that.
+The audit log, all people and the server's settings are for who may administer Honk, in a visit that is for it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -46,8 +46,15 @@ class Known:
         return NoticesPage(sessions=sessions, preferences=self.preferences, noticing=self.noticing)
 
 
-def overview(sessions: Sessions, known: Known, notices: NoticesPage | None) -> tuple[tuple[str, _Page], ...]:
-    """The pages by their addresses."""
+def overview(
+    sessions: Sessions, known: Known, notices: NoticesPage | None, *, github: bool = False
+) -> tuple[tuple[str, _Page], ...]:
+    """The pages by their addresses; `github`: people may have an account of their own there."""
+
+    async def more(request: Request, service: Local) -> Response:
+        about = await service.about()
+        return page(request, "more.html", visit=request.state, here="more", about=about, github=github)
+
     return (
         ("/builds", builds),
         ("/deployments", deployments),
@@ -56,10 +63,5 @@ def overview(sessions: Sessions, known: Known, notices: NoticesPage | None) -> t
         ("/people", PeoplePage(sessions=sessions, rules=known.rules).people),
         ("/audit", AuditPage(sessions=sessions).audit),
         ("/settings", SettingsPage(sessions=sessions, settings=known.settings, notices=notices).shown),
-        ("/more", _more),
+        ("/more", more),
     )
-
-
-async def _more(request: Request, service: Local) -> Response:
-    about = await service.about()
-    return page(request, "more.html", visit=request.state, here="more", about=about)

@@ -125,7 +125,10 @@ def pages(hall: Hall) -> list[BaseRoute]:
         *_acting(hall, one.task),
         *_trying(hall),
         *_installing(hall),
-        *(shown(path, page) for path, page in overview(hall.sessions, hall.known, notices)),
+        *(
+            shown(path, page)
+            for path, page in overview(hall.sessions, hall.known, notices, github=hall.github is not None)
+        ),
         *_notices(hall, notices),
         *pwa_routes(),
         *_linking(hall),

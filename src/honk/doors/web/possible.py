@@ -47,7 +47,7 @@ class Question:
 class Possible:
     """What the visitor can do now."""
 
-    #: the token is for nothing but looking
+    #: the visit is for nothing but looking
     looks: bool
     #: the names of moves, the most useful first
     moves: tuple[str, ...]
@@ -101,10 +101,10 @@ def _question(log: Sequence[Event], turn: int) -> Question | None:
 
 
 def must_have(service: Local, scope: Scope) -> None:
-    """Raises NotAllowed where the visit's token is not for that."""
+    """Raises NotAllowed where the visit is not for that."""
     if scope not in service.scopes:
         wanted = " ".join(f"--scope {one}" for one in dict.fromkeys((Scope.READ, *sorted(service.scopes), scope)))
         raise NotAllowed(
-            f"the access token of this browser is not for {scope.value!r}",
-            f"sign in with one that is: honk token create --name phone {wanted}",
+            f"what you signed in with is not for {scope.value!r}",
+            f"sign in by a link (honk sign-in), or with a token that is: honk token create --name phone {wanted}",
         )

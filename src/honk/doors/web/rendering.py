@@ -60,12 +60,13 @@ _ONCE = Markup("\0once\0")
 PLACES = (
     ("home", "/", "Home"),
     ("builds", "/builds", "Builds"),
-    ("deployments", "/deployments", "Deployments"),
+    ("deployments", "/deployments", "Live"),
     ("costs", "/costs", "Costs"),
     ("repositories", "/repositories", "Repositories"),
     ("people", "/people", "People"),
     ("audit", "/audit", "Audit"),
     ("settings", "/settings", "Settings"),
+    ("devices", "/devices", "Devices"),
     ("more", "/more", "More"),
 )
 
