@@ -1,6 +1,8 @@
 """What a camera promises, asked of a real Chromium within the real sandbox."""
 
+import json
 import struct
+import subprocess
 import tarfile
 import zlib
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from honk.adapters.bubblewrap import Bubblewrap
 from honk.adapters.chromium import Chromium
 from honk.adapters.chromium.camera import HEIGHT, PLACES, WIDTH
+from honk.ports import Film
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 
@@ -78,3 +81,55 @@ async def test_files_that_are_gone_have_no_picture(short_tmp: Path) -> None:
 
 def test_only_programs_are_looked_for_because_wrappers_read_what_no_sandbox_shows() -> None:
     assert not [one for one in PLACES if one.parent == Path("/usr/bin")]
+
+
+#: Taller than a screen; green only once it was scrolled far down. It puts what may stand in the way of a film there.
+LONG = """<!doctype html><meta name="viewport" content="width=device-width"><title>Long</title>
+<style>html{scroll-behavior:smooth}body{margin:0;height:3000px;background:#f00}</style><script>
+addEventListener("scroll", () => { if (scrollY > 2000) document.body.style.background = "#0f0"; });
+setTimeout(() => alert("a question that nobody answers"), 1e6);</script>"""
+
+
+def _of_film(path: Path, *asked: str) -> bytes:
+    return subprocess.run(asked, check=True, capture_output=True, cwd=path.parent).stdout
+
+
+def _colours(path: Path) -> set[str]:
+    """Of the film's frames, each made one pixel."""
+    one = ("-vf", "scale=1:1:flags=area,format=rgb24", "-f", "rawvideo", "-")
+    raw = _of_film(path, "ffmpeg", "-v", "error", "-i", str(path), *one)
+    pixels = [raw[at : at + 3] for at in range(0, len(raw), 3)]
+    return {"red" if pixel[0] > 200 > 60 > pixel[1] else "green" if pixel[1] > 200 else "other" for pixel in pixels}
+
+
+@pytest.mark.slow
+@pytest.mark.partner("chromium")
+@pytest.mark.partner("ffmpeg")
+@pytest.mark.seconds(150)
+async def test_a_film_shows_the_page_to_its_end_at_the_size_of_a_phone(short_tmp: Path) -> None:
+    film = await _camera(short_tmp).film(_archive(short_tmp, index_html=LONG), "")
+    assert film.note == "" and len(film.content) < 4 << 20
+    made = short_tmp / "film.mp4"
+    made.write_bytes(film.content)
+    fields = "stream=codec_type,pix_fmt,width,height:format=duration"
+    told = json.loads(_of_film(made, "ffprobe", "-v", "error", "-of", "json", "-show_entries", fields, str(made)))
+    assert told["streams"] == [{"codec_type": "video", "width": WIDTH, "height": HEIGHT, "pix_fmt": "yuv420p"}]
+    assert float(told["format"]["duration"]) == 6.0
+    assert {"red", "green"} <= _colours(made)
+    assert list((short_tmp / "home" / "checkouts").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.partner("chromium")
+@pytest.mark.partner("ffmpeg")
+@pytest.mark.seconds(150)
+async def test_a_page_that_never_lets_go_has_no_film(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("honk.adapters.chromium.camera._SECONDS", 6.0)
+    hangs = "<!doctype html><script>addEventListener('load', () => setTimeout(() => { for (;;); }))</script>"
+    camera, archive = _camera(short_tmp), _archive(short_tmp, index_html=hangs)
+    assert await camera.film(archive, "") == Film(note="no film could be made of the page")
+
+
+async def test_where_there_is_no_ffmpeg_there_is_no_film_and_no_word(short_tmp: Path) -> None:
+    camera = Chromium(Bubblewrap(short_tmp / "home"), short_tmp / "home", ffmpeg=short_tmp / "nothing")
+    assert await camera.film(_archive(short_tmp, index_html=PAGE), "") == Film()

@@ -123,3 +123,37 @@ async def test_a_build_says_what_it_is_called(here: World) -> None:
         task = await _settled(here)
     ready = next(event.data for event in await here.log(task) if isinstance(event.data, BuildReady))
     assert (ready.name, ready.app_version) == ("Music player", f"1.4.0+{ready.commit[:7]}")
+
+
+def _filming(here: World) -> None:
+    here.app = replace(here.app, ports=replace(here.app.ports, films=True))
+
+
+async def test_a_film_is_made_where_it_is_wanted_and_is_kept_with_the_build(here: World) -> None:
+    _filming(here)
+    async with here.working():
+        task = await _settled(here)
+    told = await _told(here, task)
+    assert (await _shown(here, told.film)).endswith(b"ftypfilm of fixed") and told.note == ""
+    build = await here.store.records.build(task.id)
+    assert build is not None and build.film == told.film
+    assert told.film in await here.store.records.named(), "retention deletes it with the build"
+
+
+@pytest.mark.parametrize("trouble", [SandboxUnusable("no walls"), OSError("no space"), HonkError("odd")])
+async def test_a_film_that_fails_is_a_note(trouble: Exception, here: World) -> None:
+    _filming(here)
+    here.camera.film_errors = [trouble]
+    async with here.working():
+        task = await _settled(here)
+    told = await _told(here, task)
+    assert (task.state, told.film) == (State.PROPOSED, None)
+    assert await _shown(here, told.after) == b"picture of fixed"
+    assert told.note == f"no film could be made: {trouble}"
+
+
+async def test_nobody_waits_for_a_film_that_nobody_wants(here: World) -> None:
+    here.camera.film_errors = [HonkError("it was asked for one")]
+    async with here.working():
+        task = await _settled(here)
+    assert (await _told(here, task)).film is None and here.camera.film_errors

@@ -83,3 +83,18 @@ def test_health_has_a_message_where_a_person_is_needed() -> None:
 
     log = (watched("watching"), watched("healthy"), watched("unhealthy"))
     assert said(*log, state=State.DEPLOYED) == ["production is unhealthy since 2026-11-21 08:00 UTC"]
+
+
+def test_a_film_is_uploaded_beside_the_screenshots() -> None:
+    given, data = Samples(words=lambda: "words", many=1, state=State.PROPOSED), events.BuildPictured
+    made = (data(build="b", before="x", after="y", film="z"), data(build="b", before=None, after="y"))
+    log = [
+        Event(id=str(seq), task=ID, turn=1, seq=seq, at=NOW, actor=None, data=one) for seq, one in enumerate(made, 1)
+    ]
+    whole, still = announcements(log, log, given.card(), given.thread())
+    assert [(one.name, one.digest) for one in whole.pictures] == [
+        ("before.png", "x"),
+        ("after.png", "y"),
+        ("film.mp4", "z"),
+    ]
+    assert "Before and after" in str(whole.comment) and len(still.pictures) == 1

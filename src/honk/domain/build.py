@@ -31,6 +31,8 @@ class Build:
     #: SHA-256 of screenshots: of this build, and of what people had before it; "" where there is none
     after: str = ""
     before: str = ""
+    #: SHA-256 of a film of it, an MP4; "" where there is none
+    film: str = ""
     #: the file that a phone installs, where there is one
     package: AppPackage | None = None
     #: how the app's own server is run, where that is what people look at instead of the files

@@ -13,7 +13,7 @@ from honk.ports.agent import Agent, Attachment, Job, Report, Session, Tools
 from honk.ports.channels import Channel, ChannelOptions, Channels, NoChannels, Offered, Offers
 from honk.ports.ci import Ci, Deployer, NoCi, NoDeployer
 from honk.ports.conversations import Chats, Deliveries, Links, Preferences, Threads
-from honk.ports.delivery import Camera, Forge, Policy, Previews, Shot, View
+from honk.ports.delivery import Camera, Film, Forge, Policy, Previews, Shot, View
 from honk.ports.deploys import Deploys, Looker, NoLooker, NoWebhookCalls, WebhookCalls
 from honk.ports.discussions import Discussions
 from honk.ports.entrance import Authenticators, Entrance, Onetime, Passkeys, Provider, Visits
@@ -89,6 +89,7 @@ __all__ = [
     "Exam",
     "Executor",
     "Exit",
+    "Film",
     "Forge",
     "Gate",
     "Job",
@@ -203,6 +204,8 @@ class Ports:
     pool: Pool = NoPool()
     #: takes screenshots of web builds; None where nobody wants them
     camera: Camera | None = None
+    #: it makes films as well
+    films: bool = False
     #: the forge's own checks and deployments
     ci: Ci = NoCi()
     deployer: Deployer = NoDeployer()

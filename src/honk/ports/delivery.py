@@ -99,6 +99,16 @@ class Shot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Film:
+    """Some seconds of a page."""
+
+    #: an MP4; empty when there is none
+    content: bytes = b""
+    #: why there is none; "" where this machine makes no films
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class View:
     """What somebody had before them when they pointed at an element."""
 
@@ -123,6 +133,12 @@ class Camera(Protocol):
         """The page of a build's archive, or of an app's server at that socket, with an element outlined.
 
         On a screen of that size, within a minute. Otherwise as `take`.
+        """
+
+    async def film(self, archive: Path, page: str) -> Film:
+        """Some seconds of the page that `take` pictures: it is scrolled to its end and back; within a minute.
+
+        Never more than 4 MiB. There is none, and no note, where no ffmpeg is installed. Otherwise as `take`.
         """
 
 

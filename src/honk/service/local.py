@@ -340,5 +340,6 @@ def _made(data: EventData) -> dict[str, tuple[str, str, str]]:
             return {data.digest: ("build", f"{data.build}.tar", "application/x-tar")}
         case BuildPictured():
             pictures = {"before": data.before, "after": data.after}
-            return {one: ("image", f"screenshot-{at}.png", "image/png") for at, one in pictures.items() if one}
+            film = {data.film: ("film", "film.mp4", "video/mp4")} if data.film else {}
+            return film | {one: ("image", f"screenshot-{at}.png", "image/png") for at, one in pictures.items() if one}
     return {}

@@ -144,7 +144,7 @@ class Artifact:
 
     #: SHA-256 of the bytes
     digest: str
-    #: "build", "log", "image" or "file"
+    #: "build", "log", "image", "film" or "file"
     kind: str
     #: a file name to keep it under
     name: str

@@ -78,6 +78,8 @@ class WorkSettings(Section):
     plan: bool = False
     #: screenshots of web builds, where Chromium is installed
     screenshots: bool = True
+    #: a film of the build beside them, where ffmpeg is installed too; a turn then takes some ten seconds longer
+    video: bool = False
     #: hours after which people are reminded of a question, three times at most
     remind_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
     #: agents that a server keeps started and waiting; each needs about 200 MB of memory

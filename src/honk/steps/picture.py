@@ -1,4 +1,4 @@
-"""build → screenshots: its first page, and the same page of what people had before it.
+"""build → screenshots: its first page, the same page of what people had before it, and a film of it if it is wanted.
 
 Taken when people have the build already, within bounds, and never the reason for another outcome of the turn:
 what is in the way is said in the event. A picture is remembered by what it shows, so that a build which is live
@@ -24,6 +24,8 @@ from honk.ports.configuration import configuration
 BaseBuild = Callable[[Exam], Awaitable[str]]
 #: seconds that building the base may take, and all of the step
 _BASE, _ALL = 30.0, 90.0
+#: and those that a film may take
+_FILM = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,17 +50,26 @@ async def picture(task: Task, turn: Turn, build: Build, exam: Exam, *, of_base: 
         after = before = await album.of(build.digest)
         if after.digest:
             before = await album.before(task, exam, of_base)
-    pictured = replace(build, after=after.digest, before=before.digest)
+    film = await _film(album, build) if after.digest and ports.films else _Picture()
+    pictured = replace(build, after=after.digest, before=before.digest, film=film.digest)
     await ports.records.save_build(pictured)
     told = BuildPictured(
         build=build.id,
         after=after.digest or None,
         before=before.digest or None,
-        note=after.note or before.note,
+        note=after.note or before.note or film.note,
         errors=after.errors,
+        film=film.digest or None,
     )
     await ports.events.record(task.id, turn.number, told, key=f"pictured/{turn.name}/{build.id}")
     return pictured
+
+
+async def _film(album: "_Album", build: Build) -> _Picture:
+    film = _Picture(note=f"no film within {_FILM:.0f} s")
+    with anyio.move_on_after(_FILM):
+        film = await album.film(build.digest)
+    return film
 
 
 class _Album:
@@ -82,6 +93,20 @@ class _Album:
         if taken and not shot.errors:
             await self._ports.records.cache(key, taken)
         return _Picture(digest=taken, note=visible(shot.note), errors=tuple(map(visible, shot.errors)))
+
+    async def film(self, digest: str) -> _Picture:
+        """Some seconds of the page in the build with that digest."""
+        key = f"film/{digest}/{self._page}"
+        if known := await self._known(key):
+            return known
+        try:
+            film = await self._camera.film(self._ports.artifacts.path(digest), self._page)
+            taken = await self._ports.artifacts.put(film.content) if film.content else ""
+        except (HonkError, OSError, KeyError) as error:
+            return _Picture(note=visible(f"no film could be made: {error}"))
+        if taken:
+            await self._ports.records.cache(key, taken)
+        return _Picture(digest=taken, note=visible(film.note))
 
     async def before(self, task: Task, exam: Exam, of_base: BaseBuild) -> _Picture:
         """The page in what is live, or in the base where nothing is."""

@@ -26,7 +26,7 @@ from honk.domain.pull_request import (
 from honk.domain.repository import Repository, Sha
 from honk.domain.rules import Known
 from honk.domain.task import Task, TaskId
-from honk.ports import Clock, Policy, Records, Shot, View
+from honk.ports import Clock, Film, Policy, Records, Shot, View
 from honk.testing.fake_code import Code, changes
 
 
@@ -195,10 +195,15 @@ class FakePreviews:
 
 @dataclass
 class FakeCamera:
-    """See `Camera`. A picture says what is in the build; one of a build that says "is black" cannot be taken."""
+    """See `Camera`. A picture says what is in the build; one of a build that says "is black" cannot be taken.
+
+    A film does too; "is still" is what cannot be filmed.
+    """
 
     #: the next calls run into these
     errors: list[Exception] = field(default_factory=list)
+    #: and the next films into these
+    film_errors: list[Exception] = field(default_factory=list)
     #: goes on until the test lets it end
     until: anyio.Event | None = None
 
@@ -211,6 +216,14 @@ class FakeCamera:
         if b"is black" in content:
             return Shot(note="Chromium made no picture of the page")
         return Shot(picture=b"picture of " + content)
+
+    async def film(self, archive: Path, page: str) -> Film:
+        if self.film_errors:
+            raise self.film_errors.pop(0)
+        content = archive.read_bytes()
+        if b"is still" in content:
+            return Film(note="no film could be made of the page")
+        return Film(content=b"\0\0\0\x20ftypfilm of " + content)
 
     async def point(self, shown: Path, page: str, view: View) -> Shot:
         if self.until is not None:

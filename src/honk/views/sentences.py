@@ -203,7 +203,8 @@ def _(data: events.BuildOffered) -> str:
 
 @_say.register
 def _(data: events.BuildPictured) -> str:
-    taken = [name for name, digest in (("after", data.after), ("before", data.before)) if digest]
+    named = (("after", data.after), ("before", data.before), ("film", data.film))
+    taken = [name for name, digest in named if digest]
     shown = f"screenshots: {', '.join(taken) or 'none'}" + (f" ({data.note})" if data.note else "")
     return shown + "".join(f"\n  the page logged an error: {shortened(one, 200)}" for one in data.errors)
 

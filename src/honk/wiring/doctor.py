@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from honk.adapters.chromium.camera import FFMPEG, PLACES
 from honk.adapters.pages import Addresses
 from honk.adapters.pages.reach import check
 from honk.adapters.sql import SqlStore
@@ -39,6 +40,7 @@ class Doctor:
         found = [Diagnosis(name="settings", ok=True, detail=str(settings.path))]
         found += await _walls(settings)
         found += [await _git(), await _store(settings), _key(settings), _disk(settings), _node()]
+        found += _camera(settings)
         found += [await _public_url(settings)]
         found += await _slack(settings)
         found += await _github(settings)
@@ -132,6 +134,20 @@ def _disk(settings: Settings) -> Diagnosis:
     free = shutil.disk_usage(settings.home).free
     remedy = "free some space, or run honk gc"
     return Diagnosis(name="disk", ok=free > 2 << 30, detail=f"{free / 1e9:.1f} GB free", remedy=remedy, required=False)
+
+
+def _camera(settings: Settings) -> list[Diagnosis]:
+    """What screenshots and films need, as far as they are wanted."""
+    work, found = settings.file.work, []
+    if work.screenshots:
+        browser = next((one for one in PLACES if one.is_file()), None)
+        remedy, detail = "for screenshots of web builds: sudo apt-get install chromium", str(browser or "not found")
+        found.append(Diagnosis(name="Chromium", ok=browser is not None, detail=detail, remedy=remedy, required=False))
+    if work.screenshots and work.video:
+        there, remedy = FFMPEG.is_file(), "for films of web builds: sudo apt-get install ffmpeg"
+        detail = str(FFMPEG) if there else "not found: screenshots come without a film"
+        found.append(Diagnosis(name="ffmpeg", ok=there, detail=detail, remedy=remedy, required=False))
+    return found
 
 
 def _node() -> Diagnosis:

@@ -60,4 +60,5 @@ def ports_of(
         packages=SandboxedPackages(place.sandboxes, settings.home),
         pool=pool_of(settings, place.repositories, agents, parker=parker),
         camera=Chromium(place.sandboxes, settings.home) if settings.file.work.screenshots else None,
+        films=settings.file.work.video,
     )

@@ -181,6 +181,8 @@ class BuildPictured(EventData):
     note: str = ""
     #: errors of the page that nothing in it caught, as the browser told them
     errors: tuple[str, ...] = ()
+    #: of a film of the build, an MP4; None where there is none, or nobody wants it
+    film: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,7 +49,7 @@ class Announcement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A picture to upload."""
+    """A picture or a film to upload."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ def announcements(
 
 
 def _pictured(data: events.BuildPictured, key: str, seq: int) -> Announcement:
-    """Before and after; a picture that is missing was not worth a word."""
+    """Before, after and the film; one that is missing was not worth a word."""
     named = (("before", data.before), ("after", data.after))
     pictures = tuple(
         Picture(name=f"{when}.png", title=when.capitalize(), digest=digest) for when, digest in named if digest
@@ -78,6 +78,8 @@ def _pictured(data: events.BuildPictured, key: str, seq: int) -> Announcement:
     comment = "Before and after" if len(pictures) == 2 else "How it looks"
     if data.errors:
         comment += f". The page told of an error: {shortened(data.errors[0], 300)}"
+    if data.film:
+        pictures += (Picture(name="film.mp4", title="Film", digest=data.film),)
     return Announcement(key=key, seq=seq, pictures=pictures, comment=w.notice(comment))
 
 

@@ -1,7 +1,8 @@
 """Bytes to keep: the whole log, the patch, full logs of verifiers, builds, pictures.
 
-Each is an attachment, with a type that no browser runs and a policy that gives it no rights. Pictures alone
-are shown in the page: they are PNG, JPEG, GIF or WebP by their first bytes, and drawn, never run.
+Each is an attachment, with a type that no browser runs and a policy that gives it no rights. Pictures
+and films alone are shown in the page: a picture is PNG, JPEG, GIF or WebP by its first bytes, a film is one that
+Honk made; both are drawn, never run.
 """
 
 import re
@@ -42,6 +43,8 @@ async def file(request: Request, service: Local, found: Task) -> Response:
     if artifact.kind == "image" and artifact.media_type in _PICTURES:
         content = await anyio.to_thread.run_sync(path.read_bytes)
         return picture_of(content, artifact.media_type)
+    if artifact.kind == "film":
+        return FileResponse(path, media_type=artifact.media_type, headers=_HEADERS)
     media_type = _TEXT if artifact.kind == "log" else "application/octet-stream"
     return FileResponse(path, media_type=media_type, headers={**_HEADERS, **disposition(artifact.name)})
 

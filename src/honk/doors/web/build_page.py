@@ -63,6 +63,7 @@ async def _page(request: Request, service: Local, task: Task, made: Build | None
         build=made,
         kept=kept,
         pictures=_pictures(service, made),
+        film=made.film if made is not None and made.film and ports.artifacts.path(made.film).is_file() else "",
         link=link,
         hint=hint,
         code=qr_code(link) if link and not hint else None,
