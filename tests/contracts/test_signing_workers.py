@@ -49,6 +49,7 @@ class Mixed(FakeSandboxes):
     """The comparison runs in the real sandbox, and everything else in the world's own."""
 
     def __init__(self, home: Path) -> None:
+        super().__init__()
         self.real = Bubblewrap(home)
 
     def open(self, box: Box) -> AbstractAsyncContextManager[Sandbox]:

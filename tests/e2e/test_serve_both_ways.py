@@ -25,7 +25,7 @@ LOOKING = [
     *("policy explain nobody ask", "policy explain - dance", "budget", "budget --json"),
     *("review T", "review T --json", "branch T --json", "branch nope"),
     *("repositories", "repositories --json", "repositories nope"),
-    *("audit --json --task T", "audit --person nobody", "doctor --json"),
+    *("audit --json --task T", "audit --person nobody", "doctor --json", "workers list", "workers list --json"),
 ]
 #: each story on two tasks of its own, line by line: one near, one far
 ACTING = [
@@ -44,6 +44,18 @@ ACTING = [
         "forget T --yes",
     ],
     ["update T --json", "update nope"],
+    [
+        *(
+            "promote T",
+            "promote T --to nowhere --json",
+            "promote nope",
+            "deployed T live",
+            "deployed nope failed --json",
+        ),
+        *("workers token --labels a --name w --json", "workers token --labels a --kinds nothing"),
+        "workers settle nope --live",
+        "ios setup R --scheme Player --team ABCDE12345 --url https://a.example --dry-run",
+    ],
     # one environment is thawed once, whoever does it
     ["freeze R", "freeze R WORDS --environment staging --json", "freeze R", "thaw R --environment nowhere --json"],
     ["build token nope", "build token T --json", "build upload /nowhere.apk --task T --commit 1234567"],
@@ -54,6 +66,7 @@ ACTING = [
 ONLY_THERE = [
     *("serve", "gc", "init", "init x.toml --force", "backup x", "restore x", "policy check", "demo"),
     *("links", "unlink slack:U1", "slack setup", "slack check", "github setup", "github check"),
+    *("sign-in", "sign-out"),
 ]
 
 
@@ -160,8 +173,8 @@ async def test_what_needs_the_machine_says_so(home: Honk) -> None:
 
 
 def test_no_command_is_missing_here() -> None:
-    # what the package has in it needs neither
-    known = {"run", "slack manifest", "github manifest"}
+    # what the package has in it needs neither, and others are told of a server in any case
+    known = {"run", "slack manifest", "github manifest", "worker", "build stamp"}
     for line in (*LOOKING, *chain(*ACTING), *ONLY_THERE):
         words = line.split()
         known |= {words[0], " ".join(words[:2])}

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from honk.domain.app_package import AppFacts
 from honk.domain.repository import Sha
-from honk.domain.repository_config import BuildConfig
 from honk.domain.task import TaskId
+
+if TYPE_CHECKING:  # whoever knows a build does not load what reads settings
+    from honk.domain.repository_config import BuildConfig
 
 #: Android takes no greater version code
 GREATEST = 2_100_000_000
@@ -42,7 +45,7 @@ class Stamp:
         return {name: value for name, value in said.items() if value}
 
 
-def stamp_of(config: BuildConfig | None, task: TaskId, commit: Sha) -> Stamp:
+def stamp_of(config: "BuildConfig | None", task: TaskId, commit: Sha) -> Stamp:
     """The stamp as the repository wants it, with the least number that it may have."""
     if config is None:
         return Stamp(number=1)

@@ -12,6 +12,7 @@ from honk.domain.task import TaskId
 from honk.doors.notices.backstage import Backstage
 from honk.doors.notices.sending import Sending
 from honk.doors.notices.telling import Telling
+from honk.errors import single
 from honk.views.notices import TOLD
 
 _log = structlog.get_logger()
@@ -43,10 +44,11 @@ class NoticesDoor:
     async def opened(self) -> AsyncIterator[None]:
         """People are told while the context is open. What is cut off by its end is told after the next start."""
         self._stage.listen(self._heard)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._keep)
-            yield
-            group.cancel_scope.cancel()
+        with single():
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._keep)
+                yield
+                group.cancel_scope.cancel()
 
     async def pass_once(self) -> None:
         """Everything that is new and due now."""
