@@ -51,6 +51,8 @@ _LIGHT = (
 _PARTS_EVERY = 0.5
 #: seconds after which others are told that somebody came or went: a page that is loaded again does both
 _SETTLES = 1.0
+#: seconds for which a visit that was ended may still follow
+_ASKS_EVERY = 10.0
 #: messages that are kept for others who follow
 _KEPT = 1024
 #: parts of the template stand apart by this; no words of others can contain it
@@ -158,9 +160,9 @@ class _Follower:
                         yield self._here()
 
     async def _may(self, now: float) -> bool:
-        """Whether the visit goes on, asked at most as often as parts are sent."""
+        """Whether the visit goes on. To ask of each of hundreds at each event would make all of them late."""
         if now >= self._asks:
-            self._asks = now + self.page.parts_every
+            self._asks = now + _ASKS_EVERY
             return await self.page.sessions.still(self.request)
         return True
 
