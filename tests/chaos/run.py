@@ -173,7 +173,7 @@ class Chaos:
                 for life in hit:
                     if any(isinstance(event.data, wanted) for event in (await life.events())[before[life.number] :]):
                         return time.monotonic() - began
-                await anyio.sleep(0.05)
+                await anyio.sleep(0.02)
         return None
 
     async def _left_behind(self) -> list[str]:

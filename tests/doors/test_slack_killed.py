@@ -139,13 +139,23 @@ async def _kill(tmp_path: Path, *, trap: Trap | None = None, call: int = 0, besi
 
 
 @pytest.mark.parametrize(
-    ("number", "after"), [pytest.param(2, True, id="2-after"), pytest.param(7, False, id="7-before")]
+    ("number", "after"),
+    [
+        pytest.param(
+            number,
+            after,
+            id=f"{number}-{'after' if after else 'before'}",
+            marks=() if (number, after) in {(2, True), (7, False)} else pytest.mark.slow,
+        )
+        for number in (2, 7, 11)
+        for after in (True, False)
+    ],
 )
 async def test_killed_here_and_there_another_goes_on(tmp_path: Path, number: int, after: bool) -> None:
     await _kill(tmp_path, trap=Trap(number, after), beside=number == 7)
 
 
-@pytest.mark.parametrize("call", [5])
+@pytest.mark.parametrize("call", [5, pytest.param(7, marks=pytest.mark.slow)])
 async def test_killed_while_it_calls_slack(tmp_path: Path, call: int) -> None:
     await _kill(tmp_path, call=call)
 

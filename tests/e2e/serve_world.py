@@ -46,7 +46,7 @@ class Server:
 async def server(home: Honk, *options: str) -> AsyncIterator[Server]:
     """`honk serve`, once it answers."""
     async with home.started("serve", "--port", "0", *options) as running:
-        with anyio.fail_after(60):
+        with anyio.fail_after(30):
             found = await running.says(r"serving \S+ on (\S+);")
         made = await home("token", "create", "--name", "test", *(f"--scope={one}" for one in SCOPES))
         assert made.code == 0, made.words

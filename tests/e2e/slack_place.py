@@ -83,7 +83,7 @@ class Place:
         port = self.public.rsplit(":", 1)[1]
         async with self.home.started("serve", "--port", port) as running:
             self.heard.append(running)
-            with anyio.fail_after(60):
+            with anyio.fail_after(30):
                 await running.says(r"serving \S+ on \S+;")
             yield
 

@@ -56,8 +56,8 @@ async def test_stop_from_another_process(home: Honk, where: str) -> None:
     command = LONG if where == "at work" else "echo lala >> song.txt"
     async with home.started("run", music, command, "--agent", "command", "--json") as running:
         task = (await running.until(lambda event: _matches(where, event)))["task"]
-        stopped = await home("stop", task, "--json", seconds=40)
-        with anyio.fail_after(15):
+        stopped = await home("stop", task, "--json", seconds=12)
+        with anyio.fail_after(2):
             done = await running.done()
     assert (stopped.code, stopped.events[0]["state"]) == (0, "stopped"), stopped.words
     assert (done.code, done.settled["state"], done.settled["outcome"]) == (1, "stopped", "stopped")
@@ -70,7 +70,7 @@ async def test_an_interrupt_says_what_is_kept_and_retry_goes_on(home: Honk, numb
     async with home.started("run", music, f"{LONG} # {number}", "--agent", "command", "--json") as running:
         task = (await running.until("agent.started"))["task"]
         running.process.send_signal(number)
-        with anyio.fail_after(30):
+        with anyio.fail_after(10):
             done = await running.done()
     assert done.code == 130 and f"honk retry {task}" in done.err
     assert "Traceback" not in done.err

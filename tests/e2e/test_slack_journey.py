@@ -87,7 +87,7 @@ async def stopped(here: Place) -> None:
     ts = await here.slack.say("ben", "general", f"{here.slack.mention} [[endless]]")
     card = await here.card(ts, "At work", "python3 -c")
     await here.slack.press("ben", card.ts, "Stop")
-    await here.card(ts, "Stopped")
+    await here.card(ts, "Stopped", seconds=4)  # two for the agent, and two for the card
 
 
 async def tried_and_refused(here: Place, ts: str) -> Message:

@@ -178,7 +178,6 @@ async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: i
         for after, when in ((True, "after"), (False, "before"))
     ],
 )
-@pytest.mark.seconds(90)
 async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
     await _kill(tmp_path, story, after=after, first=3 if after else 7, every=19)
 

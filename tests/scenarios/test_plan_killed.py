@@ -117,7 +117,6 @@ async def _kill(tmp_path: Path, story: str, *, after: bool, first: int, every: i
         for after, when in ((True, "after"), (False, "before"))
     ],
 )
-@pytest.mark.seconds(90)
 async def test_killed_here_and_there_the_end_is_the_same(tmp_path: Path, story: str, after: bool) -> None:
     every = 1 if story == "cancel" else 13
     await _kill(tmp_path, story, after=after, first=1 if after else 2, every=every)

@@ -50,6 +50,14 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def _named(name: str) -> None:
+    """Raises Usage for a name that nobody would know the token by."""
+    if not name.strip():
+        raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
+    if not name.isprintable() or len(name) > _NAME_LIMIT:
+        raise Usage(f"a token's name is one line of at most {_NAME_LIMIT} characters", "give a shorter one")
+
+
 class SqlTokens:
     """Implements honk.ports.Tokens."""
 
@@ -70,10 +78,7 @@ class SqlTokens:
         rights: Rights | None = None,
     ) -> Issued:
         now, rules = self._clock(), self._rules()
-        if not name.strip():
-            raise Usage("a token needs a name", "call it after what uses it, such as --name laptop")
-        if not name.isprintable() or len(name) > _NAME_LIMIT:
-            raise Usage(f"a token's name is one line of at most {_NAME_LIMIT} characters", "give a shorter one")
+        _named(name)
         bound = task is not None or rights is not None
         if bound and (scopes or None not in {task, rights}):
             raise Usage("a token that is bound to a task, or is a worker's, has no scopes", "make two tokens")
