@@ -9,7 +9,7 @@ async function look() {
   if (!document.hidden) {
     const address = document.querySelector("main").dataset.live || location.href;
     const answer = await fetch(address, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
-    if (answer.redirected) return typing() ? later() : location.reload();
+    if (answer.redirected) return [...document.querySelectorAll("form[data-keep]")].some(typed) ? later() : location.reload();
     if (answer.status === 200) {
       etag = answer.headers.get("ETag") || "";
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -40,23 +40,11 @@ function show(fresh) {
   at?.(fresh)?.focus({ preventScroll: true });
 }
 
-// What is below the thumb: whole where nobody writes, otherwise what changes by itself.
+// What is below the thumb comes and goes with the rest.
 function thumb(old, fresh) {
-  if (!old || !fresh) {
-    if (old && !typing()) old.remove();
-    if (fresh && !old) document.querySelector("main").after(fresh);
-    return;
-  }
-  const parts = typing() ? [...old.querySelectorAll("[data-fresh]")] : [old];
-  for (const part of parts) {
-    const now = part === old ? fresh : fresh.querySelector(`#${part.id}`);
-    if (now && !same(part, now) && !part.contains(document.activeElement)) part.replaceWith(now);
-  }
-}
-
-function typing() {
-  const form = document.getElementById("composer");
-  return form !== null && typed(form);
+  if (!old && fresh) document.querySelector("main").after(fresh);
+  else if (old && !fresh) old.remove();
+  else if (old && !same(old, fresh)) old.replaceWith(fresh);
 }
 
 function typed(form) {
